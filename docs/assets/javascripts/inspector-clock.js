@@ -1,0 +1,66 @@
+// The virtual clock of the key in use: shows it, and moves it forward.
+
+const TICK_MS = 250;
+const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+
+export class ClockView {
+  /** `ask(request)` sends to the sandbox and resolves to the answer's JSON, or null when it failed. */
+  constructor({ time, due, advance, idle }, { ask, announce, moved, signal }) {
+    Object.assign(this, { time, due, ask, announce, moved });
+    this.known = null;
+    advance.addEventListener("click", () => this.move(advance, { advance_seconds: 30 }, "30 seconds have passed"), { signal });
+    idle.addEventListener("click", () => this.move(idle, { until: "idle" }, "Everything that was pending has happened"), { signal });
+    const timer = setInterval(() => this.draw(), TICK_MS);
+    signal.addEventListener("abort", () => clearInterval(timer));
+  }
+
+  async read() {
+    this.know(await this.ask({ method: "GET", path: "/sandbox/clock" }));
+  }
+
+  async move(button, body, said) {
+    if (button.ariaDisabled === "true") return;
+    button.ariaDisabled = "true";
+    const clock = await this.ask({ method: "POST", path: "/sandbox/clock", body: JSON.stringify(body), mediaType: "application/json" });
+    button.ariaDisabled = null;
+    if (!clock) return;
+    this.know(clock);
+    this.announce(said);
+    this.moved();
+  }
+
+  know(clock) {
+    if (!clock) return;
+    this.known = { ...clock, at: Date.parse(clock.now), read: performance.now() };
+    this.draw();
+  }
+
+  draw() {
+    if (!this.known || document.hidden) return;
+    const { at, read, rate, next_due_at: due } = this.known;
+    const now = at + (performance.now() - read) * rate;
+    write(this.time, TIME.format(now));
+    write(this.due, sentence(due === null ? null : Date.parse(due) - now, now - Date.now()));
+  }
+}
+
+function sentence(untilDue, ahead) {
+  const parts = [
+    untilDue === null ? "Nothing is pending" : untilDue <= 0 ? "A completion is due" : `Next completion in ${span(untilDue)}`,
+  ];
+  if (ahead >= 1000) parts.push(`${span(ahead)} ahead of the wall clock`);
+  return `${parts.join(", ")}.`;
+}
+
+/** `"4 s"`, `"2 min 5 s"`, `"3 h 20 min"`. */
+function span(milliseconds) {
+  const seconds = Math.max(1, Math.round(milliseconds / 1000));
+  if (seconds < 120) return `${seconds} s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 120) return `${minutes} min ${seconds % 60} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+}
+
+function write(element, text) {
+  if (element.textContent !== text) element.textContent = text;
+}

@@ -1,0 +1,57 @@
+// What a card says when the answer is a problem, or when no answer came.
+
+import { node, prose } from "./nodes.js";
+import { origin, site } from "./session.js";
+
+/** The nodes that explain an RFC 9457 problem, with the way to its entry on the Errors page. */
+export function problemNodes(problem) {
+  return [
+    node("p", { class: "problem-title" }, String(problem.title ?? "Refused")),
+    node("p", {}, ...prose(String(problem.detail ?? ""))),
+    Array.isArray(problem.errors) && problem.errors.length
+      ? node(
+          "ul",
+          { class: "problem-errors" },
+          ...problem.errors.map((error) =>
+            node("li", {}, node("code", {}, String(error.pointer || "the body")), " ", ...prose(String(error.detail))),
+          ),
+        )
+      : null,
+    entryLink(problem),
+  ].filter(Boolean);
+}
+
+function entryLink(problem) {
+  const code = String(problem.code ?? "");
+  if (!/^[a-z][a-z_]*$/.test(code)) return null;
+  const entry = new URL(`errors/#${code}`, site).href;
+  return node("p", {}, node("a", { href: entry }, "What ", node("code", {}, code), " means and how to put it right"));
+}
+
+const REASONS = {
+  canceled: ["Canceled", "You stopped this request before the answer came."],
+  timeout: ["No answer in 15 seconds", "The sandbox took the request but did not answer. See what its terminal says, then try again."],
+  "browser-offline": ["Your browser is offline", "It says that it has no network at all. Connect it, then try again."],
+  blocked: [
+    "The browser blocked the request",
+    "The sandbox is there, but something in this browser keeps the answer from this page: an extension, a policy, or a page that is served from another address. Allow it, or open the pages where the sandbox serves them, then try again.",
+  ],
+};
+
+/** The nodes that explain why no answer came. */
+export function unreachedNodes(kind) {
+  if (kind in REASONS) {
+    const [title, line] = REASONS[kind];
+    return [node("p", { class: "problem-title" }, title), node("p", {}, line)];
+  }
+  const title = kind === "not-a-sandbox" ? "This address is not a sandbox" : "The sandbox is not running";
+  const line =
+    kind === "not-a-sandbox"
+      ? `${origin()} does not answer as a sandbox, so nothing was sent. Start one in the folder of the project, and open the pages where it says:`
+      : `Nothing answers at ${origin()}. Start it in the folder of the project, then try again:`;
+  return [
+    node("p", { class: "problem-title" }, title),
+    node("p", {}, line),
+    node("pre", { class: "card-command" }, node("code", {}, "make serve")),
+  ];
+}

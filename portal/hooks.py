@@ -1,0 +1,146 @@
+"""What MkDocs must do beside rendering: publish the contract, and tell the extension its page."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import Abort
+from mkdocs.plugins import event_priority
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from portal import plain_text, recordings
+from portal.browser_contract import browser_contract
+from portal.collection import collection
+from portal.page import Page as PortalPage
+from portal.sources import load_sources
+from sandbox.contract import Contract
+
+EXTENSION: Final = "portal.extension"
+_NAMED_SEARCH: Final = 'data-md-component="search" role="dialog" aria-label="Search"'
+REFERENCE_COPY: Final = "reference/openapi.sandbox.json"
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Tells the templates the sandbox's base URL as the contract writes it."""
+    config.extra["sandbox_url"] = load_sources().sandbox_url
+    return config
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Ends the sandbox that was asked for answers, and looks for recordings without a card."""
+    recorder = load_sources().recorder
+    left = recordings.left_over(recorder.cards)
+    recorder.close()
+    if left:
+        raise Abort(f"No page has these cards any more: {', '.join(left)}. Run `make record`.")
+
+
+def on_build_error(error: Exception) -> None:
+    """Ends the sandbox that was asked for answers."""
+    load_sources().recorder.close()
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Adds the contract: as it stands, as JSON, and the copy for Swagger UI."""
+    sources = load_sources()
+    contract = sources.contract
+    generated = {
+        "openapi.yaml": contract.path.read_text(encoding="utf-8"),
+        "openapi.json": json.dumps(contract.document, indent=2, ensure_ascii=False),
+        "postman.json": json.dumps(collection(sources), indent=2, ensure_ascii=False),
+        "assets/contract.json": json.dumps(browser_contract(sources), separators=(",", ":")),
+        REFERENCE_COPY: json.dumps(
+            sandbox_copy(contract, origin=config.extra.get("sandbox_origin") or ""),
+            ensure_ascii=False,
+        ),
+    }
+    for path, content in generated.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def sandbox_copy(contract: Contract, *, origin: str) -> dict[str, Any]:
+    """The contract as Swagger UI gets it: the sandbox is its only server."""
+    sandbox = {"url": origin or "/", "description": contract.servers[0].description}
+    return {**contract.document, "servers": [sandbox]}
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Tells the Markdown extension which file it renders, and on which line the text begins."""
+    source = page.file.content_string
+    start = source.find(markdown.strip()[:200]) if markdown.strip() else 0
+    page.meta["text"] = page_text(markdown, source_path=page.file.src_uri, config=config)
+    config.mdx_configs[EXTENSION] = {
+        "page": page.file.src_uri,
+        "checks_recordings": True,
+        "first_line": source.count("\n", 0, max(start, 0)) + 1 - _leading_newlines(markdown),
+    }
+    return markdown
+
+
+def page_text(markdown: str, *, source_path: str, config: MkDocsConfig) -> str:
+    """The page as Markdown that needs nothing else to be read."""
+    place = PortalPage(path=source_path, first_line=1, sources=load_sources())
+    lines = markdown.splitlines()
+    for folder in config.mdx_configs.get("pymdownx.snippets", {}).get("base_path", ()):
+        lines = plain_text.included(lines, Path(config.config_file_path).parent / folder)
+    return plain_text.page(lines, place)
+
+
+def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
+    """Writes each page as Markdown, and all of them together for language models."""
+    pages = [file.page for file in files.documentation_pages() if file.page]
+    order = list(_nav_pages(config.nav))
+    pages.sort(key=lambda page: order.index(page.file.src_uri))
+    site = Path(config.site_dir)
+    for page in pages:
+        target = site / page.url.removeprefix("./") / "index.md"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(page.meta["text"], encoding="utf-8")
+    listed = [(page.title, page.url.removeprefix("./"), page.meta["text"]) for page in pages]
+    contract = load_sources().contract
+    (site / "llms.txt").write_text(plain_text.index(contract, listed), encoding="utf-8")
+    everything = "\n\n---\n\n".join(page.meta["text"] for page in pages)
+    (site / "llms-full.txt").write_text(everything, encoding="utf-8")
+    return env
+
+
+def _nav_pages(nav: Any) -> Iterator[str]:
+    """The files of the navigation in their order."""
+    if isinstance(nav, str):
+        yield nav
+    elif nav:
+        for item in nav.values() if isinstance(nav, dict) else nav:
+            yield from _nav_pages(item)
+
+
+def _leading_newlines(markdown: str) -> int:
+    return len(markdown) - len(markdown.lstrip("\n"))
+
+
+def on_post_template(output_content: str, *, template_name: str, config: MkDocsConfig) -> str:
+    """The page for unknown addresses is a template, and has a search too."""
+    return named_search(output_content) if template_name == "404.html" else output_content
+
+
+def named_search(output: str) -> str:
+    """Material leaves the dialog of its search without a name for screen readers."""
+    return output.replace('data-md-component="search" role="dialog"', _NAMED_SEARCH)
+
+
+@event_priority(-100)
+def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
+    """Gives the frame of Swagger UI a name, and leaves its size and colors to reference.js."""
+    output = named_search(output)
+    if 'class="swagger-ui-iframe"' not in output:
+        return output
+    start = output.rindex("<script>document$.subscribe")
+    end = output.index("</script>", start) + len("</script>")
+    return (output[:start] + output[end:]).replace(
+        'class="swagger-ui-iframe"', 'class="swagger-ui-iframe" title="API reference, Swagger UI"'
+    )

@@ -1,0 +1,129 @@
+"""Lists that pages show instead of typing them: operations, agents, states, outcomes, scenarios."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from portal.sources import Sources
+from portal.text import first_sentence, phrase
+from sandbox.contract import Contract, Operation
+from sandbox.problems import PROBLEMS
+
+
+def operations(sources: Sources) -> list[dict[str, Any]]:
+    """Every operation with its first sentence and the page of its tag."""
+    return [
+        {
+            "operation": operation,
+            "line": first_sentence(operation.description),
+            "page": f"{operation.tag.lower()}.md",
+        }
+        for operation in sources.contract.operations.values()
+    ]
+
+
+def statuses(contract: Contract) -> list[dict[str, Any]]:
+    """Every state of a call, its meaning, and whether the call is over in it."""
+    schema = contract.schema("CallStatus")
+    unfinished = unfinished_states(contract)
+    return [
+        {
+            "name": name,
+            "meaning": schema["x-enumDescriptions"][name],
+            "over": name not in unfinished,
+        }
+        for name in schema["enum"]
+    ]
+
+
+def unfinished_states(contract: Contract) -> list[str]:
+    """The states of a call that is not over: the contract says they have no duration yet."""
+    [rule, *_] = contract.schema("Call")["allOf"]
+    states: list[str] = rule["if"]["properties"]["status"]["enum"]
+    return states
+
+
+def life(contract: Contract) -> dict[str, list[str]]:
+    """The way of an answered call, and the other ends before and after somebody answered.
+
+    The contract says which ends were never answered: those have no transcript and no time.
+    """
+    unfinished = unfinished_states(contract)
+    over = [name for name in contract.schema("CallStatus")["enum"] if name not in unfinished]
+    completed, others = over[0], over[1:]
+    [_, rule, *_] = contract.schema("Call")["allOf"]
+    unanswered = rule["if"]["properties"]["status"]["enum"]
+    return {
+        "path": [*unfinished, completed],
+        "before": others,
+        "after": [name for name in others if name not in unanswered],
+    }
+
+
+def outcomes(contract: Contract) -> list[dict[str, Any]]:
+    """The service's word for each outcome with the provider's words that become it."""
+    table = contract.schema("ProviderStatus")["x-normalized-status"]
+    meanings = contract.schema("CallStatus")["x-enumDescriptions"]
+    normalized = dict.fromkeys(table.values())
+    return [
+        {
+            "name": name,
+            "words": [word for word, meant in table.items() if meant == name],
+            "meaning": meanings[name],
+        }
+        for name in normalized
+    ]
+
+
+def responses(operation: Operation) -> list[dict[str, Any]]:
+    """Every documented answer of an operation with its problem codes."""
+    return [
+        {
+            "status": status,
+            "phrase": phrase(status),
+            "meaning": response.description,
+            "codes": codes_of(response.schema) if status >= 400 else [],
+        }
+        for status, response in operation.responses.items()
+    ]
+
+
+def scenarios(sources: Sources) -> list[dict[str, Any]]:
+    """Every scenario with the number that plays it and how the call ends."""
+    words = sources.contract.schema("ProviderStatus")["x-normalized-status"]
+    return [
+        {
+            "name": scenario.name,
+            "number": scenario.number,
+            "line": scenario.line,
+            "default": scenario is sources.scenarios.default,
+            "end": (
+                f"{PROBLEMS[scenario.refusal.code].status}"
+                if scenario.refusal
+                else next((words[c.status] for c in scenario.completions if c.status in words), "")
+            ),
+        }
+        for scenario in sources.scenarios
+    ]
+
+
+def problem(code: str, contract: Contract) -> dict[str, Any]:
+    """One problem and the operations that document it."""
+    answering = [
+        operation
+        for operation in contract.operations.values()
+        if any(code in codes_of(r.schema) for r in operation.responses.values())
+    ]
+    return {
+        "problem": PROBLEMS[code],
+        "phrase": phrase(PROBLEMS[code].status),
+        "operations": answering,
+    }
+
+
+def codes_of(schema: Any) -> list[str]:
+    """The problem codes that a response's schema allows."""
+    codes: list[str] = []
+    for part in (schema or {}).get("allOf", ()):
+        codes += part.get("properties", {}).get("code", {}).get("enum", ())
+    return codes

@@ -1,0 +1,136 @@
+"""The only wiring: contract, store, provider and portal become one ASGI application."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from math import inf
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from sandbox import clock, control, handlers
+from sandbox.catalogue import read_catalogue
+from sandbox.contract import find_contract, load_contract
+from sandbox.delivery import Deliverer
+from sandbox.exchange import Exchange, Observer
+from sandbox.housekeeping import Housekeeper
+from sandbox.journal import Journal
+from sandbox.keys import Keyring
+from sandbox.scenarios import load_scenarios
+from sandbox.service import Service
+from sandbox.site import Site
+from sandbox.store import open_store
+from sandbox.store.protocol import StorageUnavailable
+from sandbox.world import World
+
+
+def nobody_looks(exchange: Exchange) -> None:
+    """Observes nothing."""
+
+
+class App:
+    """The sandbox as an ASGI application, complete but for its running time."""
+
+    def __init__(
+        self,
+        *,
+        database: str = "sqlite:///:memory:",
+        site: Path | None = None,
+        speed: float = 1.0,
+        contract_path: Path | None = None,
+        wall: clock.Wall = clock.wall,
+        observe: Observer = nobody_looks,
+    ) -> None:
+        """``speed`` is seconds of virtual time for each second on the wall.
+
+        Raises: `ContractError`, `ScenarioError` or `ValueError` with a sentence that says what
+        to put right.
+        """
+        if not 0 < speed < inf:  # not a number is not greater than 0 either
+            raise ValueError(f"The speed {speed} is no number of times. Use 1, or 10 for haste.")
+        contract = load_contract(contract_path or find_contract())
+        control_contract = load_contract(find_contract("control.yaml"), lender=contract)
+        catalogue = read_catalogue(contract)
+        keyring = Keyring(secrets.token_hex(32))
+        scenarios = load_scenarios(catalogue)
+        self._store = open_store(database)
+        self._housekeeper = Housekeeper(self._store, wall=wall)
+        self._journal = Journal(self._store, scenarios, wall=wall)
+        world = World(
+            catalogue=catalogue,
+            scenarios=scenarios,
+            store=self._store,
+            wall=wall,
+            speed=speed,
+            call_planned=lambda wake_at: self._deliverer.call_planned(wake_at),
+        )
+
+        def observe_control(exchange: Exchange) -> None:
+            self._housekeeper.use(exchange.namespace)
+            observe(exchange)
+
+        def observe_service(exchange: Exchange) -> None:
+            self._journal.record(exchange)
+            observe_control(exchange)
+
+        self._service = Service(
+            contract,
+            handlers.handlers(world),
+            keyring=keyring,
+            may_name_provider=False,
+            observe=observe_service,
+            wall=wall,
+        )
+        self._deliverer = Deliverer(world, self._service, keyring)
+        self._control = Service(
+            control_contract,
+            control.handlers(control.Desk(world, contract, self._deliverer, self._journal)),
+            keyring=keyring,
+            may_name_provider=True,
+            observe=observe_control,
+            wall=wall,
+        )
+        self._site = Site(site, fallback=self._service)
+        self._lifespan = Starlette(lifespan=lambda _: self.running())
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Opens the store and plays the provider until the block ends. Raises: `StoreError`."""
+        await self._store.open()
+        tasks = [
+            asyncio.create_task(self._deliverer.run(), name="simulated provider"),
+            asyncio.create_task(self._journal.run(), name="journal"),
+            asyncio.create_task(self._housekeeper.run(), name="housekeeper"),
+        ]
+        try:
+            yield
+        finally:
+            self._journal.end()
+            for task in tasks:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
+            with suppress(StorageUnavailable):
+                await self._journal.write()
+                await self._housekeeper.sweep()
+            await self._store.close()
+
+    def drain(self) -> None:
+        """Ends what would otherwise never end, the live streams, so that a server can stop."""
+        self._journal.end()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._answers(scope["path"])(scope, receive, send)
+        else:
+            await self._lifespan(scope, receive, send)
+
+    def _answers(self, path: str) -> ASGIApp:
+        for service in (self._service, self._control):
+            if service.owns(path):
+                return service
+        return self._site

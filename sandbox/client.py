@@ -1,0 +1,189 @@
+"""A client of a running sandbox: the contract's operations by httpx, the control API by methods.
+
+The command line and the pytest plugin stand on it. Nothing the server needs imports it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import TracebackType
+from typing import Any, Final, Self
+
+import httpx
+import orjson
+
+TIMEOUT_SECONDS: Final = 30.0
+
+
+class SandboxError(Exception):
+    """The sandbox refused, or nobody answered; the message says what to do.
+
+    ``code`` is the problem's code, ``None`` where there was no answer.
+    """
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class SandboxClient:
+    """One key of one sandbox. Methods raise `SandboxError` for every refusal."""
+
+    def __init__(self, url: str, key: str, *, transport: httpx.BaseTransport | None = None) -> None:
+        self.url = url
+        self.key = key
+        self._identified = False
+        self.client = httpx.Client(
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=TIMEOUT_SECONDS,
+            transport=transport,
+        )
+        """For the contract's own operations, signed with the key."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.client.close()
+
+    def identify(self) -> dict[str, Any]:
+        """What the deployment says it is. Raises: `SandboxError` where it is no sandbox."""
+        try:
+            answer = self.client.get("/sandbox")
+            identity = answer.json() if answer.status_code == 200 else None
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        except ValueError:
+            identity = None
+        if not isinstance(identity, dict) or identity.get("sandbox") is not True:
+            raise SandboxError(
+                f"{self.url} does not say that it is a sandbox, so nothing more was sent there. "
+                "A live service rings real phones. Start a sandbox with voice-sandbox serve."
+            )
+        self._identified = True
+        return identity
+
+    def call(self, phone: str, agent: str | None = None) -> str:
+        """Places a call through the agent, or the first one; returns its ``call_id``.
+
+        Asks first whether this is a sandbox: nothing here may ring a phone.
+        """
+        if not self._identified:
+            self.identify()
+        if agent is None:
+            agent = self._json("GET", "/v1/agents")["agents"][0]["key"]
+        body = {"phone": phone, "agent": agent}
+        call_id: str = self._json("POST", "/v1/calls", json=body)["call_id"]
+        return call_id
+
+    def status(self, call_id: str) -> dict[str, Any]:
+        """The call as the contract's ``getCall`` answers it."""
+        return self._json("GET", f"/v1/calls/{call_id}")
+
+    def inspect(self, call_id: str) -> dict[str, Any]:
+        """The provider's side of a call."""
+        return self._json("GET", f"/sandbox/calls/{call_id}")
+
+    def clock(self) -> dict[str, Any]:
+        """What the virtual clock shows."""
+        return self._json("GET", "/sandbox/clock")
+
+    def advance(self, seconds: float) -> dict[str, Any]:
+        """Moves the virtual clock; everything due by then has happened on return."""
+        return self._json("POST", "/sandbox/clock", json={"advance_seconds": seconds})
+
+    def until_idle(self) -> dict[str, Any]:
+        """Moves the virtual clock until no completion is pending."""
+        return self._json("POST", "/sandbox/clock", json={"until": "idle"})
+
+    def end(
+        self,
+        call_id: str,
+        status: str = "completed",
+        transcript: str | None = None,
+        duration: int = 0,
+    ) -> dict[str, Any]:
+        """Has the provider end a call now, with its own word for the outcome."""
+        body = {"status": status, "transcript": transcript, "duration": duration}
+        return self._json("POST", f"/sandbox/calls/{call_id}/end", json=body)
+
+    def scenarios(self) -> dict[str, str]:
+        """The number of each scenario by its name."""
+        found = self._json("GET", "/sandbox/scenarios")["scenarios"]
+        return {scenario["name"]: scenario["number"] for scenario in found}
+
+    def catalogue(self) -> dict[str, Any]:
+        """The scenarios as the control API lists them."""
+        return self._json("GET", "/sandbox/scenarios")
+
+    def journal(self, **search: str) -> list[dict[str, Any]]:
+        """The exchanges that match, the newest first; see ``searchJournal`` for what to search."""
+        found = self._json("GET", "/sandbox/journal", params=search)
+        exchanges: list[dict[str, Any]] = found["exchanges"]
+        return exchanges
+
+    def exchange(self, request_id: str) -> dict[str, Any]:
+        """One exchange with headers and bodies, as curl and as a pytest test."""
+        return self._json("GET", f"/sandbox/exchanges/{request_id}")
+
+    def follow(self) -> Iterator[dict[str, Any]]:
+        """The exchanges as they end, until the caller stops or the sandbox does."""
+        timeout = httpx.Timeout(TIMEOUT_SECONDS, read=None)
+        try:
+            with self.client.stream("GET", "/sandbox/journal/stream", timeout=timeout) as answer:
+                if answer.status_code != 200:
+                    answer.read()
+                    raise _refused(answer)
+                for line in answer.iter_lines():
+                    if line.startswith('data: {"'):
+                        yield orjson.loads(line.removeprefix("data: "))
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+
+    def coverage(self) -> dict[str, Any]:
+        """What the requests of the key have met of the contract and the catalogue."""
+        return self._json("GET", "/sandbox/coverage")
+
+    def reset(self) -> None:
+        """Empties the namespace."""
+        self._send("DELETE", "/sandbox/state")
+
+    def _json(self, method: str, path: str, **request: Any) -> dict[str, Any]:
+        body: dict[str, Any] = self._send(method, path, **request).json()
+        return body
+
+    def _send(
+        self, method: str, path: str, *, json: Any = None, params: Mapping[str, str] | None = None
+    ) -> httpx.Response:
+        try:
+            answer = self.client.request(method, path, json=json, params=params)
+        except httpx.TransportError as error:
+            raise self._unreachable(error) from error
+        if answer.status_code >= 400:
+            raise _refused(answer)
+        return answer
+
+    def _unreachable(self, error: httpx.TransportError) -> SandboxError:
+        return SandboxError(
+            f"No sandbox answers at {self.url} ({error!r}). "
+            "Start one with voice-sandbox serve, or name another by --url."
+        )
+
+
+def _refused(answer: httpx.Response) -> SandboxError:
+    try:
+        problem = answer.json()
+        kind = f"{problem['title']} ({answer.status_code} {problem['code']})"
+        lines = [f"{kind}: {problem['detail']}"]
+        lines += [f"  {e['pointer']}: {e['detail']}" for e in problem.get("errors", ())]
+        return SandboxError("\n".join(lines), code=problem["code"])
+    except (ValueError, KeyError, TypeError):
+        return SandboxError(
+            f"{answer.url} answered {answer.status_code}, which is no answer of a sandbox."
+        )

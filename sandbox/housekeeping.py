@@ -1,0 +1,48 @@
+"""Removes namespaces that nobody has used for a day.
+
+A use is only remembered when it happens, and written down once a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import Final
+
+from sandbox.clock import Wall
+from sandbox.store.protocol import StorageUnavailable, Store
+
+logger = logging.getLogger("sandbox")
+
+IDLE_SECONDS: Final = 24 * 60 * 60
+SWEEP_SECONDS: Final = 60.0
+
+
+class Housekeeper:
+    """Knows which namespaces are in use."""
+
+    def __init__(self, store: Store, *, wall: Wall) -> None:
+        self._store = store
+        self._wall = wall
+        self._used: set[bytes] = set()
+
+    def use(self, namespace: bytes) -> None:
+        """Remembers that a request came for a namespace."""
+        self._used.add(namespace)
+
+    async def run(self) -> None:
+        """Sweeps now and every minute, until it is cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except StorageUnavailable as error:
+                logger.error("storage unavailable, idle namespaces stay: %s", error)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Writes down what was used and removes what was not."""
+        now = self._wall()
+        used, self._used = self._used, set()
+        await self._store.use_namespaces(used, at=now)
+        for namespace in await self._store.idle_namespaces(since=now - IDLE_SECONDS):
+            await self._store.delete_namespace(namespace)

@@ -1,0 +1,37 @@
+"""A bound socket before anything else starts, and a clear word where it cannot be had."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+
+class ListenError(Exception):
+    """The address cannot be listened on; the message says how to go on."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 takes any free one. Raises: `ListenError`."""
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(2048)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ListenError(
+                f"Port {port} is taken, perhaps by another sandbox. Stop that one, or choose "
+                f"another port: voice-sandbox serve --port {port + 1} (make serve PORT={port + 1})."
+            ) from error
+        raise ListenError(
+            f"Cannot listen on {host} port {port}: {error.strerror or error}. "
+            "Choose another by --host and --port."
+        ) from error
+    return listener
+
+
+def origin_of(listener: socket.socket) -> str:
+    """Such as ``http://127.0.0.1:8010``."""
+    host, port = listener.getsockname()[:2]
+    return f"http://{f'[{host}]' if ':' in host else host}:{port}"

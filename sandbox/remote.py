@@ -1,0 +1,271 @@
+"""Commands for a sandbox that runs: place calls, move its clock, read its journal.
+
+Each prints for people, or JSON with ``--json``. Exit codes: 0 done, 1 the sandbox refused or a
+goal was missed, 2 the command was used wrongly, 3 no sandbox answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Final, NoReturn, ParamSpec
+
+import click
+import orjson
+
+from sandbox.clock import sleep
+from sandbox.keys import DEMO_KEY, HOW_A_KEY_LOOKS, is_sandbox_key
+
+if TYPE_CHECKING:
+    from sandbox.client import SandboxClient
+
+EXIT_REFUSED: Final = 1
+EXIT_UNREACHABLE: Final = 3
+
+_WATCH_SECONDS: Final = 0.25
+_COLOURS: Final = {2: "green", 4: "yellow", 5: "red"}
+
+P = ParamSpec("P")
+Command = Callable[Concatenate["SandboxClient", bool, P], None]
+
+
+def remote(command: Command[P]) -> Callable[..., None]:
+    """Gives a command ``--url``, ``--key`` and ``--json``, and turns refusals into exit codes."""
+
+    @click.option(
+        "--url",
+        envvar="VOICE_SANDBOX_URL",
+        default="http://127.0.0.1:8010",
+        show_default=True,
+        show_envvar=True,
+        help="Where the sandbox answers.",
+    )
+    @click.option(
+        "--key",
+        envvar="VOICE_API_KEY",
+        default=DEMO_KEY,
+        show_default=True,
+        show_envvar=True,
+        help="The sandbox key whose calls are meant.",
+    )
+    @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+    @wraps(command)
+    def wrapped(url: str, key: str, as_json: bool, *args: P.args, **kwargs: P.kwargs) -> None:
+        # httpx costs half of a start, and serving needs none of it.
+        from sandbox.client import SandboxClient, SandboxError
+
+        if not is_sandbox_key(key):
+            raise click.BadParameter(
+                f"this key is not for a sandbox, and was not sent. {HOW_A_KEY_LOOKS}",
+                param_hint="--key",
+            )
+        with SandboxClient(url.rstrip("/"), key) as client:
+            try:
+                client.identify()
+                command(client, as_json, *args, **kwargs)
+            except SandboxError as error:
+                _fail(str(error), EXIT_UNREACHABLE if error.code is None else EXIT_REFUSED)
+            except KeyboardInterrupt:
+                click.echo()
+
+    return wrapped
+
+
+@click.command()
+@click.argument("number", metavar="NUMBER|SCENARIO")
+@click.option("--agent", help="Key of the agent that speaks.  [default: the first one]")
+@click.option("--watch", is_flag=True, help="Follow the call to its end.")
+@remote
+def call(client: SandboxClient, as_json: bool, number: str, agent: str | None, watch: bool) -> None:
+    """Place a simulated call and print its call_id.
+
+    \b
+    voice-sandbox call busy --watch
+    voice-sandbox call +12025550101
+    """
+    call_id = client.call(client.scenarios().get(number, number), agent)
+    if not watch:
+        _show({"call_id": call_id}, call_id, as_json=as_json)
+        return
+    seen = ""
+    while True:
+        state = client.status(call_id)
+        if state["status"] != seen:
+            seen = state["status"]
+            _show(state, f"{call_id}  {seen}", as_json=as_json)
+        if state["duration"] is not None:
+            break
+        sleep(_WATCH_SECONDS)
+    if not as_json:
+        click.echo(f"{state['duration']} s")
+        click.echo(state["transcript"] or "(nobody spoke)")
+
+
+@click.command()
+@click.argument("call_id")
+@click.option("--status", default="completed", show_default=True, help="The provider's word.")
+@click.option("--transcript", help="What was said; a new line a turn.  [default: nothing]")
+@click.option("--duration", default=0, show_default=True, help="Seconds from answer to hang-up.")
+@remote
+def end(
+    client: SandboxClient,
+    as_json: bool,
+    call_id: str,
+    status: str,
+    transcript: str | None,
+    duration: int,
+) -> None:
+    """Have the provider end a call now, with the outcome you choose.
+
+    \b
+    voice-sandbox end CALL_ID --status busy
+    """
+    ended = client.end(call_id, status, transcript, duration)
+    _show(ended, f"{call_id}  {ended['status']}", as_json=as_json)
+
+
+@click.group()
+def clock() -> None:
+    """Read or advance the virtual clock of a key."""
+
+
+@clock.command("show")
+@remote
+def show_clock(client: SandboxClient, as_json: bool) -> None:
+    """Print what the clock shows and when the next completion is due."""
+    _show_clock(client.clock(), as_json=as_json)
+
+
+@clock.command("advance")
+@click.argument("seconds", type=click.FloatRange(0, 31_536_000))
+@remote
+def advance_clock(client: SandboxClient, as_json: bool, seconds: float) -> None:
+    """Move the clock forward; everything due by then has happened on return."""
+    _show_clock(client.advance(seconds), as_json=as_json)
+
+
+@clock.command("idle")
+@remote
+def idle_clock(client: SandboxClient, as_json: bool) -> None:
+    """Move the clock forward until no completion is pending."""
+    _show_clock(client.until_idle(), as_json=as_json)
+
+
+@click.command()
+@click.option("--follow", "-f", is_flag=True, help="Go on with every exchange as it ends.")
+@click.option("--operation", help="Only exchanges of this operationId.")
+@click.option("--status", help="Only answers with this status, such as 409 or 4xx.")
+@click.option("--call-id", help="Only exchanges about this call.")
+@click.option("--text", help="Only exchanges that hold this text.")
+@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 999))
+@remote
+def logs(
+    client: SandboxClient,
+    as_json: bool,
+    follow: bool,
+    operation: str | None,
+    status: str | None,
+    call_id: str | None,
+    text: str | None,
+    limit: int,
+) -> None:
+    """Print the exchanges of a key, one a line, the newest last."""
+    wanted = {"operation": operation, "status": status, "call_id": call_id, "text": text}
+    search = {name: value for name, value in wanted.items() if value is not None}
+    if follow and search:
+        raise click.UsageError("--follow shows every exchange; leave the filters out.")
+    for entry in reversed(client.journal(limit=str(limit), **search)):
+        _show(entry, _exchange_line(entry), as_json=as_json)
+    if follow:
+        for entry in client.follow():
+            _show(entry, _exchange_line(entry), as_json=as_json)
+
+
+@click.command()
+@remote
+def scenarios(client: SandboxClient, as_json: bool) -> None:
+    """List what can become of a call, and the number that chooses it."""
+    catalogue = client.catalogue()
+    if as_json:
+        _print_json(catalogue)
+        return
+    for scenario in catalogue["scenarios"]:
+        click.echo(f"{scenario['number']}  {scenario['name']:20}  {scenario['line']}")
+
+
+@click.command()
+@click.option(
+    "--fail-under",
+    type=click.FloatRange(0, 100),
+    help="Exit with 1 where less than this percentage was met.",
+)
+@click.option("--missing", is_flag=True, help="Only what was not met.")
+@remote
+def coverage(client: SandboxClient, as_json: bool, fail_under: float | None, missing: bool) -> None:
+    """Show which operations, answers, problems and scenarios the key's requests have met."""
+    measured = client.coverage()
+    if as_json:
+        _print_json(measured)
+    else:
+        for item in measured["items"]:
+            if not (missing and item["exchanges"]):
+                click.echo(f"{item['exchanges']:7}  {item['kind']:10} {item['name']}")
+        click.echo(f"{measured['percent']} % of {len(measured['items'])} items were met.")
+    if fail_under is not None and measured["percent"] < fail_under:
+        _fail(f"Coverage is {measured['percent']} %, under {fail_under:g} %.", EXIT_REFUSED)
+
+
+@click.command()
+@remote
+def reset(client: SandboxClient, as_json: bool) -> None:
+    """Remove every call of a key and set its clock back to the wall."""
+    client.reset()
+    _show({"reset": True}, "Emptied.", as_json=as_json)
+
+
+COMMANDS: Final[Iterable[click.Command]] = (
+    call,
+    end,
+    clock,
+    logs,
+    scenarios,
+    coverage,
+    reset,
+)
+
+
+def _exchange_line(entry: Mapping[str, Any]) -> str:
+    status = click.style(str(entry["status"]), fg=_COLOURS.get(entry["status"] // 100))
+    sender = "provider" if entry["sender"] == "provider" else ""
+    words = f"{entry['method']:6} {entry['path']}"
+    code = f"  {entry['code']}" if entry["code"] else ""
+    replayed = "  replayed" if entry["replayed"] else ""
+    return (
+        f"{entry['at'][11:23]}  {status} {entry['duration_ms']:8.1f} ms  {sender:8}  "
+        f"{words}{code}{replayed}"
+    )
+
+
+def _show_clock(clock: Mapping[str, Any], *, as_json: bool) -> None:
+    due = clock["next_due_at"]
+    _show(
+        clock,
+        f"{clock['now']}  {f'next completion due {due}' if due else 'nothing pending'}",
+        as_json=as_json,
+    )
+
+
+def _show(value: Any, line: str, *, as_json: bool) -> None:
+    if as_json:
+        _print_json(value)
+    else:
+        click.echo(line)
+
+
+def _print_json(value: Any) -> None:
+    click.echo(orjson.dumps(value).decode())
+
+
+def _fail(message: str, code: int) -> NoReturn:
+    click.echo(f"Error: {message}", err=True)
+    raise SystemExit(code)

@@ -1,0 +1,220 @@
+"""The catalogue of scenarios: what becomes of a call, chosen by the number that is called.
+
+Typed and closed: an unknown word, a number used twice or an impossible time line stops the
+program with the file, the line and the mend.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from sandbox.catalogue import Catalogue
+from sandbox.contract import line_of
+from sandbox.problems import PROBLEMS
+
+CATALOGUE_FILE: Final = Path(__file__).with_name("scenarios.yaml")
+_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+_NUMBER: Final = (int, float)
+# What each word of the catalogue holds. YAML reads a phone number without quotes as an integer.
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("first", "last", "default", "name", "number", "line"), (str,)),
+    **dict.fromkeys(("status", "unknown_status", "code"), (str,)),
+    **dict.fromkeys(("ringing", "in_progress", "after", "ended", "lasted"), _NUMBER),
+    **dict.fromkeys(("scenarios", "completions"), (list,)),
+    "transcript": (str, type(None)),
+    "repeat_to_limit": (bool,),
+    "refusal": (dict,),
+    "retry_after": (int,),
+}
+
+
+class ScenarioError(Exception):
+    """The catalogue cannot be played; the message names file, line and mend."""
+
+
+class Completion(msgspec.Struct, frozen=True):
+    """One delivery of the provider, ``after_seconds`` after the call was created."""
+
+    after_seconds: float
+    status: str
+    """The provider's own word, on purpose an unknown one where the scenario says so."""
+    transcript: str | None
+    repeat_to_limit: bool
+    duration_seconds: int
+
+
+class RefusedCreation(msgspec.Struct, frozen=True):
+    """The creation is refused with this problem."""
+
+    code: str
+    retry_after_seconds: int
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    name: str
+    number: str
+    line: str
+    """One sentence for people."""
+    ringing_after_seconds: float | None
+    answered_after_seconds: float | None
+    completions: tuple[Completion, ...]
+    refusal: RefusedCreation | None
+
+
+class Scenarios(msgspec.Struct, frozen=True):
+    """The whole catalogue; any number it does not list plays the default scenario."""
+
+    range_first: str
+    range_last: str
+    default: Scenario
+    by_name: Mapping[str, Scenario]
+    by_number: Mapping[str, Scenario]
+
+    def __iter__(self) -> Iterator[Scenario]:
+        return iter(self.by_name.values())
+
+    def for_number(self, phone: str) -> Scenario:
+        return self.by_number.get(phone, self.default)
+
+
+def load_scenarios(catalogue: Catalogue, *, path: Path = CATALOGUE_FILE) -> Scenarios:
+    """Reads and checks the catalogue. Raises: `ScenarioError`."""
+    return _Reader(path, catalogue).scenarios()
+
+
+class _Reader:
+    def __init__(self, path: Path, catalogue: Catalogue) -> None:
+        self.path = path
+        self.catalogue = catalogue
+
+    def fail(self, pointer: str, message: str) -> ScenarioError:
+        return ScenarioError(f"{self.path.name}:{line_of(self.path, pointer)}: {message}")
+
+    def take(self, node: Any, pointer: str, required: str, optional: str = "") -> dict[str, Any]:
+        if not isinstance(node, dict):
+            raise self.fail(pointer, "A mapping was expected here.")
+        needed, known = required.split(), required.split() + optional.split()
+        for word in node:
+            if word not in known:
+                raise self.fail(
+                    f"{pointer}/{word}",
+                    f"The word {word} is not understood here. Known are: {', '.join(known)}.",
+                )
+            if not isinstance(node[word], _TYPES[word]):
+                kinds = " or ".join(kind.__name__ for kind in _TYPES[word])
+                raise self.fail(
+                    f"{pointer}/{word}", f"The value of {word} must be of type {kinds}."
+                )
+        for word in needed:
+            if word not in node:
+                raise self.fail(pointer, f"The word {word} is missing here.")
+        return node
+
+    def scenarios(self) -> Scenarios:
+        try:
+            document = yaml.load(self.path.read_bytes(), Loader=_Loader)  # noqa: S506
+        except (OSError, yaml.YAMLError) as error:
+            raise ScenarioError(f"The scenarios {self.path} cannot be read: {error}") from error
+        root = self.take(document, "", "first last default scenarios")
+        by_name: dict[str, Scenario] = {}
+        by_number: dict[str, Scenario] = {}
+        for i, node in enumerate(root["scenarios"]):
+            pointer = f"/scenarios/{i}"
+            scenario = self.scenario(node, pointer)
+            if not root["first"] <= scenario.number <= root["last"]:
+                raise self.fail(
+                    f"{pointer}/number",
+                    f"{scenario.number} lies outside {root['first']} to {root['last']}, the range "
+                    "that is reserved for fiction. Choose a number inside it.",
+                )
+            for seen, word in ((by_name, scenario.name), (by_number, scenario.number)):
+                if word in seen:
+                    raise self.fail(pointer, f"{word} stands twice. Give each scenario its own.")
+            by_name[scenario.name] = by_number[scenario.number] = scenario
+        if root["default"] not in by_name:
+            raise self.fail("/default", f"There is no scenario named {root['default']}.")
+        return Scenarios(root["first"], root["last"], by_name[root["default"]], by_name, by_number)
+
+    def scenario(self, node: Any, pointer: str) -> Scenario:
+        node = self.take(
+            node, pointer, "name number line", "ringing in_progress completions refusal"
+        )
+        ringing, answered = node.get("ringing"), node.get("in_progress")
+        if answered is not None and (ringing is None or not 0 < ringing < answered):
+            raise self.fail(
+                pointer, "A call rings before it is answered: 0 < ringing < in_progress."
+            )
+        if ("refusal" in node) == ("completions" in node):
+            raise self.fail(pointer, "Give a scenario either completions or a refusal.")
+        completions = tuple(
+            self.completion(completion, f"{pointer}/completions/{i}", answered)
+            for i, completion in enumerate(node.get("completions", ()))
+        )
+        if [c.after_seconds for c in completions] != sorted(c.after_seconds for c in completions):
+            raise self.fail(f"{pointer}/completions", "Completions come in the order of `after`.")
+        return Scenario(
+            name=node["name"],
+            number=node["number"],
+            line=node["line"],
+            ringing_after_seconds=ringing,
+            answered_after_seconds=answered,
+            completions=completions,
+            refusal=self.refusal(node.get("refusal"), f"{pointer}/refusal"),
+        )
+
+    def completion(self, node: Any, pointer: str, answered: float | None) -> Completion:
+        node = self.take(
+            node,
+            pointer,
+            "after transcript",
+            "status unknown_status ended lasted repeat_to_limit",
+        )
+        status, unknown = node.get("status"), node.get("unknown_status")
+        if (status is None) == (unknown is None):
+            raise self.fail(pointer, "Give a completion either status or unknown_status.")
+        words = self.catalogue.normalized_status
+        if status is not None and status not in words:
+            raise self.fail(
+                f"{pointer}/status",
+                f"The provider has no word {status}. The contract lists: {', '.join(words)}.",
+            )
+        if unknown in words:
+            raise self.fail(f"{pointer}/unknown_status", f"The contract does know {unknown}.")
+        ended = node.get("ended", node["after"])
+        if not 0 < ended <= node["after"] or (
+            answered is not None and "lasted" not in node and ended < answered
+        ):
+            raise self.fail(
+                pointer, "A call is answered before it ends, and ends before that is delivered."
+            )
+        transcript = node["transcript"]
+        if transcript is not None and len(transcript) > self.catalogue.longest_transcript:
+            raise self.fail(f"{pointer}/transcript", "Longer than the contract allows.")
+        if node.get("repeat_to_limit") and not transcript:
+            raise self.fail(f"{pointer}/repeat_to_limit", "There is no transcript to repeat.")
+        lasted = node.get("lasted", 0 if answered is None else ended - answered)
+        return Completion(
+            after_seconds=node["after"],
+            status=status or unknown,
+            transcript=transcript,
+            repeat_to_limit=node.get("repeat_to_limit", False),
+            duration_seconds=int(lasted),
+        )
+
+    def refusal(self, node: Any, pointer: str) -> RefusedCreation | None:
+        if node is None:
+            return None
+        node = self.take(node, pointer, "code retry_after")
+        problem = PROBLEMS.get(node["code"])
+        if problem is None or problem.status not in (429, 503):
+            raise self.fail(f"{pointer}/code", f"{node['code']} is no problem with Retry-After.")
+        if node["retry_after"] < 1:
+            raise self.fail(f"{pointer}/retry_after", "The least retry_after is 1 second.")
+        return RefusedCreation(node["code"], node["retry_after"])

@@ -1,0 +1,198 @@
+"""What a store promises, whatever engine keeps the rows.
+
+A namespace is named by 16 bytes made from its key. Every method that changes something returns
+after the change is committed. Everything a store cannot do now raises `StorageUnavailable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+from sandbox.calls import Call, Result
+from sandbox.clock import VirtualClock
+
+
+class StoreError(Exception):
+    """The database cannot be used at all; the message says how to put that right."""
+
+
+class StorageUnavailable(Exception):
+    """The database cannot serve this request now; nothing was changed."""
+
+
+class IdempotencyKey(msgspec.Struct, frozen=True):
+    """A key to keep with a new call. ``expires_at`` is of the namespace's virtual clock."""
+
+    value: str
+    fingerprint: bytes
+    """Digest of the request's body: the same key with another body is a conflict."""
+    expires_at: float
+
+
+class KeptCall(msgspec.Struct, frozen=True):
+    """What an idempotency key in use stands for."""
+
+    call_id: UUID
+    fingerprint: bytes
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A call whose next completion this process has claimed, to deliver before the lease ends."""
+
+    namespace: bytes
+    call_id: UUID
+    due_at: float
+
+
+class JournalEntry(msgspec.Struct, frozen=True):
+    """One redacted exchange. ``entry`` is its JSON text, the rest is what is searched by."""
+
+    namespace: bytes
+    seq: str
+    request_id: str
+    started_at: float
+    operation_id: str | None
+    status: int
+    call_id: str | None
+    entry: str
+
+
+class JournalSearch(msgspec.Struct, frozen=True):
+    """What to look for; ``None`` matches everything. ``before`` is the `seq` of a later entry."""
+
+    before: str
+    limit: int
+    operation_id: str | None = None
+    status_from: int | None = None
+    status_to: int | None = None
+    call_id: str | None = None
+    since: float | None = None
+    text: str | None = None
+
+
+class Covered(msgspec.Struct, frozen=True):
+    """How often a namespace met one answer; ``code`` and ``scenario`` are empty where none."""
+
+    operation_id: str
+    status: int
+    code: str
+    scenario: str
+    exchanges: int
+
+
+class Store(Protocol):
+    async def open(self) -> None:
+        """Connects and migrates. Raises: `StoreError`."""
+
+    async def close(self) -> None: ...
+
+    async def namespace(
+        self, namespace: bytes, *, fresh: VirtualClock, sample: Call
+    ) -> VirtualClock:
+        """The clock of a namespace; a new one starts with the fresh clock and the sample call."""
+
+    async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> None:
+        """Writes down that the namespaces were used at that wall time."""
+
+    async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
+        """The namespaces that were last used before that wall time."""
+
+    async def delete_namespace(self, namespace: bytes) -> None:
+        """Removes the namespace with all its calls and kept keys."""
+
+    async def create_call(
+        self,
+        namespace: bytes,
+        call: Call,
+        *,
+        due_at: float | None,
+        clock: VirtualClock,
+        idempotency_key: IdempotencyKey | None,
+    ) -> KeptCall | None:
+        """Saves the call, or returns what its idempotency key already stands for."""
+
+    async def call(self, namespace: bytes, call_id: UUID) -> Call | None: ...
+
+    async def newest_call_id(self, namespace: bytes) -> UUID | None: ...
+
+    async def complete_call(
+        self,
+        namespace: bytes,
+        call_id: UUID,
+        result: Result,
+        *,
+        ended_at: float,
+        completed_by: str,
+        drop_plan: bool,
+    ) -> bool:
+        """Saves the result unless the call is over already; says whether it did.
+
+        ``drop_plan`` also drops the completions that the provider still planned.
+        """
+
+    async def drop_plan(self, namespace: bytes, call_id: UUID) -> None:
+        """Drops the completions that the provider still planned for a call."""
+
+    async def move_clock(
+        self, namespace: bytes, instant: float, *, wall_now: float
+    ) -> VirtualClock | None:
+        """Advances the clock to ``instant`` where it is not already later."""
+
+    async def claim_due(
+        self, *, wall_now: float, lease_seconds: float, limit: int
+    ) -> Sequence[Due]:
+        """Claims completions that are due in any namespace, the longest due first."""
+
+    async def claim_next(
+        self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
+    ) -> Due | None:
+        """Claims the earliest completion of the namespace that is due at ``until``."""
+
+    async def next_due_at(self, namespace: bytes) -> float | None:
+        """When the earliest undelivered completion of the namespace is due."""
+
+    async def next_wake_at(self) -> float | None:
+        """The wall time at which the next completion of any namespace is due."""
+
+    async def finish_delivery(
+        self,
+        due: Due,
+        *,
+        made: int,
+        answer: int,
+        next_due_at: float | None,
+        next_wake_at: float | None,
+    ) -> None:
+        """Records the HTTP status that a delivery was answered with, and plans the next one.
+
+        ``made`` is how many deliveries came before it; where there are more by now, another
+        process has made this one, and nothing changes.
+        """
+
+    async def append_journal(
+        self,
+        entries: Sequence[JournalEntry],
+        covered: Sequence[tuple[bytes, Covered]],
+        *,
+        oldest: float,
+        most: int,
+    ) -> None:
+        """Adds entries and counts; keeps at most ``most`` of a namespace since ``oldest``."""
+
+    async def search_journal(self, namespace: bytes, search: JournalSearch) -> Sequence[str]:
+        """Entries that match, the newest first."""
+
+    async def follow_journal(self, namespace: bytes, *, after: str, limit: int) -> Sequence[str]:
+        """Entries later than the `seq` ``after``, in order."""
+
+    async def newest_seq(self, namespace: bytes) -> str:
+        """The `seq` of the newest entry, or an empty text."""
+
+    async def exchange(self, namespace: bytes, request_id: str) -> str | None:
+        """The entry of one exchange."""
+
+    async def coverage(self, namespace: bytes) -> Sequence[Covered]: ...

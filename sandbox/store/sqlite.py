@@ -1,0 +1,417 @@
+"""The store in one SQLite file, called in the event loop's own thread.
+
+Writes of one turn of the loop share a transaction; each is acknowledged after it is committed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+from uuid import UUID
+
+from msgspec.structs import asdict
+
+from sandbox.calls import Call, Result
+from sandbox.clock import VirtualClock
+from sandbox.store.protocol import (
+    Covered,
+    Due,
+    IdempotencyKey,
+    JournalEntry,
+    JournalSearch,
+    KeptCall,
+    StorageUnavailable,
+    StoreError,
+)
+
+_SQL_FOLDER: Final = Path(__file__).with_name("sql")
+_BUSY_TIMEOUT_SECONDS: Final = 5.0
+_APPLICATION_ID: Final = int.from_bytes(b"voic")
+"""Tells our files from those of other programs (``PRAGMA application_id``)."""
+
+
+class SQLiteStore:
+    """Keeps everything in ``path``, or in memory where that is ``:memory:``."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._sql = _named_queries(_SQL_FOLDER / "sqlite.sql")
+        self._db: sqlite3.Connection | None = None
+        self._commit: asyncio.Future[None] | None = None
+
+    async def open(self) -> None:
+        try:
+            db = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
+            db.execute("PRAGMA journal_mode = WAL")
+            db.execute("PRAGMA synchronous = NORMAL")
+            _migrate(db)
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"The database {self._path} cannot be used: {error}. Check that it is a file of "
+                "this sandbox in a folder that you may write to, or name another by --database."
+            ) from error
+        self._db = db
+
+    async def close(self) -> None:
+        if self._commit is not None:
+            await asyncio.shield(self._commit)
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    async def namespace(
+        self, namespace: bytes, *, fresh: VirtualClock, sample: Call
+    ) -> VirtualClock:
+        row = self._read("read_namespace", namespace=namespace)
+        if row is None:
+            inserted = self._write(
+                "insert_namespace",
+                namespace=namespace,
+                anchor_wall=fresh.anchor_wall,
+                anchor=fresh.anchor,
+                rate=fresh.rate,
+            )
+            if inserted:
+                self._insert_call(namespace, sample, due_at=None, wake_at=None)
+            row = self._read("read_namespace", namespace=namespace)
+            await self._committed()
+        return VirtualClock(*row)
+
+    async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> None:
+        for namespace in namespaces:
+            self._write("use_namespace", namespace=namespace, at=at)
+        await self._committed()
+
+    async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
+        return [row[0] for row in self._read_all("idle_namespaces", since=since)]
+
+    async def delete_namespace(self, namespace: bytes) -> None:
+        for table in ("calls", "idempotency_keys", "journal", "coverage", "namespace"):
+            self._write(f"delete_{table}", namespace=namespace)
+        await self._committed()
+
+    async def create_call(
+        self,
+        namespace: bytes,
+        call: Call,
+        *,
+        due_at: float | None,
+        clock: VirtualClock,
+        idempotency_key: IdempotencyKey | None,
+    ) -> KeptCall | None:
+        if idempotency_key is not None:
+            kept = self._write(
+                "keep_idempotency_key",
+                namespace=namespace,
+                idempotency_key=idempotency_key.value,
+                fingerprint=idempotency_key.fingerprint,
+                call_id=call.call_id.bytes,
+                expires_at=idempotency_key.expires_at,
+                now=call.created_at,
+            )
+            if kept == 0:
+                fingerprint, call_id = self._read(
+                    "read_idempotency_key",
+                    namespace=namespace,
+                    idempotency_key=idempotency_key.value,
+                )
+                await self._committed()
+                return KeptCall(UUID(bytes=call_id), fingerprint)
+        wake_at = None if due_at is None else clock.wall_at(due_at)
+        self._insert_call(namespace, call, due_at=due_at, wake_at=wake_at)
+        await self._committed()
+        return None
+
+    async def call(self, namespace: bytes, call_id: UUID) -> Call | None:
+        row = self._read("read_call", namespace=namespace, call_id=call_id.bytes)
+        await self._committed()  # what this turn has written may be part of it
+        return None if row is None else _call(row)
+
+    async def newest_call_id(self, namespace: bytes) -> UUID | None:
+        row = self._read("newest_call_id", namespace=namespace)
+        return None if row is None else UUID(bytes=row[0])
+
+    async def complete_call(
+        self,
+        namespace: bytes,
+        call_id: UUID,
+        result: Result,
+        *,
+        ended_at: float,
+        completed_by: str,
+        drop_plan: bool,
+    ) -> bool:
+        changed = self._write(
+            "complete_call",
+            namespace=namespace,
+            call_id=call_id.bytes,
+            status=result.status,
+            transcript=result.transcript,
+            duration_seconds=result.duration_seconds,
+            ended_at=ended_at,
+            completed_by=completed_by,
+        )
+        if changed and drop_plan:
+            self._write("drop_plan", namespace=namespace, call_id=call_id.bytes)
+        await self._committed()
+        return changed == 1
+
+    async def drop_plan(self, namespace: bytes, call_id: UUID) -> None:
+        self._write("drop_plan", namespace=namespace, call_id=call_id.bytes)
+        await self._committed()
+
+    async def move_clock(
+        self, namespace: bytes, instant: float, *, wall_now: float
+    ) -> VirtualClock | None:
+        row = self._read("read_namespace", namespace=namespace)
+        if row is None:
+            return None
+        clock = VirtualClock(*row).advanced_to(instant, wall_now=wall_now)
+        self._write(
+            "move_clock",
+            namespace=namespace,
+            anchor_wall=clock.anchor_wall,
+            anchor=clock.anchor,
+        )
+        self._write(
+            "move_wakes",
+            namespace=namespace,
+            anchor_wall=clock.anchor_wall,
+            anchor=clock.anchor,
+            rate=clock.rate,
+        )
+        await self._committed()
+        return clock
+
+    async def claim_due(
+        self, *, wall_now: float, lease_seconds: float, limit: int
+    ) -> Sequence[Due]:
+        rows = self._write_returning(
+            "claim_due", wall_now=wall_now, leased_until=wall_now + lease_seconds, limit=limit
+        )
+        await self._committed()
+        return sorted((_due(row) for row in rows), key=lambda due: due.due_at)
+
+    async def claim_next(
+        self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
+    ) -> Due | None:
+        rows = self._write_returning(
+            "claim_next",
+            namespace=namespace,
+            until=until,
+            wall_now=wall_now,
+            leased_until=wall_now + lease_seconds,
+        )
+        await self._committed()
+        return _due(rows[0]) if rows else None
+
+    async def next_due_at(self, namespace: bytes) -> float | None:
+        [instant] = self._read("next_due_at", namespace=namespace)
+        return None if instant is None else float(instant)
+
+    async def next_wake_at(self) -> float | None:
+        [instant] = self._read("next_wake_at")
+        return None if instant is None else float(instant)
+
+    async def finish_delivery(
+        self,
+        due: Due,
+        *,
+        made: int,
+        answer: int,
+        next_due_at: float | None,
+        next_wake_at: float | None,
+    ) -> None:
+        self._write(
+            "finish_delivery",
+            namespace=due.namespace,
+            call_id=due.call_id.bytes,
+            made=made,
+            answer=answer,
+            due_at=next_due_at,
+            wake_at=next_wake_at,
+        )
+        await self._committed()
+
+    async def append_journal(
+        self,
+        entries: Sequence[JournalEntry],
+        covered: Sequence[tuple[bytes, Covered]],
+        *,
+        oldest: float,
+        most: int,
+    ) -> None:
+        for entry in entries:
+            self._write("append_journal", **asdict(entry))
+        for namespace in {entry.namespace for entry in entries}:
+            self._write("trim_journal", namespace=namespace, oldest=oldest, most=most)
+        for namespace, counted in covered:
+            self._write("count_coverage", namespace=namespace, **asdict(counted))
+        await self._committed()
+
+    async def search_journal(self, namespace: bytes, search: JournalSearch) -> Sequence[str]:
+        rows = self._read_all("search_journal_backward", namespace=namespace, **asdict(search))
+        return [row[0] for row in rows]
+
+    async def follow_journal(self, namespace: bytes, *, after: str, limit: int) -> Sequence[str]:
+        rows = self._read_all(
+            "search_journal_forward", namespace=namespace, after=after, limit=limit
+        )
+        return [row[0] for row in rows]
+
+    async def newest_seq(self, namespace: bytes) -> str:
+        [seq] = self._read("newest_seq", namespace=namespace)
+        return str(seq)
+
+    async def exchange(self, namespace: bytes, request_id: str) -> str | None:
+        row = self._read("read_exchange", namespace=namespace, request_id=request_id)
+        return None if row is None else str(row[0])
+
+    async def coverage(self, namespace: bytes) -> Sequence[Covered]:
+        return [Covered(*row) for row in self._read_all("read_coverage", namespace=namespace)]
+
+    def _insert_call(
+        self, namespace: bytes, call: Call, *, due_at: float | None, wake_at: float | None
+    ) -> None:
+        result = call.result
+        self._write(
+            "insert_call",
+            namespace=namespace,
+            call_id=call.call_id.bytes,
+            phone=call.phone,
+            agent=call.agent,
+            scenario=call.scenario,
+            created_at=call.created_at,
+            status=result and result.status,
+            transcript=result and result.transcript,
+            duration_seconds=result and result.duration_seconds,
+            ended_at=call.ended_at,
+            due_at=due_at,
+            wake_at=wake_at,
+        )
+
+    def _read(self, query: str, **values: Any) -> Any:
+        """The first row of a query, or ``None``."""
+        try:
+            return self._connection().execute(self._sql[query], values).fetchone()
+        except sqlite3.Error as error:
+            raise StorageUnavailable(str(error)) from error
+
+    def _read_all(self, query: str, **values: Any) -> list[Any]:
+        try:
+            return self._connection().execute(self._sql[query], values).fetchall()
+        except sqlite3.Error as error:
+            raise StorageUnavailable(str(error)) from error
+
+    def _write(self, statement: str, **values: Any) -> int:
+        """Runs a statement in the open transaction; returns how many rows it changed."""
+        return self._execute(statement, values).rowcount
+
+    def _write_returning(self, statement: str, **values: Any) -> list[Any]:
+        return self._execute(statement, values).fetchall()
+
+    def _execute(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        db = self._connection()
+        try:
+            if self._commit is None:
+                db.execute("BEGIN IMMEDIATE")
+                loop = asyncio.get_running_loop()
+                self._commit = loop.create_future()
+                loop.call_soon(self._end_transaction)
+            return db.execute(self._sql[statement], values)
+        except sqlite3.Error as error:
+            self._abort(error)
+            raise StorageUnavailable(str(error)) from error
+
+    def _end_transaction(self) -> None:
+        if self._commit is None:
+            return
+        try:
+            self._connection().execute("COMMIT")
+        except sqlite3.Error as error:
+            self._abort(error)
+        else:
+            self._commit.set_result(None)
+            self._commit = None
+
+    def _abort(self, error: sqlite3.Error) -> None:
+        """Undoes the open transaction and tells every writer in it."""
+        if self._commit is None:
+            return
+        if self._connection().in_transaction:
+            self._connection().execute("ROLLBACK")
+        self._commit.set_exception(StorageUnavailable(str(error)))
+        self._commit.exception()  # marks it as seen: a writer that went away is no leak
+        self._commit = None
+
+    async def _committed(self) -> None:
+        """Waits until the writes of this turn are on disk."""
+        if self._commit is not None:
+            await asyncio.shield(self._commit)
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise StorageUnavailable("the store is closed")
+        return self._db
+
+
+def _call(row: Sequence[Any]) -> Call:
+    status, transcript, duration_seconds = row[5:8]
+    return Call(
+        call_id=UUID(bytes=row[0]),
+        phone=row[1],
+        agent=row[2],
+        scenario=row[3],
+        created_at=row[4],
+        result=None if status is None else Result(status, transcript, duration_seconds),
+        ended_at=row[8],
+        completed_by=row[9],
+        delivery_answers=tuple(json.loads(row[10])),
+    )
+
+
+def _due(row: Sequence[Any]) -> Due:
+    namespace, call_id, due_at = row
+    return Due(namespace, UUID(bytes=call_id), due_at)
+
+
+def _named_queries(path: Path) -> Mapping[str, str]:
+    """The statements of a file by the names in its ``-- name:`` lines."""
+    parts = re.split(r"^-- name: (\w+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
+    return dict(zip(parts[1::2], parts[2::2], strict=True))
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """Brings the schema up to the newest version; ``user_version`` counts what was applied."""
+    migrations = sorted((_SQL_FOLDER / "sqlite_migrations").glob("*.sql"))
+    with db:
+        db.execute("BEGIN IMMEDIATE")  # a process that starts at the same time waits here
+        [owner] = db.execute("PRAGMA application_id").fetchone()
+        [tables] = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if owner != _APPLICATION_ID and tables:
+            raise sqlite3.DatabaseError("it belongs to another program")
+        db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        [version] = db.execute("PRAGMA user_version").fetchone()
+        if version > len(migrations):
+            raise sqlite3.DatabaseError(
+                f"it was written by a newer version of the sandbox (schema {version})"
+            )
+        for path in migrations[version:]:
+            for statement in _statements(path.read_text(encoding="utf-8")):
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {len(migrations)}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: ``executescript`` would commit before it."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

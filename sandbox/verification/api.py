@@ -1,0 +1,175 @@
+"""A deployment as a check sees it: the operations of the contract, and every answer looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from sandbox.catalogue import Catalogue
+from sandbox.contract import Contract
+from sandbox.verification.conformity import Inspector
+from sandbox.verification.finding import CannotTell, must_be
+from sandbox.verification.guard import CALLS_PATH, UNKNOWN_REFERENCE, WEBHOOK_PATH, Guard
+from sandbox.verification.wire import Answer, Sent
+
+JSON: Final = ("Content-Type", "application/json")
+UNKNOWN_CALL_ID: Final = "00000000-0000-4000-8000-000000000000"
+_BUSY: Final = (429, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What all checks of one run share. ``new_key`` makes up a sandbox key that nobody has."""
+
+    guard: Guard
+    contract: Contract
+    catalogue: Catalogue
+    service: Inspector
+    control: Inspector
+    new_key: Callable[[], str]
+    numbers: Sequence[str] = ()
+    """The numbers that a person named, for checks that need `Needs.CALL`."""
+
+
+class Api:
+    """One check's view of a deployment, under one key."""
+
+    def __init__(self, target: Target, key: str, exchanges: list[Answer] | None = None) -> None:
+        self.target = target
+        self.key = key
+        self.exchanges: list[Answer] = [] if exchanges is None else exchanges
+
+    def another_key(self) -> Api:
+        """The same deployment under a key that nothing else uses."""
+        return Api(self.target, self.target.new_key(), self.exchanges)
+
+    # Requests
+
+    def get(self, path: str, *headers: tuple[str, str], signed: bool = True) -> Answer:
+        return self.send(Sent("GET", path, self._headers(headers, signed)))
+
+    def head(self, path: str, *headers: tuple[str, str]) -> Answer:
+        return self.send(Sent("HEAD", path, self._headers(headers, True)))
+
+    def post(self, path: str, value: Any, *headers: tuple[str, str], signed: bool = True) -> Answer:
+        """Posts a JSON value."""
+        body = orjson.dumps(value)
+        return self.send(Sent("POST", path, self._headers((JSON, *headers), signed), body))
+
+    def post_bytes(self, path: str, body: bytes, *headers: tuple[str, str]) -> Answer:
+        """Posts bytes under the headers given, and no other than the key."""
+        return self.send(Sent("POST", path, self._headers(headers, True), body))
+
+    def send(self, sent: Sent, *, timeout_seconds: float | None = None) -> Answer:
+        """Raises: `Finding` where the answer breaks a rule of every answer, `NoAnswer`."""
+        answer = self.target.guard.exchange(sent, timeout_seconds=timeout_seconds)
+        self._look_at(answer)
+        return answer
+
+    def send_together(self, requests: Sequence[Sent]) -> list[Answer]:
+        """Sends all at the same moment."""
+        answers = self.target.guard.exchange_together(requests)
+        for answer in answers:
+            self._look_at(answer)
+        return answers
+
+    # Facts of the contract
+
+    @property
+    def agent(self) -> str:
+        """The first agent of the catalogue."""
+        return self.target.catalogue.agents[0].key
+
+    @property
+    def newest_call_alias(self) -> str:
+        """What stands for the newest call of a key in the sandbox."""
+        return self.target.catalogue.newest_call_alias
+
+    def new_call(self, scenario: str = "answered") -> dict[str, str]:
+        """The body of a creation."""
+        return {"phone": self.number(scenario), "agent": self.agent}
+
+    def completion(self, **changes: Any) -> dict[str, Any]:
+        """The contract's own completion, for the newest call, with changes."""
+        operation = self.target.contract.operations["callCompleted"]
+        assert operation.body is not None
+        example = next(iter(operation.body.examples.values()))
+        return {**example.value, **changes}
+
+    def completion_of_nothing(self, **changes: Any) -> dict[str, Any]:
+        """A completion that names no call of anybody."""
+        return self.completion(provider_call_id=UNKNOWN_REFERENCE, **changes)
+
+    # What sandboxes can do
+
+    def number(self, scenario: str) -> str:
+        """The number that plays a scenario."""
+        return self._numbers[scenario]
+
+    def create(
+        self, scenario: str = "answered", *headers: tuple[str, str], call: Any = None
+    ) -> str:
+        """The ``call_id`` of a new call."""
+        answer = self.post(CALLS_PATH, call or self.new_call(scenario), *headers)
+        must_be(answer, 201, when="a valid call is created")
+        call_id: str = answer.json()["call_id"]
+        return call_id
+
+    def read(self, call_id: str) -> dict[str, Any]:
+        """The call as the service shows it."""
+        answer = self.get(f"{CALLS_PATH}/{call_id}")
+        must_be(answer, 200, when="a call of the same key is read")
+        call: dict[str, Any] = answer.json()
+        return call
+
+    def complete(self, **changes: Any) -> Answer:
+        """Posts a completion of the newest call."""
+        return self.post(WEBHOOK_PATH, self.completion(**changes))
+
+    def advance(self, seconds: float) -> None:
+        """Moves the virtual clock."""
+        answer = self.post("/sandbox/clock", {"advance_seconds": seconds})
+        must_be(answer, 200, when="the clock is advanced")
+
+    def inspect(self, call_id: str) -> dict[str, Any]:
+        """The provider's side of a call."""
+        answer = self.get(f"/sandbox/calls/{call_id}")
+        must_be(answer, 200, when="a call of the same key is inspected")
+        inspected: dict[str, Any] = answer.json()
+        return inspected
+
+    def last(self) -> Answer:
+        """The exchange that was made last."""
+        return self.exchanges[-1]
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, str]:
+        answer = self.get("/sandbox/scenarios")
+        must_be(answer, 200, when="the scenarios are listed")
+        return {one["name"]: one["number"] for one in answer.json()["scenarios"]}
+
+    def _headers(
+        self, headers: Sequence[tuple[str, str]], signed: bool
+    ) -> tuple[tuple[str, str], ...]:
+        authorization = (("Authorization", f"Bearer {self.key}"),) if signed else ()
+        return (*authorization, *headers)
+
+    def _look_at(self, answer: Answer) -> None:
+        self.exchanges.append(answer)
+        if answer.status in _BUSY and not self.target.guard.is_sandbox:
+            raise CannotTell(f"The deployment is busy: it answered {answer.status}.")
+        is_control = answer.sent.target.startswith("/sandbox")
+        (self.target.control if is_control else self.target.service).look_at(answer)
+
+
+def is_uuid(text: object) -> bool:
+    """Whether it is a UUID in lower case with dashes."""
+    try:
+        return str(UUID(str(text))) == text
+    except ValueError:
+        return False

@@ -1,0 +1,202 @@
+"""Keys see their own calls alone, and each has a clock of its own."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sandbox.verification.api import Api
+from sandbox.verification.check import Needs, check
+from sandbox.verification.finding import must, must_be
+from sandbox.verification.guard import CALLS_PATH, WEBHOOK_PATH
+from sandbox.verification.wire import Sent
+
+
+@check(Needs.SANDBOX)
+def calls_of_other_keys_do_not_exist(api: Api) -> None:
+    """Another key's call is 404 `call_not_found`, as if it had never been."""
+    call_id = api.create()
+    other = api.another_key()
+    must_be(
+        other.get(f"{CALLS_PATH}/{call_id}"),
+        404,
+        "call_not_found",
+        when="a call of another key is read",
+    )
+    must_be(
+        other.get(f"/sandbox/calls/{call_id}"),
+        404,
+        "call_not_found",
+        when="a call of another key is inspected",
+    )
+
+
+@check(Needs.SANDBOX)
+def completions_stay_in_their_key(api: Api) -> None:
+    """A key cannot complete another key's call, by alias or by the provider's id."""
+    call_id = api.create()
+    reference = api.inspect(call_id)["provider_call_id"]
+    other = api.another_key()
+    must_be(
+        other.post(WEBHOOK_PATH, api.completion(provider_call_id=reference)),
+        404,
+        "call_not_found",
+        when="another key's call is completed by its provider's id",
+    )
+    other.create()
+    must_be(other.complete(), 200, when="a key completes its own newest call")
+    must(
+        api.read(call_id)["status"] == "queued",
+        "A completion under one key ended a call of another.",
+        api.last(),
+    )
+
+
+@check(Needs.SANDBOX)
+def keys_that_differ_in_case_are_two(api: Api) -> None:
+    """Keys are compared letter by letter: capitals and the last character count."""
+    call_id = api.create()
+    for key in (api.key[:8] + api.key[8:].swapcase(), api.key + "x"):
+        other = Api(api.target, key, api.exchanges)
+        must_be(
+            other.get(f"{CALLS_PATH}/{call_id}"),
+            404,
+            "call_not_found",
+            when="a key that differs in one letter reads a call",
+        )
+
+
+@check(Needs.SANDBOX)
+def idempotency_keys_belong_to_a_key(api: Api) -> None:
+    """The same `Idempotency-Key` under two keys creates two calls."""
+    key = ("Idempotency-Key", "shared")
+    other = api.another_key()
+    ids = api.create("answered", key), other.create("answered", key)
+    must(ids[0] != ids[1], "Two keys share an Idempotency-Key.", api.last())
+
+
+@check(Needs.SANDBOX)
+def clocks_belong_to_a_key(api: Api) -> None:
+    """Advancing one key's clock moves no call of another."""
+    call_id = api.create()
+    api.another_key().advance(3600)
+    must(
+        api.read(call_id)["status"] == "queued",
+        "Advancing the clock of one key moved a call of another.",
+        api.last(),
+    )
+
+
+@check(Needs.SANDBOX)
+def reset_empties_one_key(api: Api) -> None:
+    """`DELETE /sandbox/state` empties its own key: calls, Idempotency-Keys, clock, no other key."""
+    key = ("Idempotency-Key", "before-reset")
+    mine, other = api.create("answered", key), api.another_key()
+    theirs = other.create()
+    answer = api.send(Sent("DELETE", "/sandbox/state", (("Authorization", f"Bearer {api.key}"),)))
+    must_be(answer, 204, when="a namespace is emptied")
+    must_be(api.get(f"{CALLS_PATH}/{mine}"), 404, "call_not_found", when="a namespace was emptied")
+    must(
+        api.create("answered", key) != mine,
+        "An Idempotency-Key outlived the emptying of its namespace.",
+        api.last(),
+    )
+    other.read(theirs)
+
+
+@check(Needs.SANDBOX)
+def new_key_finds_the_sample_call(api: Api) -> None:
+    """Every key starts with the finished sample call that the pages show."""
+    sample = api.target.catalogue.sample
+    call = api.read(str(sample.call_id))
+    must(
+        (call["status"], call["transcript"], call["duration"])
+        == (sample.status, sample.transcript, sample.duration_seconds),
+        "The sample call is not the one of the contract's example.",
+        api.last(),
+    )
+
+
+@check(Needs.SANDBOX)
+def clock_advances_and_never_goes_back(api: Api) -> None:
+    """The clock moves as far as it is told, at least, and never backward."""
+    before = _now(api)
+    api.advance(3600)
+    after = _now(api)
+    must(
+        3600 <= after - before < 3660,
+        f"The clock was advanced 3600 seconds, and moved {after - before:.0f}.",
+        api.last(),
+    )
+    api.advance(0)
+    must(_now(api) >= after, "The clock went back.", api.last())
+
+
+@check(Needs.SANDBOX)
+def advancing_delivers_what_was_due(api: Api) -> None:
+    """When `advance` returns, everything that was due by then has happened."""
+    call_id = api.create("delivered_late")
+    api.advance(67)
+    must(
+        api.read(call_id)["status"] == "in_progress",
+        "A completion was delivered before it was due.",
+        api.last(),
+    )
+    api.advance(2)
+    must(
+        api.read(call_id)["status"] == "completed",
+        "A completion that was due was not delivered when the advance returned.",
+        api.last(),
+    )
+
+
+@check(Needs.SANDBOX)
+def time_passes_by_itself_alone(api: Api) -> None:
+    """Reading a call does not move it."""
+    call_id = api.create("never_completes")
+    for _ in range(40):
+        status = api.read(call_id)["status"]
+    must(status in ("queued", "ringing"), "Reading a call moved it on.", api.last())
+
+
+@check(Needs.SANDBOX)
+def preferred_problems_are_given(api: Api) -> None:
+    """`Prefer: code=…` gives the documented problem, with its headers, and does nothing else."""
+    for status, code in ((429, "rate_limited"), (503, None)):
+        call_id = api.create()
+        prefer = ("Prefer", f"code={status}")
+        answer = api.post(CALLS_PATH, api.new_call(), prefer)
+        must_be(answer, status, code, when=f"Prefer asks for {status}")
+        api.complete()
+        must(
+            api.read(call_id)["status"] == "completed",
+            "A preferred problem created a call all the same.",
+            api.last(),
+        )
+    must_be(
+        api.get(f"{CALLS_PATH}/{call_id}", ("Prefer", "code=418")),
+        200,
+        when="Prefer asks for what the contract does not document",
+    )
+
+
+@check(Needs.SANDBOX)
+def journal_tells_what_was_sent(api: Api) -> None:
+    """The journal keeps what a key did, the provider's completions included, without any token."""
+    call_id = api.create()
+    api.advance(60)
+    answer = api.get(f"/sandbox/journal?call_id={call_id}")
+    must_be(answer, 200, when="the journal is searched")
+    senders = [one["sender"] for one in answer.json()["exchanges"]]
+    must(
+        sorted(senders) == ["integrator", "provider"],
+        "The journal must hold the creation and the provider's completion of a call, "
+        f"but it holds {senders}.",
+        answer,
+    )
+    must(api.key.encode() not in answer.body, "The journal shows a token.", answer)
+
+
+def _now(api: Api) -> float:
+    answer = api.get("/sandbox/clock")
+    must_be(answer, 200, when="the clock is read")
+    return datetime.fromisoformat(answer.json()["now"]).timestamp()

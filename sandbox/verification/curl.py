@@ -1,0 +1,74 @@
+"""A request as a command for a POSIX shell; keys stay out of it."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Final
+
+from sandbox.verification.wire import Sent
+
+LONGEST_LITERAL: Final = 1000
+_RUN: Final = re.compile(rb"(.{1,16}?)\1{50,}", re.DOTALL)
+
+
+def as_curl(sent: Sent, *, base_url: str, keys: Mapping[str, str]) -> str:
+    """Such as ``curl -X POST http://…``; ``keys`` names the shell variable of each key."""
+    words = ["curl", "-i"]
+    if sent.method == "HEAD":
+        words.append("--head")
+    elif sent.method != "GET" or sent.body is not None:
+        words += ["-X", sent.method]
+    if "//" in sent.target or "/." in sent.target:
+        words.append("--path-as-is")
+    words.append(shlex.quote(base_url + sent.target))
+    headers = list(sent.headers)
+    if sent.body is not None and not any(name.lower() == "content-type" for name, _ in headers):
+        words += ["-H", "'Content-Type:'"]
+    if sent.chunked:
+        headers.append(("Transfer-Encoding", "chunked"))
+    elif sent.declared_length is not None:
+        headers.append(("Content-Length", str(sent.declared_length)))
+    for name, value in headers:
+        words += ["-H", _quoted(f"{name}: {value}" if value else f"{name};", keys)]
+    if sent.body is None:
+        return " ".join(words)
+    text = _text(sent.body)
+    if text is not None and len(text) <= LONGEST_LITERAL:
+        return " ".join([*words, "--data-raw", _quoted(text, keys)])
+    producer = f"import sys; sys.stdout.buffer.write({_expression(sent.body)})"
+    return f"python3 -c {shlex.quote(producer)} | " + " ".join([*words, "--data-binary", "@-"])
+
+
+def _quoted(text: str, keys: Mapping[str, str]) -> str:
+    """Shell quoting in which every key has become its variable."""
+    found = [(key, variable) for key, variable in keys.items() if key and key in text]
+    if not found:
+        return shlex.quote(text)
+    quoted = re.sub(r'([\\"$`])', r"\\\1", text)
+    for key, variable in sorted(found, key=lambda pair: -len(pair[0])):
+        quoted = quoted.replace(key, f"${{{variable}}}")
+    return f'"{quoted}"'
+
+
+def _text(body: bytes) -> str | None:
+    try:
+        text = body.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text
+
+
+def _expression(body: bytes) -> str:
+    """A Python expression for the bytes, in which long repetitions are written as such."""
+    parts: list[str] = []
+    end = 0
+    for run in _RUN.finditer(body):
+        if run.start() > end:
+            parts.append(repr(body[end : run.start()]))
+        parts.append(f"{run[1]!r} * {len(run[0]) // len(run[1])}")
+        end = run.end()
+    if end < len(body) or not parts:
+        parts.append(repr(body[end:]))
+    return " + ".join(parts)

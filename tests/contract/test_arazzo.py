@@ -1,0 +1,85 @@
+"""The workflows of arazzo.yaml, run by Redocly's `respect`."""
+
+import json
+import logging
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from faults import FAULTS
+from faulty import faulty_sandbox
+from sandbox_process import SandboxServer, start_sandbox
+
+WORKFLOWS = ["create_and_poll", "complete_by_hand", "busy", "idempotent_retry"]
+Respect = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def fast_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
+    """A sandbox in which a call takes less than a second: respect polls by the wall."""
+    with start_sandbox(tmp_path_factory.mktemp("sandbox"), "--speed", "20") as server:
+        yield server
+
+
+@pytest.fixture
+def respect(node_tools, root: Path, key: str, tmp_path: Path) -> Respect:
+    """Runs workflows against a server and leaves their results in a file."""
+
+    def run(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        command = node_tools.command(
+            "redocly",
+            "respect",
+            root / "arazzo.yaml",
+            "--input",
+            f"key={key}",
+            "--server",
+            f"voice={url}",
+            "--json-output",
+            str(tmp_path / "respect.json"),
+            *arguments,
+        )
+        return subprocess.run(
+            command, cwd=root, capture_output=True, text=True, timeout=60, check=False
+        )
+
+    return run
+
+
+def test_every_workflow_passes(
+    respect: Respect, fast_sandbox: SandboxServer, tmp_path: Path
+) -> None:
+    """Each step gets the answer that the workflow describes."""
+    ran = respect(fast_sandbox.url)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    [result] = json.loads((tmp_path / "respect.json").read_text())["files"].values()
+    assert [workflow["workflowId"] for workflow in result["executedWorkflows"]] == WORKFLOWS
+    assert {workflow["status"] for workflow in result["executedWorkflows"]} == {"success"}
+
+
+def test_workflows_can_fail(respect: Respect) -> None:
+    """A service that ignores completions does not get through."""
+    logging.disable(logging.CRITICAL)
+    try:
+        with faulty_sandbox(FAULTS["completion_is_ignored"].alter) as url:
+            ran = respect(url, "--workflow", "complete_by_hand")
+    finally:
+        logging.disable(logging.NOTSET)
+    assert ran.returncode == 1, ran.stdout
+
+
+def test_workflows_are_well_made(node_tools, root: Path) -> None:
+    """Redocly finds nothing wrong with the file, and every operation of the contract is in it."""
+    path = root / "arazzo.yaml"
+    linted = subprocess.run(
+        node_tools.command("redocly", "lint", path), cwd=root, capture_output=True, text=True
+    )
+    assert linted.returncode == 0, linted.stdout + linted.stderr
+    used = {
+        step["operationId"].rpartition(".")[2]
+        for workflow in yaml.safe_load(path.read_text())["workflows"]
+        for step in workflow["steps"]
+    }
+    assert used == {"createCall", "getCall", "listAgents", "callCompleted"}

@@ -1,0 +1,182 @@
+"""Prism's opinion of requests that nobody thought of: two validators must agree about each.
+
+Schemathesis makes the requests up, Prism stands in between and reports what it finds. Three kinds
+of request cannot be put to Prism 5.16, and each has a test that says so: what is not JSON makes
+it hang, a field whose name is no header text ends its process, and it overlooks empty headers.
+"""
+
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, seed, settings
+from schemathesis import GenerationMode
+from schemathesis.config import SchemathesisConfig
+
+from prism_process import TIMEOUT_SECONDS, free_port, prism_proxy
+from sandbox.catalogue import read_catalogue
+from sandbox.contract import load_contract
+from sandbox_process import SandboxServer
+
+EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES") or 40)
+SEED = os.environ.get("CONTRACT_SEED") or "20261124"
+# What the sandbox says when a request does not fit a schema of the contract.
+SCHEMA_REFUSALS = {"validation_failed", "invalid_idempotency_key"}
+
+# A GET without parameters has nothing that could be wrong with it.
+GENERATED = [
+    *((operation, GenerationMode.POSITIVE) for operation in ("createCall", "getCall")),
+    *((operation, GenerationMode.POSITIVE) for operation in ("listAgents", "callCompleted")),
+    *((operation, GenerationMode.NEGATIVE) for operation in ("createCall", "callCompleted")),
+    ("getCall", GenerationMode.NEGATIVE),
+]
+
+
+@pytest.fixture(scope="module")
+def prism(node_tools, contract_path: Path, sandbox_server: SandboxServer) -> Iterator[str]:
+    """The sandbox behind Prism, which reads the same contract."""
+    port = free_port()
+    command = node_tools.command(
+        "prism", "proxy", contract_path, sandbox_server.url, "--host", "127.0.0.1", "--port", port
+    )
+    with prism_proxy([str(word) for word in command], port=port) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def operations(contract_path: Path) -> dict[str, Any]:
+    """Schemathesis' view of each operation by operationId."""
+    schema = schemathesis.openapi.from_path(contract_path, config=SchemathesisConfig())
+    found = [result.ok() for result in schema.get_all_operations()]
+    return {operation.definition.raw["operationId"]: operation for operation in found}
+
+
+def violations(answer: httpx.Response, side: str) -> list[str]:
+    """What Prism found on one side of an exchange: `["body.phone: must match pattern"]`."""
+    return [
+        f"{'.'.join(map(str, one['location'][1:]))}: {one['message']}"
+        for one in json.loads(answer.headers.get("sl-violations", "[]"))
+        if one["location"][0] == side
+    ]
+
+
+def names(value: Any) -> Iterator[str]:
+    """The names of all fields in a JSON value."""
+    if isinstance(value, dict):
+        yield from value
+    if isinstance(value, dict | list):
+        for inner in value.values() if isinstance(value, dict) else value:
+            yield from names(inner)
+
+
+def is_for_prism(arguments: dict[str, Any]) -> bool:
+    """Whether Prism can take a request; see the tests at the end for what it cannot."""
+    if "json" not in arguments and arguments.get("data") is not None:
+        return False
+    fields = names(arguments.get("json"))
+    return (
+        all(name.isascii() and name.isprintable() for name in fields)
+        and "" not in (arguments.get("headers") or {}).values()
+    )
+
+
+@pytest.mark.parametrize(
+    ("operation_id", "mode"), GENERATED, ids=lambda value: getattr(value, "value", value)
+)
+def test_both_validators_agree(
+    operation_id: str, mode: GenerationMode, operations: dict[str, Any], prism: str
+) -> None:
+    """What one accepts the other accepts, and no answer breaks the contract."""
+    key = f"sandbox_prism_{secrets.token_hex(8)}"
+    signed = {"Authorization": f"Bearer {key}"}
+    judged = 0
+
+    @seed(secrets.randbelow(2**32) if SEED == "random" else int(SEED))
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(operations[operation_id].as_strategy(generation_mode=mode))
+    def agree(case: Any) -> None:
+        nonlocal judged
+        arguments = case.as_transport_kwargs(base_url=prism)
+        if not is_for_prism(arguments):
+            return
+        answer = _sent(case, prism, signed)
+        judged += 1
+        assert violations(answer, "response") == [], "Prism finds fault with the answer"
+        found = violations(answer, "request")
+        if answer.status_code < 400:
+            assert found == [], "the sandbox accepts what Prism refuses"
+        elif answer.json()["code"] in SCHEMA_REFUSALS:
+            assert found, f"the sandbox refuses what Prism accepts: {answer.text}"
+
+    agree()
+    expected = 1 if operation_id == "listAgents" else EXAMPLES // 4
+    assert judged >= expected, f"only {judged} requests could be judged"
+
+
+def _sent(case: Any, url: str, headers: dict[str, str]) -> httpx.Response:
+    """Sends a generated request as Schemathesis would, and gives the answer as httpx does."""
+    found = case.call(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
+    pairs = [(name, value) for name, values in found.headers.items() for value in values]
+    kept = [(name, value) for name, value in pairs if name.lower() != "content-encoding"]
+    return httpx.Response(found.status_code, headers=kept, content=found.content)
+
+
+# What Prism cannot judge. When one of these fails, Prism has learned it: narrow `is_for_prism`.
+
+
+def test_prism_overlooks_empty_headers(prism: str, key: str, contract_path: Path) -> None:
+    """The one disagreement: minLength 1 of a header does not hold for Prism when it is empty."""
+    answer = httpx.post(
+        f"{prism}/v1/calls",
+        json={"phone": "+12025550100", "agent": _first_agent(contract_path)},
+        headers={"Authorization": f"Bearer {key}", "Idempotency-Key": ""},
+        timeout=TIMEOUT_SECONDS,
+    )
+    assert answer.json()["code"] == "invalid_idempotency_key"
+    assert violations(answer, "request") == []
+
+
+def test_prism_hangs_on_what_is_no_json(prism: str, key: str) -> None:
+    """A body that is no JSON is never answered, so our own checks alone judge those."""
+    with pytest.raises(httpx.ReadTimeout):
+        httpx.post(
+            f"{prism}/v1/calls",
+            content=b"{",
+            headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
+            timeout=1,
+        )
+
+
+def test_prism_dies_of_a_name_that_is_no_header_text(
+    node_tools, contract_path: Path, sandbox_server: SandboxServer, key: str
+) -> None:
+    """It copies the name of an unknown field into a header, and Node refuses that."""
+    port = free_port()
+    command = node_tools.command(
+        "prism", "proxy", contract_path, sandbox_server.url, "--host", "127.0.0.1", "--port", port
+    )
+    with (
+        prism_proxy([str(word) for word in command], port=port) as url,
+        pytest.raises(httpx.TransportError),
+    ):
+        httpx.post(
+            f"{url}/v1/calls",
+            json={"\u0444": 1},
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=TIMEOUT_SECONDS,
+        )
+
+
+def _first_agent(contract_path: Path) -> str:
+    return read_catalogue(load_contract(contract_path)).agents[0].key

@@ -1,0 +1,405 @@
+"""`voice-sandbox verify`: what it says, how it ends, and that it rings nobody.
+
+The guard is tested as if lives depended on it: a server that poses as the live service counts
+every request that would ring a phone.
+"""
+
+import itertools
+import json
+import logging
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from click.testing import CliRunner, Result
+
+from faults import FAULTS
+from faulty import faulty_sandbox
+from posing import Live, posing_live_server
+from prism_process import free_port, prism_proxy
+from sandbox.catalogue import read_catalogue
+from sandbox.cli import main
+from sandbox.verification import command, identity
+from sandbox.verification.check import Needs
+from sandbox.verification.guard import Guard, NotAllowed
+from sandbox.verification.identity import Kind, identify
+from sandbox.verification.registry import CHECKS
+from sandbox.verification.wire import NoAnswer, Sent, Wire
+from sandbox_process import SandboxServer
+from verifying import contracts, new_key
+
+KEY = "key-of-the-live-service"
+NUMBERS = ("+99900000001", "+99900000002")
+IDENTITY = {
+    "sandbox": True,
+    "version": "0.1.0",
+    "contract": {"version": "1.0.0", "sha256": "0" * 64},
+}
+JSON = {"Content-Type": "application/json"}
+
+
+def as_sandbox(**changes: Any) -> tuple[int, dict[str, str], bytes]:
+    return 200, JSON, json.dumps({**IDENTITY, **changes}).encode()
+
+
+# Everything that is not word for word a sandbox's answer to GET /sandbox.
+AMBIGUOUS = {
+    "not found": (404, JSON, b"{}"),
+    "unauthorized": (401, JSON, b"{}"),
+    "server error": (500, JSON, json.dumps(IDENTITY).encode()),
+    "redirect": (302, {"Location": "/sandbox/"}, json.dumps(IDENTITY).encode()),
+    "created": (201, JSON, json.dumps(IDENTITY).encode()),
+    "page": (200, {"Content-Type": "text/html"}, b"<!doctype html><p>sandbox: true</p>"),
+    "page that is json": (200, {"Content-Type": "text/html"}, json.dumps(IDENTITY).encode()),
+    "the word true": as_sandbox(sandbox="true"),
+    "one": as_sandbox(sandbox=1),
+    "false": as_sandbox(sandbox=False),
+    "null": as_sandbox(sandbox=None),
+    "no contract": (200, JSON, b'{"sandbox": true}'),
+    "more fields": as_sandbox(live=True),
+    "twice": (200, JSON, json.dumps(IDENTITY).replace("{", '{"sandbox":false,', 1).encode()),
+    "list": (200, JSON, json.dumps([IDENTITY]).encode()),
+    "empty": (200, JSON, b""),
+    "broken": (200, JSON, b'{"sandbox": true'),
+    "deep": (200, JSON, b"[" * 100_000),
+    "long": (200, JSON, b" " * 5_000_000 + json.dumps(IDENTITY).encode()),
+    # It says all the right words, but nothing proves that /v1 is the same machine.
+    "an impostor": as_sandbox(),
+}
+
+
+@pytest.fixture
+def agents() -> Any:
+    contract, _ = contracts()
+    return read_catalogue(contract).agent_list
+
+
+@pytest.fixture
+def live(agents: Any) -> Iterator[Live]:
+    with posing_live_server(agents) as server:
+        yield server
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits five seconds for an answer here."""
+    monkeypatch.setattr(identity, "IDENTIFY_SECONDS", 0.5)
+
+
+def verify(url: str, *arguments: str, key: str | None = KEY) -> Result:
+    environment = {"VOICE_API_KEY": key, "VOICE_SANDBOX_CONTRACT": None}
+    return CliRunner().invoke(main, ["verify", url, *arguments], env=environment)
+
+
+def combinations() -> list[tuple[str, ...]]:
+    """Every combination of options that verify has, without --call-number."""
+    switches = [
+        ("--key", "another-key"),
+        ("--timeout", "0.3"),
+        ("--generate", "5"),
+        ("--junit", "report.xml"),
+        ("--json", "report.json"),
+    ]
+    return [
+        tuple(itertools.chain.from_iterable(chosen))
+        for count in range(len(switches) + 1)
+        for chosen in itertools.combinations(switches, count)
+    ]
+
+
+# The guard
+
+
+def test_every_option_is_among_the_combinations() -> None:
+    """A new option of verify is tried against the posing server too."""
+    tried = {word for words in combinations() for word in words if word.startswith("--")}
+    options = {option.opts[0] for option in command.verify.params if option.opts[0][0] == "-"}
+    assert options - tried == {"--call-number", "--contract"}
+
+
+@pytest.mark.parametrize("arguments", combinations(), ids=" ".join)
+def test_no_combination_of_options_dials(
+    arguments: tuple[str, ...], live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without --call-number a live service is never asked for a call."""
+    monkeypatch.chdir(tmp_path)
+    result = verify(live.url, *arguments)
+    assert live.dials == []
+    assert live.requests
+    assert result.exit_code == (2 if "--generate" in arguments else 1), result.output
+
+
+@pytest.mark.parametrize("said", AMBIGUOUS)
+def test_ambiguous_identity_is_no_sandbox(said: str, live: Live) -> None:
+    """Whatever is not exactly a sandbox's answer rings nobody."""
+    live.answers["/sandbox"] = AMBIGUOUS[said]
+    result = verify(live.url)
+    assert live.dials == []
+    assert "no call is placed" in result.output
+    assert verify(live.url, "--generate", "5").exit_code == 2
+    assert live.dials == []
+
+
+@pytest.mark.parametrize("path", ["/sandbox", "/v1/agents"])
+def test_slow_server_is_no_sandbox(path: str, live: Live) -> None:
+    """A server that takes longer than it may is taken for the live service, or left alone."""
+    live.answers["/sandbox"] = as_sandbox()
+    live.hang_seconds[path] = 30
+    result = verify(live.url, "--timeout", "0.3")
+    assert result.exit_code in (1, 2), result.output
+    assert live.dials == []
+
+
+def test_impostor_that_forges_a_journal_under_another_id_is_no_sandbox(live: Live) -> None:
+    """The proof asks for the very exchange that was made."""
+    live.answers["/sandbox"] = as_sandbox()
+    contract, control = contracts()
+    wire = Wire(live.url, timeout_seconds=1)
+    assert identify(wire, contract, control, new_key=new_key).kind is Kind.OTHER
+
+
+def test_host_that_the_contract_names_is_live(live: Live) -> None:
+    """A host of the contract's own is never a sandbox, and nothing is asked to decide that."""
+    contract, control = contracts()
+    hosts = [server.url for server in contract.servers if "127.0.0.1" not in server.url]
+    assert hosts
+    for url in hosts:
+        wire = Wire(url, timeout_seconds=0.1)
+        found = identify(wire, contract, control, new_key=new_key)
+        assert found.kind is Kind.OTHER
+
+
+def test_named_numbers_are_called_once_each(live: Live) -> None:
+    """Each --call-number is called exactly once, after it was said, however often it is given."""
+    words = [word for number in (*NUMBERS, NUMBERS[0]) for word in ("--call-number", number)]
+    result = verify(live.url, *words)
+    assert [json.loads(body)["phone"] for body in live.dials] == list(NUMBERS)
+    for number in NUMBERS:
+        assert f"One call will be placed to {number}." in result.output
+
+
+def test_numbers_do_not_open_the_way_for_made_up_calls(live: Live) -> None:
+    """--generate is refused beside --call-number too, before anything is dialed."""
+    result = verify(live.url, "--call-number", NUMBERS[0], "--generate", "5")
+    assert result.exit_code == 2
+    assert live.dials == []
+
+
+@pytest.mark.parametrize(
+    "number", ["", "0700", "+1 202", "+999000x", "+99900000001\n", "+٩٩٩٠٠٠٠٠٠١"]
+)
+def test_numbers_of_a_wrong_form_are_refused(number: str, live: Live) -> None:
+    """A number that is no number is never sent."""
+    assert verify(live.url, "--call-number", number).exit_code == 2
+    assert live.requests == []
+
+
+def test_named_number_is_not_called_in_a_sandbox(sandbox_server: SandboxServer) -> None:
+    """In a sandbox the scenarios' numbers suffice."""
+    result = verify(sandbox_server.url, "--call-number", NUMBERS[0])
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        Sent("POST", "/v1/calls", (), b"{}"),
+        Sent("POST", "/v1/calls/", (), b"{}"),
+        Sent("POST", "/V1/CALLS", (), b"{}"),
+        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000009"}'),
+        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000001"}', chunked=True),
+        Sent("PUT", "/v1/calls"),
+        Sent("GET", "/v1/calls", (), b"{}"),
+        Sent("GET", "/v1/calls", (("X-HTTP-Method-Override", "POST\r\n\r\nPOST /v1/calls"),)),
+        Sent("GET", "/v1/agents HTTP/1.1\r\n\r\nPOST /v1/calls"),
+        Sent("POST", "/v1/webhooks/call-completed", (), b'{"provider_call_id":"x"}'),
+        Sent("POST", "/v1/webhooks/call-completed", (), b"x POST /v1/calls HTTP/1.1"),
+        Sent("POST", "/v1/webhooks/call-completed", (), b"{}", declared_length=0),
+        Sent("DELETE", "/v1/agents"),
+    ],
+)
+def test_guard_lets_nothing_else_through(sent: Sent, live: Live) -> None:
+    """Whatever a check may try, the guard stands between it and a phone."""
+    guard = Guard(Wire(live.url, timeout_seconds=1), is_sandbox=False, numbers=[NUMBERS[0]])
+    with pytest.raises(NotAllowed):
+        guard.exchange(sent)
+    with pytest.raises(NotAllowed):
+        guard.exchange_together([sent])
+    assert live.requests == []
+
+
+def test_guard_spends_each_number_once(live: Live) -> None:
+    """A number that was called is not called again."""
+    guard = Guard(Wire(live.url, timeout_seconds=1), is_sandbox=False, numbers=[NUMBERS[0]])
+    call = Sent("POST", "/v1/calls", (), json.dumps({"phone": NUMBERS[0]}).encode())
+    guard.exchange(call)
+    with pytest.raises(NotAllowed):
+        guard.exchange(call)
+    assert len(live.dials) == 1
+
+
+def test_sandbox_is_called_at_numbers_that_nobody_owns(live: Live) -> None:
+    """Even a sandbox that is none would ring nobody."""
+    guard = Guard(Wire(live.url, timeout_seconds=1), is_sandbox=True)
+    for phone in ("+12125551234", "+4930123456", "+12025550200", "2125551234"):
+        with pytest.raises(NotAllowed):
+            guard.exchange(Sent("POST", "/v1/calls", (), json.dumps({"phone": phone}).encode()))
+    assert live.requests == []
+
+
+def test_one_check_alone_places_named_calls() -> None:
+    """Two such checks would ring each phone twice."""
+    assert [one.name for one in CHECKS.values() if one.needs is Needs.CALL] == [
+        "named_number_is_called"
+    ]
+
+
+# What it says
+
+
+def test_sandbox_conforms(sandbox_server: SandboxServer, tmp_path: Path) -> None:
+    """Exit 0, a JUnit file and a JSON file that say so."""
+    junit, as_json = tmp_path / "deep" / "report.xml", tmp_path / "report.json"
+    result = verify(sandbox_server.url, "--junit", str(junit), "--json", str(as_json), key=None)
+    assert result.exit_code == 0, result.output
+    assert "It conforms" in result.output
+    suite = ET.parse(junit).getroot()[0]
+    assert (suite.get("failures"), suite.get("errors")) == ("0", "0")
+    report = json.loads(as_json.read_text())
+    assert report["verdict"] == "conforms"
+    assert {check["result"] for check in report["checks"]} == {"passed"}
+
+
+NAMED = (
+    "invalid_utf8_crashes",
+    "duplicate_keys_are_taken",
+    "start_of_the_token_decides",
+    "transcripts_are_shared",
+    "completion_is_ignored",
+    "duration_is_one_too_long",
+    "status_differs_from_http",
+    "any_type_is_taken",
+    "retries_race",
+    "transcript_is_escaped",
+)
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_fault_is_named(name: str, tmp_path: Path) -> None:
+    """Against a faulty sandbox it exits 1 and says in one sentence, with a curl, what is wrong."""
+    report = tmp_path / "report.json"
+    junit = tmp_path / "report.xml"
+    logging.disable(logging.CRITICAL)
+    try:
+        with faulty_sandbox(FAULTS[name].alter) as url:
+            result = verify(url, "--json", str(report), "--junit", str(junit))
+    finally:
+        logging.disable(logging.NOTSET)
+    assert result.exit_code == 1, result.output
+    found = {check["name"]: check for check in json.loads(report.read_text())["checks"]}
+    caught = found[FAULTS[name].caught_by]
+    assert caught["result"] == "failed"
+    assert caught["finding"] in result.output
+    assert caught["curl"].startswith(("curl -i", "python3 -c"))
+    assert "VOICE_API_KEY" in caught["curl"] or "Authorization" not in caught["curl"]
+    assert int(ET.parse(junit).getroot()[0].get("failures") or 0) >= 1
+
+
+def test_curl_shows_the_fault_again() -> None:
+    """The command that stands beside a finding gets the same answer from a shell."""
+    with faulty_sandbox(FAULTS["duplicate_keys_are_taken"].alter) as url:
+        result = verify(url)
+        lines = [line.strip() for line in result.output.splitlines()]
+        command = next(line for line in lines if "--data-raw" in line and "duration" in line)
+        ran = subprocess.run(
+            ["bash", "-c", command],
+            env={"VOICE_API_KEY": "sandbox_anybody", "PATH": "/usr/bin:/bin"},
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert "HTTP/1.1 404" in ran.stdout  # must be 400: the key stands twice
+
+
+def test_key_of_a_service_is_never_shown(live: Live, tmp_path: Path) -> None:
+    """Neither output nor reports repeat the service key."""
+    junit, as_json = tmp_path / "report.xml", tmp_path / "report.json"
+    result = verify(live.url, "--junit", str(junit), "--json", str(as_json))
+    assert result.exit_code == 1
+    for text in (result.output, junit.read_text(), as_json.read_text()):
+        assert KEY not in text
+        assert "VOICE_API_KEY" in text
+
+
+@pytest.mark.parametrize(
+    ("url", "arguments"),
+    [
+        ("http://127.0.0.1:9", ()),
+        ("ftp://127.0.0.1", ()),
+        ("127.0.0.1:8010", ()),
+        ("http://user@127.0.0.1:8010", ()),
+        ("http://127.0.0.1:9", ("--contract", "missing.yaml")),
+    ],
+)
+def test_what_cannot_be_told_is_2(url: str, arguments: tuple[str, ...]) -> None:
+    """Nothing listens there, or it is no URL: that is neither yes nor no."""
+    result = verify(url, *arguments)
+    assert result.exit_code == 2
+    assert result.output.startswith("Error: ")
+
+
+def test_service_without_a_key_is_2(live: Live) -> None:
+    """A service is not judged by how it refuses everything."""
+    result = verify(live.url, key=None)
+    assert result.exit_code == 2
+    assert "--key" in result.output
+    live.answers["/v1/agents"] = (401, JSON, b"{}")
+    assert verify(live.url).exit_code == 2
+
+
+def test_deployment_that_stops_answering_is_2(live: Live) -> None:
+    """A run that breaks off proves nothing, and does not go on for hours."""
+    contract, control = contracts()
+    path = "/v1/calls/00000000-0000-4000-8000-000000000000"
+    live.hang_seconds[path] = 30
+    result = verify(live.url, "--timeout", "0.2")
+    assert result.exit_code == 1  # only that path hangs, so that is a finding
+    assert "gave no answer" in result.output
+    assert contract is not control
+
+
+def test_prism_mock_is_told_apart(node_tools, contract_path: Path) -> None:
+    """A mock keeps no state and completes nothing; verify says so instead of judging it."""
+    port = free_port()
+    command = node_tools.command(
+        "prism", "mock", contract_path, "--host", "127.0.0.1", "--port", str(port)
+    )
+    with prism_proxy(command, port=port) as url:
+        result = verify(url)
+    assert result.exit_code == 2
+    assert "keeps no state" in result.output
+    assert "completes no call" in result.output
+
+
+def test_generated_requests_are_made_against_a_sandbox(sandbox_server: SandboxServer) -> None:
+    """--generate lets Schemathesis make requests up, in a namespace of its own."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "sandbox", "verify", sandbox_server.url, "--generate", "1"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "It conforms" in ran.stdout
+    assert "No issues found" in ran.stdout
+
+
+def test_wire_gives_up_in_time(live: Live) -> None:
+    """No exchange outlives its deadline, however slowly an answer drips."""
+    live.hang_seconds["/slow"] = 30
+    with pytest.raises(NoAnswer, match=r"0\.2 seconds"):
+        Wire(live.url, timeout_seconds=0.2).exchange(Sent("GET", "/slow"))

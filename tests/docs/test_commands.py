@@ -1,0 +1,155 @@
+"""Every program and command on the pages is run as a reader would run it."""
+
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import pytest
+
+from built_pages import PAGES, blocks
+from sandbox.cli import main
+
+EXAMPLES = str(Path(__file__).parents[2] / "docs" / "examples" / "reminders")
+LANGUAGES = ("bash", "python", "javascript")
+
+
+@dataclass(frozen=True)
+class Runner:
+    """Runs text of a page against the sandbox of the tests, with a key of its own."""
+
+    url_of_pages: str
+    url: str
+    key: str
+    node: str
+
+    def run(
+        self, language: str, text: str, *, fails: bool = False
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs a program; one that ``fails`` is answered with a problem on purpose."""
+        program = text.replace(self.url_of_pages, self.url)
+        # curl alone says nothing of a refusal.
+        fail = "" if fails else "--fail-with-body"
+        command = {
+            "bash": ["bash", "-e", "-c", f'curl() {{ command curl -sS {fail} "$@"; }}\n{program}'],
+            "python": [sys.executable, "-c", program],
+            "javascript": [self.node, "--input-type=module", "-e", program],
+        }[language]
+        # A test on a page finds the module that the page shows before it.
+        path = os.pathsep.join([EXAMPLES, *filter(None, [os.environ.get("PYTHONPATH")])])
+        environment = {**os.environ, "VOICE_API_KEY": self.key, "PYTHONPATH": path}
+        return subprocess.run(
+            command, env=environment, capture_output=True, text=True, timeout=60, check=False
+        )
+
+
+@pytest.fixture
+def runner(sandbox_server, key, node_tools, sources) -> Runner:
+    """Rewrites host and port alone; everything else stays as the page has it."""
+    return Runner(sources.sandbox_url, sandbox_server.url, key, str(node_tools.node))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("name", PAGES)
+def test_every_snippet_of_a_card_is_answered_as_shown(articles, runner, name, language):
+    """Copied, pasted and run, each snippet of each card gets what the card shows.
+
+    A snippet that provokes a problem prints its code; every other one succeeds.
+    """
+    failed = []
+    for card in articles[name].find_all("try-api"):
+        expected = json.loads(card["data-card"])["expect"]
+        text = card.find(class_="card-panel", attrs={"data-language": language}).get_text()
+        ran = runner.run(language, text, fails=expected is not None)
+        if ran.returncode != 0 or (expected and f'"code":"{expected}"' not in ran.stdout):
+            failed.append(f"{card['id']}: {ran.stdout}{ran.stderr}")
+    assert failed == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_curl_command_succeeds(articles, runner, name):
+    """Each block of commands that calls the API runs from top to bottom."""
+    failed = []
+    for text in blocks(articles[name], "sh"):
+        if text.startswith("curl "):
+            ran = runner.run("bash", text)
+            if ran.returncode != 0:
+                failed.append(f"{text}\n{ran.stdout}{ran.stderr}")
+    assert failed == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_every_python_program_succeeds(articles, runner, name):
+    """Each Python program of the page runs as it stands."""
+    failed = []
+    for text in blocks(articles[name], "python"):
+        # The programs wait with the wall clock; a test never does.
+        ran = runner.run("python", text.replace("time.sleep(1)", SKIP_AHEAD))
+        if ran.returncode != 0:
+            failed.append(f"{text}\n{ran.stdout}{ran.stderr}")
+    assert failed == []
+
+
+SKIP_AHEAD = 'service.post("/sandbox/clock", json={"advance_seconds": 30})'
+
+
+def test_idempotent_command_replays(articles, runner):
+    """The command of the idempotency section answers the same call_id when it is run twice."""
+    [command] = [text for text in blocks(articles["calls"], "sh") if "Idempotency-Key" in text]
+    answers = {runner.run("bash", command).stdout for _ in range(2)}
+    assert len(answers) == 1
+    assert "call_id" in answers.pop()
+
+
+def shell_lines(articles: Any) -> list[list[str]]:
+    """Every other command of the pages as words."""
+    lines = [
+        line
+        for article in articles.values()
+        for text in blocks(article, "sh")
+        if not text.startswith("curl ")
+        for line in re.sub(r"\\\n", " ", text).splitlines()
+    ]
+    return [shlex.split(line) for line in lines if line]
+
+
+def test_every_other_command_exists(articles, root):
+    """Targets of make, commands of voice-sandbox and tools that pages name are there."""
+    makefile = (root / "Makefile").read_text("utf-8")
+    for words in shell_lines(articles):
+        match words:
+            case ["make", target, *_]:
+                assert f"\n{target}:" in makefile
+            case ["voice-sandbox", command, *options]:
+                found = main.get_command(click.Context(main), command)
+                known = {opt for param in found.params for opt in param.opts}
+                assert {option for option in options if option.startswith("--")} <= known
+            case ["export", assignment]:
+                assert assignment == "VOICE_API_KEY=sandbox_demo"
+            case ["pip", "install", package]:
+                assert f'"{package}>=' in (root / "pyproject.toml").read_text("utf-8")
+            case ["npx", package, *_]:
+                assert f'"{package}"' in (root / "package.json").read_text("utf-8")
+            case [word, *_] if word.startswith("CALL_ID="):
+                pass  # run by test_testing_page
+            case ["schemathesis", "run", *_]:
+                pass  # run by the test below
+            case _:
+                pytest.fail(f"No test knows the command {' '.join(words)}")
+
+
+def test_schemathesis_command_succeeds(articles, runner):
+    """The command of the Contract testing page runs against the sandbox and finds nothing."""
+    [words] = [words for words in shell_lines(articles) if words[0] == "schemathesis"]
+    # The contract tests run all phases; here the command itself is on trial.
+    command = shlex.join(
+        [sys.executable, "-m", "schemathesis.cli", *words[1:], "--phases=examples"]
+    )
+    ran = runner.run("bash", command)
+    assert ran.returncode == 0, ran.stdout + ran.stderr

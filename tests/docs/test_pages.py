@@ -1,0 +1,178 @@
+"""The pages as a whole: nothing is missing or loaded from elsewhere, and every link leads on."""
+
+import itertools
+import json
+from urllib.parse import urljoin, urlsplit
+
+import click
+import pytest
+import yaml
+
+from built_pages import PAGES, built
+from sandbox.cli import main
+from sandbox.problems import PROBLEMS
+
+
+def test_every_operation_has_a_card(articles, sources):
+    """Each operation of the contract can be tried on at least one page."""
+    tried = {
+        json.loads(card["data-card"])["steps"][-1]["operation"]
+        for article in articles.values()
+        for card in article.find_all("try-api")
+    }
+    assert tried >= set(sources.contract.operations)
+
+
+def test_every_request_example_has_a_card(articles, sources):
+    """Each request example of the contract is a card that runs on some page."""
+    tried = [
+        json.loads(card["data-card"])["steps"][-1]["body"]
+        for article in articles.values()
+        for card in article.find_all("try-api")
+    ]
+    missing = [
+        f"{operation.operation_id}/{example.name}"
+        for operation in sources.contract.operations.values()
+        for example in (operation.body.examples.values() if operation.body else ())
+        if example.value not in tried
+    ]
+    assert missing == []
+
+
+def test_every_problem_code_has_an_entry(articles):
+    """The Errors page has one heading for each code of the table, and no other."""
+    entries = [heading["id"] for heading in articles["errors"].find_all("h3", id=True)]
+    assert entries == list(PROBLEMS)
+
+
+def test_every_problem_can_be_provoked(articles):
+    """Each entry of the Errors page has a card whose recorded answer is that problem.
+
+    One cannot be provoked, and its entry says why.
+    """
+    provoked = {}
+    for card in articles["errors"].find_all("try-api"):
+        expected = json.loads(card["data-card"])["expect"]
+        provoked[expected] = json.loads(card.find(class_="card-json").text)["code"]
+    assert provoked == {code: code for code in PROBLEMS if code != "internal_error"}
+    entry = articles["errors"].find(id="internal_error").find_next(class_="problem")
+    assert "cannot be provoked" in entry.text
+
+
+def test_every_scenario_has_a_row(articles, sources):
+    """The Sandbox page lists each scenario of the catalogue with its number."""
+    rows = articles["sandbox-guide"].select("table.scenarios tbody tr")
+    listed = [[cell.text for cell in row.find_all("td")[:2]] for row in rows]
+    assert listed == [[scenario.number, scenario.name] for scenario in sources.scenarios]
+
+
+def test_every_option_of_the_server_is_documented(articles):
+    """The options of `voice-sandbox serve` and their environment variables are on the page."""
+    serve = main.get_command(click.Context(main), "serve")
+    options = {
+        (max(option.opts, key=len), option.envvar)
+        for option in serve.params
+        if isinstance(option, click.Option) and option.envvar
+    }
+    rows = articles["sandbox-guide"].find("table").select("tbody tr")
+    documented = {tuple(cell.text for cell in row.find_all("td")[:2]) for row in rows}
+    assert documented == options
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_ends_where_the_next_step_begins(articles, name):
+    """The last heading of each page tells where to go next; the reference is the last page."""
+    headings = articles[name].find_all("h2")
+    assert name == "reference" or headings[-1].text.startswith("Where to go next")
+
+
+def test_no_page_loads_anything_from_another_host(html):
+    """Scripts, styles, images and frames come from the site itself."""
+    foreign = [
+        f"{path}: {url}"
+        for path, page in html.items()
+        for element in page.find_all(["script", "img", "iframe", "link", "source", "video"])
+        if element.get("rel") not in (["canonical"], ["prev"], ["next"])
+        for url in (element.get("src"), element.get("href"))
+        if url and urlsplit(url).netloc
+    ]
+    assert foreign == []
+
+
+def test_no_style_or_script_names_another_host(root):
+    """The portal's own styles and scripts load nothing from elsewhere."""
+    foreign = [
+        path.name
+        for folder in ("javascripts", "stylesheets")
+        for path in (root / "docs/assets" / folder).iterdir()
+        if "//"
+        in path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "").replace("// ", "")
+    ]
+    assert foreign == []
+
+
+def test_every_internal_link_resolves(html, site):
+    """Each link to a page, a file or an anchor of the site leads to something."""
+    anchors = {path: {e["id"] for e in page.find_all(id=True)} for path, page in html.items()}
+    broken = []
+    for path, page in html.items():
+        base = f"http://site/{path.removesuffix('index.html')}"
+        for link in page.find_all("a", href=True):
+            target = urlsplit(urljoin(base, link["href"]))
+            if target.netloc != "site" or target.path == "/sandbox":
+                continue
+            file = target.path.lstrip("/")
+            file += "index.html" if not file or file.endswith("/") else ""
+            found = (site / file).is_file()
+            if found and target.fragment and file in anchors:
+                found = target.fragment in anchors[file] or target.fragment.startswith("__")
+            if not found:
+                broken.append(f"{path}: {link['href']}")
+    assert broken == []
+
+
+def test_no_page_takes_an_address_of_the_api(site):
+    """The sandbox answers under /v1 and /sandbox, so no page of the site may lie there."""
+    assert not (site / "v1").exists()
+    assert not (site / "sandbox").exists()
+
+
+def test_contract_is_published_as_it_stands(site, contract_path, sources):
+    """`openapi.yaml` is the contract byte for byte, `openapi.json` the same document."""
+    assert (site / "openapi.yaml").read_bytes() == contract_path.read_bytes()
+    assert json.loads((site / "openapi.json").read_text("utf-8")) == yaml.safe_load(
+        contract_path.read_text("utf-8")
+    )
+
+
+def test_reference_knows_only_the_sandbox(site, sources):
+    """The copy of the contract that Swagger UI reads has no live server to call."""
+    copy = (site / "reference" / "openapi.sandbox.json").read_text("utf-8")
+    assert [server["url"] for server in json.loads(copy)["servers"]] == ["/"]
+    assert sources.live_url not in copy
+
+
+def test_no_script_knows_the_live_service(html, site, sources):
+    """The live base URL is text to read: neither scripts nor the data of cards hold it."""
+    for page in html.values():
+        for card in page.find_all("try-api"):
+            assert sources.live_url not in card["data-card"]
+    for script in (site / "assets" / "javascripts").glob("*.js"):
+        assert sources.live_url not in script.read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_headings_descend_one_level_at_a_time(articles, name):
+    """One h1 a page, and no level is skipped on the way down."""
+    levels = [int(heading.name[1]) for heading in articles[name].find_all(["h1", "h2", "h3", "h4"])]
+    assert levels[0] == 1
+    assert levels.count(1) == 1
+    assert all(below - above <= 1 for above, below in itertools.pairwise(levels))
+
+
+def test_every_page_is_in_the_navigation(html):
+    """Each page of docs/ can be reached from the navigation of the first page."""
+    links = {link["href"] for link in html["index.html"].select("nav.md-nav--primary a[href]")}
+    missing = [name for name in PAGES if name != "index" and f"{name}/" not in links]
+    assert missing == []
+    assert built("index") in html

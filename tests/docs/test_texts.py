@@ -1,0 +1,133 @@
+"""The portal for machines and readers of text: llms.txt, Markdown, collection, changelog."""
+
+import json
+import re
+
+import jsonschema_rs
+import pytest
+import yaml
+
+from built_pages import PAGES
+from sandbox.problems import PROBLEMS
+
+# The essentials of collection.json 2.1.0, as the format's own schema has them.
+COLLECTION = {
+    "type": "object",
+    "required": ["info", "item"],
+    "properties": {
+        "info": {"type": "object", "required": ["name", "schema"]},
+        "variable": {"type": "array", "items": {"required": ["key", "value"]}},
+        "item": {"type": "array", "items": {"$ref": "#/$defs/folder"}},
+    },
+    "$defs": {
+        "folder": {
+            "required": ["name", "item"],
+            "properties": {"item": {"type": "array", "items": {"$ref": "#/$defs/request"}}},
+        },
+        "request": {
+            "required": ["request"],
+            "properties": {
+                "request": {
+                    "required": ["method", "url"],
+                    "properties": {
+                        "url": {"required": ["raw", "host", "path"]},
+                        "body": {"properties": {"mode": {"const": "raw"}}, "required": ["raw"]},
+                        "header": {"type": "array", "items": {"required": ["key", "value"]}},
+                    },
+                },
+                "response": {"type": "array", "items": {"required": ["name", "code", "body"]}},
+            },
+        },
+    },
+}
+
+
+def text_of(site, name):
+    """The Markdown of a page."""
+    folder = site if name == "index" else site / name
+    return (folder / "index.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_as_markdown_needs_nothing_else(site, name):
+    """No placeholder, fence of the portal, include or attribute is left in a page's Markdown."""
+    text = text_of(site, name)
+    assert text.startswith("# ")
+    assert "{{" not in text
+    assert "--8<--" not in text
+    fences = set(re.findall(r"^```([\w-]+)", text, re.MULTILINE))
+    assert fences <= {"sh", "python", "json", "text", "yaml", "toml", "ini"}
+    assert not re.search(r"\{ ?[#.][\w-]+ ?\}", text)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_links_of_a_page_as_markdown_lead_somewhere(site, name):
+    """Links between pages lead to the other page's Markdown."""
+    targets = re.findall(r"\]\((/[^)#\s]*)", text_of(site, name))
+    missing = [t for t in targets if not (site / t.lstrip("/")).is_file() and t != "/sandbox"]
+    assert missing == []
+
+
+def test_markdown_has_every_code_and_every_card(site, articles):
+    """What a page shows is in its Markdown too: problem codes, requests, recorded answers."""
+    errors = text_of(site, "errors")
+    assert [code for code in PROBLEMS if f"`{code}`" not in errors] == []
+    for name in PAGES:
+        cards = articles[name].find_all("try-api")
+        assert text_of(site, name).count("recorded from the sandbox") == len(cards), name
+
+
+def test_llms_txt_lists_every_page(site):
+    """llms.txt has the form of llmstxt.org and leads to each page; llms-full.txt holds them all."""
+    text = (site / "llms.txt").read_text("utf-8")
+    assert re.match(r"# .+\n\n> .+\n", text)
+    listed = re.findall(r"^- \[.+\]\(/(.*?)\): \S", text, re.MULTILINE)
+    assert {path for path in listed if path.endswith("index.md")} == {
+        "index.md" if name == "index" else f"{name}/index.md" for name in PAGES
+    }
+    assert [path for path in listed if not (site / path).is_file()] == []
+    full = (site / "llms-full.txt").read_text("utf-8")
+    assert all(text_of(site, name).strip() in full for name in PAGES)
+
+
+def test_collection_can_be_imported(site, sources):
+    """The collection has the form of Postman 2.1 and every request example of the contract."""
+    collection = json.loads((site / "postman.json").read_text("utf-8"))
+    assert [
+        e.message for e in jsonschema_rs.validator_for(COLLECTION).iter_errors(collection)
+    ] == []
+    requests = [item["request"] for folder in collection["item"] for item in folder["item"]]
+    sent = [(r["method"], json.loads(r["body"]["raw"]) if "body" in r else None) for r in requests]
+    for operation in sources.contract.operations.values():
+        bodies = [e.value for e in operation.body.examples.values()] if operation.body else [None]
+        assert all((operation.method, body) in sent for body in bodies)
+
+
+def test_requests_of_the_collection_succeed(site, client, key):
+    """Each request of the collection runs against the sandbox as it stands."""
+    collection = json.loads((site / "postman.json").read_text("utf-8"))
+    for folder in collection["item"]:
+        for item in folder["item"]:
+            request = item["request"]
+            path = "/" + "/".join(request["url"]["path"])
+            for variable in request["url"]["variable"]:
+                path = path.replace(f":{variable['key']}", variable["value"])
+            if "call-completed" in path:
+                first = collection["item"][0]["item"][0]["request"]["body"]["raw"]
+                client.post(
+                    "/v1/calls", content=first, headers={"content-type": "application/json"}
+                )
+            answer = client.request(
+                request["method"],
+                path,
+                content=request.get("body", {}).get("raw"),
+                headers={"content-type": "application/json"} if "body" in request else {},
+            )
+            assert answer.status_code < 300, (item["name"], answer.text)
+
+
+def test_changelog_knows_the_version_of_the_contract(articles, contract_path):
+    """The contract's version has an entry, and it is the newest one."""
+    version = yaml.safe_load(contract_path.read_text("utf-8"))["info"]["version"]
+    headings = [heading["id"] for heading in articles["contract-changes"].find_all("h2", id=True)]
+    assert headings[1] == f"v{version.replace('.', '-')}"

@@ -1,0 +1,55 @@
+"""Markdown as the portal renders it, from the real contract or from a changed copy of it."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from bs4 import BeautifulSoup
+from markdown import Markdown
+
+from portal.extension import PortalExtension
+from portal.sources import Sources, load_sources
+from sandbox.catalogue import read_catalogue
+from sandbox.contract import load_contract
+from sandbox.scenarios import load_scenarios
+
+Render = Callable[..., BeautifulSoup]
+
+
+@pytest.fixture(scope="session")
+def sources() -> Iterator[Sources]:
+    """What the pages are made from."""
+    sources = load_sources()
+    yield sources
+    sources.recorder.close()
+
+
+@pytest.fixture
+def render(sources: Sources) -> Iterator[Render]:
+    """Renders Markdown that begins on line 5 of docs/guide.md."""
+    used = []
+
+    def render(text: str, changed: Sources | None = None) -> BeautifulSoup:
+        used.append(changed or sources)
+        portal = PortalExtension(sources=used[-1], page="guide.md", first_line=5)
+        extensions = ["attr_list", "toc", "pymdownx.superfences", portal]
+        return BeautifulSoup(Markdown(extensions=extensions).convert(text), "html.parser")
+
+    yield render
+    for each in used:
+        each.recorder.close()
+
+
+@pytest.fixture
+def changed(contract_path: Path, tmp_path: Path) -> Callable[[str, str], Sources]:
+    """Sources from a copy of the contract in which one text was replaced by another."""
+
+    def change(old: str, new: str) -> Sources:
+        text = contract_path.read_text(encoding="utf-8")
+        assert old in text
+        copy = tmp_path / "openapi.yaml"
+        copy.write_text(text.replace(old, new), encoding="utf-8")
+        contract = load_contract(copy)
+        return Sources(contract, load_scenarios(read_catalogue(contract)))
+
+    return change

@@ -1,0 +1,57 @@
+"""Lists made from the contract: fields, states, outcomes, answers."""
+
+from portal import tables
+from portal.fields import fields_of, parameters_of
+from sandbox.calls import ANSWERED_ENDS, UNANSWERED_ENDS, possible_ends
+
+
+def test_every_property_of_every_schema_has_a_meaning(sources):
+    """No field of the contract is listed without a sentence on what it means."""
+    contract = sources.contract
+    silent = [
+        f"{name}.{field.name}"
+        for name, schema in contract.components["schemas"].items()
+        for field in fields_of(contract, schema)
+        if not field.meaning
+    ]
+    assert silent == []
+
+
+def test_nested_fields_follow_their_parent(sources):
+    """Fields of objects inside an array are named by their path."""
+    fields = fields_of(sources.contract, sources.contract.schema("AgentList"))
+    assert [field.name for field in fields] == [
+        "agents",
+        "agents[].key",
+        "agents[].name",
+        "agents[].description",
+        "agents[].languages",
+    ]
+
+
+def test_limits_are_words(sources):
+    """Limits of a field are told in words, with the pattern as it stands in the contract."""
+    [field] = parameters_of(sources.contract, sources.contract.operations["createCall"])
+    assert (field.name, field.type, field.required) == (
+        "Idempotency-Key",
+        "string in the header",
+        False,
+    )
+    assert field.limits == ("1 to 255 characters", "pattern `^[!-~]+$`")
+
+
+def test_outcomes_hold_every_word_of_the_provider_once(sources):
+    """The normalization table lists all the provider's words, each with the one it becomes."""
+    rows = tables.outcomes(sources.contract)
+    table = {word: row["name"] for row in rows for word in row["words"]}
+    assert table == sources.contract.schema("ProviderStatus")["x-normalized-status"]
+
+
+def test_picture_of_the_states_is_what_the_sandbox_does(sources):
+    """The ends that the picture draws are the ends that the sandbox's calls can take."""
+    life = tables.life(sources.contract)
+    *unfinished, completed = life["path"]
+    assert {completed, *life["before"]} == ANSWERED_ENDS | UNANSWERED_ENDS
+    for state in unfinished[:-1]:
+        assert sorted({completed, *life["before"]}) == possible_ends(state)
+    assert sorted({completed, *life["after"]}) == possible_ends(unfinished[-1])

@@ -1,0 +1,85 @@
+"""Recorded answers: the build stops when one is no longer true, and says how to go on."""
+
+import json
+
+import pytest
+
+from portal import recordings
+from portal.page import Page
+from portal.steps import Refused, step_of
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """An empty folder of recordings."""
+    monkeypatch.setattr(recordings, "FOLDER", tmp_path)
+    monkeypatch.delenv(recordings.RECORD_VARIABLE, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def check(folder, sources):
+    """Compares the answer to one request with the recordings of docs/guide.md."""
+
+    def check(**request):
+        answers = sources.recorder.record([step_of(sources, request)])
+        recordings.check(sources, Page("guide.md", 1, sources), "the-card", answers)
+
+    return check
+
+
+@pytest.fixture
+def recorded(folder, check, monkeypatch):
+    """The file of a recording that was just made."""
+    monkeypatch.setenv(recordings.RECORD_VARIABLE, "1")
+    check(operation="listAgents")
+    monkeypatch.delenv(recordings.RECORD_VARIABLE)
+    return folder / "guide.json"
+
+
+def test_same_answer_passes(recorded, check):
+    """Ids and times differ from run to run, and yet the same answer is the same recording."""
+    check(operation="listAgents")
+
+
+def test_changed_answer_stops_the_build(recorded, check):
+    """The message names card and file, shows both answers, and says how to go on."""
+    changed = json.loads(recorded.read_text("utf-8"))
+    changed["the-card"][0]["status"] = 299
+    recorded.write_text(json.dumps(changed), "utf-8")
+    with pytest.raises(Refused) as refused:
+        check(operation="listAgents")
+    message = str(refused.value)
+    assert "the-card" in message
+    assert '"status": 299' in message
+    assert '"status": 200' in message
+    assert "make record" in message
+
+
+def test_card_without_recording_stops_the_build(check):
+    """A new card is recorded on purpose, and looked at."""
+    with pytest.raises(Refused, match=r"has no answer in .* Run `make record`"):
+        check(operation="listAgents")
+
+
+def test_recording_without_card_is_found(recorded):
+    """A recording that no page shows is named; while recording it is removed."""
+    assert recordings.left_over({"guide.md": {"the-card"}}) == []
+    [left] = recordings.left_over({"guide.md": set()})
+    assert left.endswith("guide.json: the-card")
+
+
+def test_recording_names_no_fact_of_the_contract(recorded, sources):
+    """Agents stand as placeholders, so that renaming one changes no recording."""
+    text = recorded.read_text("utf-8")
+    assert "{{ agents.0.key }}" in text
+    assert not any(f'"{agent["key"]}"' in text for agent in sources.agents)
+
+
+def test_two_recordings_of_one_creation_are_equal(sources):
+    """Names made up in a run become the examples of the contract."""
+    one, other = (
+        sources.recorder.record([step_of(sources, {"operation": "createCall"})]) for _ in range(2)
+    )
+    assert one == other
+    assert one[0].body == {"call_id": sources.call_id}

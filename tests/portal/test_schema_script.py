@@ -1,0 +1,147 @@
+"""The browser's check of answers agrees with jsonschema-rs, whatever the answer."""
+
+import copy
+import json
+import subprocess
+
+import jsonschema_rs
+import pytest
+from hypothesis import HealthCheck, Phase, given, seed, settings
+from hypothesis import strategies as st
+
+from portal.browser_contract import browser_contract, plain
+from sandbox.contract import _SCHEMA_KEYWORDS
+
+LEAVES = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 100_000)
+    | st.sampled_from([12.0, 0.5, 1e9])
+    | st.text(max_size=5)
+    | st.sampled_from(
+        [
+            "01890a5d-ac96-774b-bcce-b302099a8057",
+            "completed",
+            "busy",
+            "queued",
+            "+12025550111",
+            "/phone",
+            "~",
+            "/errors/#call_not_found",
+            "2026-11-24T09:30:00.000Z",
+            "2026-11-24T25:30:00.000Z",
+            "req_00000000",
+            "😀" * 64,
+            "x" * 65,
+        ]
+    )
+)
+VALUES = st.recursive(
+    LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner)
+)
+
+
+@st.composite
+def damaged(draw, value):
+    """An example of the contract after up to three small changes."""
+    value = copy.deepcopy(value)
+    for _ in range(draw(st.integers(0, 3))):
+        places = list(_places(value))
+        if not places:
+            return draw(VALUES)
+        holder, key = draw(st.sampled_from(places))
+        change = draw(st.sampled_from(["replace", "remove", "add"]))
+        if change == "replace":
+            holder[key] = draw(VALUES)
+        elif change == "remove":
+            del holder[key]
+        elif isinstance(holder, dict):
+            holder[draw(st.text(max_size=8))] = draw(VALUES)
+        else:
+            holder.append(copy.deepcopy(holder[key]))
+    return value
+
+
+def _places(value):
+    """Every place inside a value: its holder, and its key or index there."""
+    if not isinstance(value, (dict, list)):
+        return
+    for key, item in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        yield value, key
+        yield from _places(item)
+
+
+def _examples_after_damage(number, response):
+    examples = [example.value for example in response.examples.values()]
+    values = list(examples)
+
+    @seed(number)
+    @settings(
+        max_examples=60,
+        database=None,
+        phases=[Phase.generate],
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(st.sampled_from(examples).flatmap(damaged))
+    def collect(value):
+        values.append(value)
+
+    collect()
+    return values
+
+
+@pytest.fixture(scope="module")
+def cases(sources):
+    """Schema and damaged examples of every response of both contracts."""
+    found = []
+    operations = [*sources.contract.operations.values(), *sources.control.operations.values()]
+    responses = {
+        str(r.schema): r for o in operations for r in o.responses.values() if r.schema is not None
+    }
+    for number, response in enumerate(responses.values()):
+        values = _examples_after_damage(number, response)
+        found.append((response.schema, values))
+    return found
+
+
+def test_browser_and_sandbox_agree_on_every_answer(cases, sources, root, node_tools):
+    """For thousands of answers, fitting and damaged, both say the same."""
+    components = sources.control.components
+    schemas = browser_contract(sources)["schemas"]
+    work = [{"schema": plain(schema), "values": values} for schema, values in cases]
+    module = (root / "docs/assets/javascripts/schema.js").as_uri()
+    program = (
+        f"import {{ misfit }} from {json.dumps(module)};"
+        "import { readFileSync } from 'node:fs';"
+        "const { schemas, work } = JSON.parse(readFileSync(0, 'utf-8'));"
+        "console.log(JSON.stringify(work.map(({ schema, values }) =>"
+        "  values.map((value) => misfit(schema, value, schemas) === null))));"
+    )
+    ran = subprocess.run(
+        [node_tools.node, "--no-warnings", "--input-type=module", "-e", program],
+        input=json.dumps({"schemas": schemas, "work": work}),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    verdicts = json.loads(ran.stdout)
+    different, fitting = [], 0
+    for (schema, values), answers in zip(cases, verdicts, strict=True):
+        validator = jsonschema_rs.Draft202012Validator(
+            {**schema, "components": components}, validate_formats=True
+        )
+        for value, fits in zip(values, answers, strict=True):
+            fitting += fits
+            if validator.is_valid(value) != fits:
+                different.append((value, fits, [e.message for e in validator.iter_errors(value)]))
+    assert different[:3] == []
+    assert all(any(answers) for answers in verdicts), "an example fits nowhere"
+    assert sum(len(values) for values in verdicts) - fitting > 1000
+
+
+def test_script_understands_every_keyword_that_a_contract_may_use(root):
+    """A keyword that sandbox/contract.py lets in is checked in the browser too."""
+    script = (root / "docs/assets/javascripts/schema.js").read_text("utf-8")
+    prose = {"title", "description", "examples", "x-enumDescriptions", "x-normalized-status"}
+    missing = [word for word in _SCHEMA_KEYWORDS - prose if f"\n  {word}:" not in script]
+    assert missing == []

@@ -1,0 +1,115 @@
+"""Snippets: one request in three languages, quoted so that any value survives."""
+
+import ast
+import json
+import shlex
+import subprocess
+
+import pytest
+
+from portal.snippets import snippets
+from portal.steps import step_of
+
+AWKWARD = {
+    "text": 'it\'s "quoted" \\ $HOME `id` \n новая строка 🙂',
+    "nothing": None,
+    "yes": True,
+    "list": [1, 2.5, {"a-b": "c"}],
+    "deep": {"er": {"est": False}},
+}
+# `body` of a fence is laid over the example.
+BODY = {"advance_seconds": 30, **AWKWARD}
+BASE = "http://127.0.0.1:9"
+
+
+@pytest.fixture
+def programs(sources):
+    """The three snippets of requests by language."""
+
+    def programs(*requests, refused=False):
+        steps = [step_of(sources, options) for options in requests]
+        return {s.lexer: s for s in snippets(steps, base=BASE, refused=refused)}
+
+    return programs
+
+
+@pytest.fixture
+def awkward(programs):
+    """The snippets of one request with a body that is hard to quote."""
+    return programs({"operation": "advanceClock", "example": "half_a_minute", "body": AWKWARD})
+
+
+def test_curl_reads_like_the_reference_page(programs):
+    """The command has one option a line, in the order method, token, media type, body."""
+    lines = programs({"operation": "createCall"})["bash"].code.splitlines()
+    assert lines[:4] == [
+        "curl -X POST http://127.0.0.1:9/v1/calls \\",
+        '  -H "Authorization: Bearer $VOICE_API_KEY" \\',
+        '  -H "Content-Type: application/json" \\',
+        "  -d '{",
+    ]
+
+
+def test_path_parameter_is_the_sample_call(programs, sources):
+    """Reading a call works at once: the example id is a call that every sandbox key has."""
+    code = programs({"operation": "getCall"})["bash"].code
+    assert code.startswith(f"curl {BASE}/v1/calls/{sources.call_id} ")
+
+
+def test_curl_quotes_for_the_shell(awkward):
+    """Quotes, dollars and backticks reach the server as they stand in the body."""
+    words = shlex.split(awkward["bash"].code)
+    assert json.loads(words[-1]).items() >= AWKWARD.items()
+
+
+def test_python_writes_a_literal(awkward):
+    """The Python program holds the very same value."""
+    assert eval(awkward["python"].body).items() >= AWKWARD.items()
+
+
+def test_javascript_writes_a_literal(awkward, node_tools):
+    """The JavaScript program holds the very same value."""
+    program = f"console.log(JSON.stringify({awkward['javascript'].body}))"
+    ran = subprocess.run(
+        [node_tools.node, "-e", program], capture_output=True, text=True, check=True
+    )
+    assert json.loads(ran.stdout).items() >= AWKWARD.items()
+
+
+@pytest.mark.parametrize("language", ["bash", "python", "javascript"])
+def test_script_of_the_page_writes_the_same_literals(awkward, root, node_tools, language):
+    """An edited body is written by the page's script exactly as the build would write it."""
+    module = (root / "docs/assets/javascripts/literals.js").as_uri()
+    program = (
+        f"import {{ literal }} from {json.dumps(module)};"
+        f"process.stdout.write(literal({json.dumps(language)}, {json.dumps(BODY)}))"
+    )
+    written = subprocess.run(
+        [node_tools.node, "--no-warnings", "--input-type=module", "-e", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert written == awkward[language].body
+
+
+def test_python_snippet_is_a_program(awkward):
+    """The whole snippet compiles."""
+    ast.parse(awkward["python"].code)
+
+
+def test_snippet_of_several_requests_sends_them_in_order(programs):
+    """A card that sends two requests shows two, so that a reader can do the same by hand."""
+    found = programs({"operation": "createCall"}, {"operation": "callCompleted"})
+    for snippet in found.values():
+        assert snippet.code.index("/v1/calls") < snippet.code.index("/v1/webhooks/")
+        assert "call.completed" in snippet.body
+
+
+def test_live_key_is_never_part_of_a_snippet(programs):
+    """The key is named by its variable; a request without a token sends none."""
+    for snippet in programs({"operation": "listAgents"}).values():
+        assert "VOICE_API_KEY" in snippet.code
+    for snippet in programs({"operation": "listAgents", "token": ""}).values():
+        assert "VOICE_API_KEY" not in snippet.code
+        assert "Authorization" not in snippet.code

@@ -1,0 +1,302 @@
+"""The whole sandbox inside the test's own process: real SQLite, and a wall that tests move."""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import anyio
+import httpx
+import pytest
+import yaml
+from hypothesis import settings
+
+from sandbox.app import App
+from sandbox.catalogue import Catalogue, read_catalogue
+from sandbox.contract import Contract, Operation, find_contract, load_contract
+from sandbox.scenarios import Scenarios, load_scenarios
+from sandbox.service import Exchange
+from sandbox.validation import Validator
+
+# How long an example takes says more of the machine than of the code.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
+
+START = 1_795_512_600.0  # 2026-11-24T09:30:00Z
+KEY = "sandbox_test"
+
+
+class FakeWall:
+    """The wall clock of a test: it stands still until the test advances it."""
+
+    def __init__(self, now: float = START) -> None:
+        self.now = now
+
+    def __call__(self) -> float:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class RawAnswer(NamedTuple):
+    """An answer as the ASGI server gets it."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def header(self, name: str) -> str | None:
+        values = [value for key, value in self.headers if key == name.encode()]
+        assert len(values) <= 1, f"{name} stands {len(values)} times"
+        return values[0].decode("latin-1") if values else None
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Sandbox:
+    """A running application with a client, a wall and all exchanges that it has observed."""
+
+    def __init__(self, app: App, wall: FakeWall, client: httpx.AsyncClient) -> None:
+        self.app = app
+        self.wall = wall
+        self.client = client
+        self.exchanges: list[Exchange] = []
+
+    async def create(self, phone: str, **headers: str) -> str:
+        """The `call_id` of a new call."""
+        agent = CATALOGUE.agents[0].key
+        answer = await self.client.post(
+            "/v1/calls", json={"phone": phone, "agent": agent}, headers=headers
+        )
+        assert answer.status_code == 201, answer.text
+        return answer.json()["call_id"]
+
+    async def read(self, call_id: str) -> dict[str, Any]:
+        answer = await self.client.get(f"/v1/calls/{call_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def inspect(self, call_id: str) -> dict[str, Any]:
+        answer = await self.client.get(f"/sandbox/calls/{call_id}")
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def advance(self, seconds: float) -> dict[str, Any]:
+        answer = await self.client.post("/sandbox/clock", json={"advance_seconds": seconds})
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    async def complete(self, **changes: Any) -> httpx.Response:
+        """Posts the contract's own completion, with changes."""
+        return await self.client.post("/v1/webhooks/call-completed", json=completion(**changes))
+
+    async def raw(
+        self,
+        method: str,
+        path: str,
+        *,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+        chunks: Iterable[bytes] = (b"",),
+        disconnect: bool = False,
+    ) -> RawAnswer:
+        """One request as bytes on the ASGI level, where a client library forbids nothing."""
+        return await raw_request(
+            self.app, method, path, headers=headers, chunks=chunks, disconnect=disconnect
+        )
+
+
+async def raw_request(
+    app: Any,
+    method: str,
+    path: str,
+    *,
+    headers: Iterable[tuple[bytes, bytes]] = (),
+    chunks: Iterable[bytes] = (b"",),
+    disconnect: bool = False,
+) -> RawAnswer:
+    """Runs one HTTP exchange against any ASGI application."""
+    waiting = list(chunks)
+    sent: list[Any] = []
+
+    async def receive() -> Any:
+        if waiting:
+            chunk = waiting.pop(0)
+            return {
+                "type": "http.request",
+                "body": chunk,
+                "more_body": bool(waiting) or disconnect,
+            }
+        if not disconnect:
+            await anyio.sleep_forever()
+        return {"type": "http.disconnect"}
+
+    async def send(message: Any) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": method,
+        "scheme": "http",
+        "path": path,
+        "raw_path": path.encode("utf-8", "surrogateescape"),
+        "query_string": b"",
+        "root_path": "",
+        "headers": list(headers),
+        "client": None,
+        "server": None,
+    }
+    await app(scope, receive, send)
+    start, *bodies = sent
+    body = b"".join(message.get("body", b"") for message in bodies)
+    return RawAnswer(start["status"], list(start["headers"]), body)
+
+
+CONTRACT: Contract = load_contract(find_contract())
+CONTROL: Contract = load_contract(find_contract("control.yaml"), lender=CONTRACT)
+CATALOGUE: Catalogue = read_catalogue(CONTRACT)
+SCENARIOS: Scenarios = load_scenarios(CATALOGUE)
+
+
+def new_call() -> dict[str, Any]:
+    """The contract's first request, such as `{"phone": "+1…", "agent": "…"}`."""
+    return dict(first_example("createCall"))
+
+
+def completion(**changes: Any) -> dict[str, Any]:
+    """The contract's first completion, with changes."""
+    return {**first_example("callCompleted"), **changes}
+
+
+def first_example(operation_id: str) -> Any:
+    body = CONTRACT.operations[operation_id].body
+    assert body is not None
+    return next(iter(body.examples.values())).value
+
+
+def operation_at(contract: Contract, method: str, path: str) -> Operation:
+    """The operation that answers a request, found without the sandbox's own routes."""
+    wanted = path.split("?")[0].split("/")
+    for operation in contract.operations.values():
+        parts = operation.path.split("/")
+        if operation.method == method and len(parts) == len(wanted):
+            pairs = zip(parts, wanted, strict=True)
+            if all(part == word or part.startswith("{") for part, word in pairs):
+                return operation
+    raise AssertionError(f"{contract.path.name} has no {method} {path}")
+
+
+def assert_conforms(contract: Contract, answer: httpx.Response) -> None:
+    """The answer is one that the contract documents: status, headers, media type and schema."""
+    operation = operation_at(contract, answer.request.method, answer.request.url.path)
+    assert answer.status_code in operation.responses, f"{answer.status_code} is not documented"
+    response = operation.responses[answer.status_code]
+    for name, header in response.headers.items():
+        value = answer.headers.get(name)
+        assert value is not None or not header.required, f"{name} is missing"
+        assert value is None or Validator(contract, header.schema).is_valid(value), (name, value)
+    assert answer.headers.get("content-type") == response.media_type
+    if response.schema is None:
+        assert answer.content == b""
+    else:
+        assert Validator(contract, response.schema).errors(answer.json()) == []
+
+
+@pytest.fixture(autouse=True, scope="session")
+def contracts_read_once() -> Iterator[None]:
+    """Contracts are frozen, so the hundreds of applications of a run share one reading of them."""
+    read = {contract.path: contract for contract in (CONTRACT, CONTROL)}
+
+    def load(path: Path, *, lender: Contract | None = None) -> Contract:
+        return read.get(path) or load_contract(path, lender=lender)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("sandbox.app.load_contract", load)
+        yield
+
+
+@pytest.fixture
+def contract() -> Contract:
+    return CONTRACT
+
+
+@pytest.fixture
+def control_contract() -> Contract:
+    return CONTROL
+
+
+@pytest.fixture
+def catalogue() -> Catalogue:
+    return CATALOGUE
+
+
+@pytest.fixture
+def scenarios() -> Scenarios:
+    return SCENARIOS
+
+
+@pytest.fixture
+def wall() -> FakeWall:
+    return FakeWall()
+
+
+@pytest.fixture(params=["memory", "file"])
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """A database URL: everything in memory, and everything in a file."""
+    return "sqlite:///:memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/calls.db"
+
+
+@asynccontextmanager
+async def running_sandbox(
+    database: str, wall: FakeWall, *, key: str = KEY, **options: Any
+) -> AsyncIterator[Sandbox]:
+    """A sandbox that runs until the block ends."""
+    exchanges: list[Exchange] = []
+    app = App(database=database, wall=wall, observe=exchanges.append, **options)
+    async with app.running(), client_of(app, key) as client:
+        sandbox = Sandbox(app, wall, client)
+        sandbox.exchanges = exchanges
+        yield sandbox
+
+
+def client_of(app: Any, key: str | None) -> httpx.AsyncClient:
+    """A client with that key, or without any."""
+    return httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=app, raise_app_exceptions=True),
+        base_url="http://sandbox.test",
+        headers={"Authorization": f"Bearer {key}"} if key else {},
+        timeout=20,
+    )
+
+
+@pytest.fixture
+async def sandbox(wall: FakeWall) -> AsyncIterator[Sandbox]:
+    """A sandbox in memory."""
+    async with running_sandbox("sqlite:///:memory:", wall) as running:
+        yield running
+
+
+@pytest.fixture
+def changed_contract(tmp_path: Path) -> Any:
+    """A function that writes a copy of the contract, after a change, and returns its path."""
+    text = find_contract().read_text("utf-8")
+
+    def write(*replacements: tuple[str, str], change: Any = None) -> Path:
+        """`replacements` keep the lines where they are; `change` edits the parsed document."""
+        path = tmp_path / "openapi.yaml"
+        changed = text
+        for old, new in replacements:
+            assert old in changed, f"the contract no longer says {old!r}"
+            changed = changed.replace(old, new, 1)
+        if change is not None:
+            document = yaml.safe_load(changed)
+            change(document)
+            changed = yaml.safe_dump(document, sort_keys=False, allow_unicode=True)
+        path.write_text(changed, "utf-8")
+        return path
+
+    return write

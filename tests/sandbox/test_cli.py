@@ -1,0 +1,312 @@
+"""The command that serves: it says where, stops when told, and explains what hinders it."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import httpx
+import pytest
+from click.testing import CliRunner
+
+import sandbox
+from sandbox.cli import main, serve
+from sandbox_process import ROOT, start_sandbox
+
+from .conftest import CATALOGUE, completion, new_call
+
+OPTIONS = [parameter for parameter in serve.params if isinstance(parameter, click.Option)]
+LIMIT_SECONDS = 20
+
+
+def run(*arguments: str) -> tuple[int, str]:
+    """Exit code and output of a command that ends before it serves."""
+    result = CliRunner().invoke(main, list(arguments), prog_name="voice-sandbox")
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    return result.exit_code, result.output
+
+
+@contextmanager
+def serving(
+    folder: Path, *arguments: str, **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """The process, and the lines that it said before it was ready."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "sandbox", "serve", *arguments],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": _path(), "PYTHONUNBUFFERED": "1", **environment},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said: list[str] = []
+        while not said or "Ctrl+C" not in said[-1]:
+            line = process.stdout.readline()
+            assert line, f"It ended: {process.communicate(timeout=LIMIT_SECONDS)}"
+            said.append(line.rstrip())
+        yield process, said
+    finally:
+        process.kill()
+        process.communicate(timeout=LIMIT_SECONDS)
+
+
+def _path() -> str:
+    return os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+# Help
+
+
+def test_help_of_the_group_names_the_command() -> None:
+    """Whoever types the name alone learns how to start."""
+    code, said = run("--help")
+    assert (code, "serve" in said, "sandbox_" in said) == (0, True, True)
+
+
+@pytest.mark.parametrize("option", OPTIONS, ids=lambda option: option.name)
+def test_help_names_every_option_with_its_variable(option: click.Option) -> None:
+    """Each setting can be found with the environment variable that sets it too."""
+    code, said = run("serve", "--help")
+    assert code == 0
+    assert option.opts[0] in said
+    assert str(option.envvar) in said
+    assert option.envvar == f"VOICE_SANDBOX_{(option.name or '').upper()}"
+
+
+@pytest.mark.parametrize("flag", ["-h", "--help"])
+def test_help_has_a_short_name(flag: str) -> None:
+    """Help is where one looks for it."""
+    assert run("serve", flag)[0] == 0
+
+
+def test_version_is_the_package_s() -> None:
+    """The command says its version."""
+    code, said = run("--version")
+    assert (code, sandbox.__version__ in said) == (0, True)
+
+
+# What hinders it
+
+
+def test_taken_port_is_explained() -> None:
+    """A port that is taken is named, and so is a way on."""
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        port = other.getsockname()[1]
+        code, said = run("serve", "--port", str(port), "--database", "sqlite:///:memory:")
+    assert code == 1
+    assert f"Port {port} is taken" in said
+    assert f"--port {port + 1}" in said
+    assert f"PORT={port + 1}" in said
+
+
+@pytest.mark.parametrize("host", ["192.0.2.1", "256.1.1.1", "no such host"])
+def test_address_of_another_machine_is_explained(host: str) -> None:
+    """An address that is not this machine's is named."""
+    code, said = run("serve", "--host", host, "--port", "0")
+    assert (code, host in said, "--host" in said) == (1, True, True)
+
+
+@pytest.mark.parametrize("url", ["mysql://localhost/x", "calls.db", "sqlite:///"])
+def test_unknown_database_is_explained(url: str) -> None:
+    """A database of an unknown kind is named with one of a known kind."""
+    code, said = run("serve", "--port", "0", "--database", url)
+    assert (code, url in said, "sqlite:///FILE" in said) == (1, True, True)
+
+
+def test_unusable_database_is_explained(tmp_path: Path) -> None:
+    """A database in a folder that does not exist ends the command with one sentence."""
+    database = f"sqlite:///{tmp_path}/gone/calls.db"
+    ended = subprocess.run(
+        [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--database", database],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+    )
+    assert ended.returncode == 1
+    assert "gone/calls.db cannot be used" in ended.stderr
+    assert "Traceback" not in ended.stderr
+
+
+def test_missing_site_is_explained(tmp_path: Path) -> None:
+    """A named folder without a portal is an error, with the way to build one."""
+    code, said = run("serve", "--port", "0", "--site", str(tmp_path))
+    assert (code, str(tmp_path) in said, "make site" in said) == (1, True, True)
+
+
+def test_contract_with_a_mistake_is_explained(changed_contract: Callable[..., Path]) -> None:
+    """A contract that is not understood ends the command with file, line and mend."""
+    path = changed_contract(("uniqueItems: true", "uniqeItems: true"))
+    code, said = run(
+        "serve", "--port", "0", "--database", "sqlite:///:memory:", "--contract", str(path)
+    )
+    assert code == 1
+    assert "openapi.yaml:" in said
+    assert "uniqeItems is not understood" in said
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--port", "65536"),
+        ("--port", "-1"),
+        ("--port", "http"),
+        ("--speed", "0"),
+        ("--speed", "-1"),
+        ("--speed", "1000001"),
+        ("--speed", "fast"),
+    ],
+)
+def test_wrong_number_is_a_usage_error(option: str, value: str) -> None:
+    """A number out of its range is refused before anything starts."""
+    code, said = run("serve", "--database", "sqlite:///:memory:", option, value)
+    assert (code, option in said) == (2, True)
+
+
+def test_speed_that_is_not_a_number_is_explained() -> None:
+    """A clock cannot run `nan` times as fast as the wall."""
+    code, said = run("serve", "--port", "0", "--database", "sqlite:///:memory:", "--speed", "nan")
+    assert (code, "The speed nan" in said) == (1, True)
+
+
+# Serving
+
+
+@pytest.fixture
+def site_folder(tmp_path: Path) -> Path:
+    """A built portal of one page."""
+    folder = tmp_path / "built"
+    folder.mkdir()
+    (folder / "index.html").write_text("Overview")
+    return folder
+
+
+def test_says_where_everything_is(tmp_path: Path, site_folder: Path) -> None:
+    """The first lines give portal, API and key, ready to open and to copy."""
+    with serving(tmp_path, "--port", "0", "--site", str(site_folder)) as (_, said):
+        words = {line.split()[0]: line.split()[1] for line in said[1:4]}
+        assert sandbox.__version__ in said[0]
+        assert httpx.get(words["Portal"]).text == "Overview"
+        answer = httpx.get(
+            f"{words['API']}/agents", headers={"Authorization": f"Bearer {words['Key'][:-1]}"}
+        )
+    assert answer.status_code == 200
+
+
+def test_says_that_there_is_no_portal(tmp_path: Path) -> None:
+    """Without a built portal the API is served alone, and the line says how to build it."""
+    with serving(tmp_path, "--port", "0") as (_, said):
+        assert "make site" in "\n".join(said)
+
+
+def test_every_option_can_be_a_variable(
+    tmp_path: Path, site_folder: Path, changed_contract: Callable[..., Path]
+) -> None:
+    """What an option sets, its environment variable sets too."""
+    port = free_port()
+    contract = changed_contract(("  version: 1.0.0", "  version: 7.7.7"))
+    environment = {
+        "VOICE_SANDBOX_HOST": "127.0.0.2",
+        "VOICE_SANDBOX_PORT": str(port),
+        "VOICE_SANDBOX_DATABASE": f"sqlite:///{tmp_path}/named.db",
+        "VOICE_SANDBOX_SITE": str(site_folder),
+        "VOICE_SANDBOX_SPEED": "25",
+        "VOICE_SANDBOX_CONTRACT": str(contract),
+    }
+    assert set(environment) == {str(option.envvar) for option in OPTIONS}
+    with serving(tmp_path, **environment):
+        with httpx.Client(
+            base_url=f"http://127.0.0.2:{port}",
+            headers={"Authorization": "Bearer sandbox_test"},
+        ) as client:
+            assert client.get("/").text == "Overview"
+            assert client.get("/sandbox").json()["contract"]["version"] == "7.7.7"
+            assert client.get("/sandbox/clock").json()["rate"] == 25
+        assert (tmp_path / "named.db").is_file()
+
+
+def test_option_wins_over_its_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is typed is meant."""
+    monkeypatch.setenv("VOICE_SANDBOX_SPEED", "25")
+    with start_sandbox(tmp_path, "--speed", "3") as server:
+        clock = httpx.get(
+            f"{server.url}/sandbox/clock", headers={"Authorization": "Bearer sandbox_test"}
+        )
+    assert clock.json()["rate"] == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
+    """Told to stop, it says so and ends with 0, without a word of complaint."""
+    with serving(tmp_path, "--port", "0") as (process, _):
+        process.send_signal(number)
+        said, complained = process.communicate(timeout=LIMIT_SECONDS)
+    assert (process.returncode, said.strip(), complained) == (0, "Stopped.", "")
+
+
+def test_stops_with_a_connection_open(tmp_path: Path) -> None:
+    """A client that keeps its connection open does not keep the process."""
+    with serving(tmp_path, "--port", "0") as (process, said), httpx.Client() as client:
+        client.get(f"{said[2].split()[1].removesuffix('/v1')}/sandbox")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LIMIT_SECONDS) == 0
+
+
+def test_frees_its_port(tmp_path: Path) -> None:
+    """After it stopped, the next one can take the same port at once."""
+    port = str(free_port())
+    for _ in range(2):
+        with serving(tmp_path, "--port", port) as (process, _):
+            httpx.get(f"http://127.0.0.1:{port}/sandbox")
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(LIMIT_SECONDS) == 0
+
+
+def test_log_is_json_without_secrets(tmp_path: Path) -> None:
+    """One JSON object a request on stderr, and no token, phone number or transcript in it."""
+    with serving(tmp_path, "--port", "0") as (process, said):
+        api = said[2].split()[1]
+        with httpx.Client(headers={"Authorization": "Bearer sandbox_very_secret"}) as client:
+            client.post(f"{api}/calls", json=new_call())
+            client.post(f"{api}/webhooks/call-completed", json=completion())
+        process.send_signal(signal.SIGTERM)
+        _, log = process.communicate(timeout=LIMIT_SECONDS)
+    assert [json.loads(line)["operation_id"] for line in log.splitlines()] == [
+        "createCall",
+        "callCompleted",
+    ]
+    for secret in ("very_secret", CATALOGUE.sample.phone[1:], completion()["transcript"]):
+        assert secret not in log
+
+
+def test_raw_bytes_get_an_answer(tmp_path: Path) -> None:
+    """What is hardly HTTP is answered 4xx, and the process serves on."""
+    with start_sandbox(tmp_path) as server:
+        port = httpx.URL(server.url).port
+        for request in (
+            b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"GET /v1/%00%ff HTTP/1.1\r\nHost: x\r\n\r\n",
+            b"nonsense\r\n\r\n",
+            b"POST /v1/calls HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n",
+        ):
+            with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
+                connection.sendall(request)
+                assert connection.recv(1000).startswith(b"HTTP/1.1 4"), request
+        assert httpx.get(f"{server.url}/sandbox").status_code == 200

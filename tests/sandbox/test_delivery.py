@@ -1,0 +1,388 @@
+"""The simulated provider at work: every scenario from creation to end, and what may go wrong."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+
+from sandbox.contract import Contract
+from sandbox.delivery import BATCH, LEASE_SECONDS
+from sandbox.keys import namespace_of
+from sandbox.scenarios import Scenario
+from sandbox_process import start_sandbox
+
+from .conftest import (
+    CATALOGUE,
+    KEY,
+    SCENARIOS,
+    FakeWall,
+    Sandbox,
+    assert_conforms,
+    client_of,
+    new_call,
+    running_sandbox,
+)
+
+pytestmark = pytest.mark.anyio
+
+ANSWERED = "+12025550100"
+TWICE = "+12025550131"
+HELLO = "agent: Hello\nuser: Hi"
+
+# name: status, transcript (... where there is one, whatever it says), duration, delivery answers
+ENDS: dict[str, tuple[str, Any, int | None, list[int]]] = {
+    "answered": ("completed", ..., 5, [200]),
+    "long_talk": ("completed", ..., 120, [200]),
+    "kyrgyz": ("completed", ..., 11, [200]),
+    "russian": ("completed", ..., 11, [200]),
+    "voicemail": ("completed", ..., 8, [200]),
+    "silence": ("completed", None, 10, [200]),
+    "empty_transcript": ("completed", None, 5, [200]),
+    "longest_transcript": ("completed", ..., 60, [200]),
+    "no_answer": ("no_answer", None, 0, [200]),
+    "busy": ("busy", None, 0, [200]),
+    "rejected": ("busy", None, 0, [200]),
+    "invalid_number": ("failed", None, 0, [200]),
+    "canceled": ("canceled", None, 0, [200]),
+    "dropped": ("failed", ..., 3, [200]),
+    "never_completes": ("in_progress", None, None, []),
+    "delivered_twice": ("completed", HELLO, 5, [200, 200]),
+    "delivered_late": ("completed", HELLO, 5, [200]),
+    "conflicting": ("completed", HELLO, 5, [200, 409]),
+    "before_ringing": ("completed", HELLO, 1, [200]),
+    "unknown_word": ("completed", HELLO, 5, [422, 200]),
+}
+PLAYED = [scenario for scenario in SCENARIOS if scenario.refusal is None]
+
+
+def test_every_scenario_is_played() -> None:
+    """No scenario of the catalogue goes without a run from creation to end."""
+    assert set(ENDS) == {scenario.name for scenario in PLAYED}
+
+
+@pytest.mark.parametrize("scenario", PLAYED, ids=lambda scenario: scenario.name)
+async def test_scenario_ends_as_it_says(
+    sandbox: Sandbox, contract: Contract, scenario: Scenario
+) -> None:
+    """Each scenario gives the status, transcript, duration and deliveries that it promises."""
+    status, transcript, duration, answers = ENDS[scenario.name]
+    call_id = await sandbox.create(scenario.number)
+    await sandbox.advance(3600)
+    answer = await sandbox.client.get(f"/v1/calls/{call_id}")
+    assert_conforms(contract, answer)
+    call = answer.json()
+    said = call["transcript"]
+    assert (call["status"], call["duration"]) == (status, duration)
+    assert said == (said if transcript is ... and said else transcript)
+    inspected = await sandbox.inspect(call_id)
+    assert [delivery["answered"] for delivery in inspected["deliveries"]] == answers
+
+
+@pytest.mark.parametrize("scenario", PLAYED, ids=lambda scenario: scenario.name)
+async def test_scenario_goes_the_same_way_on_the_wall(sandbox: Sandbox, scenario: Scenario) -> None:
+    """Second by second on the wall, a call ends as it ends by one great advance."""
+    call_id = await sandbox.create(scenario.number)
+    for _ in range(130):
+        sandbox.wall.advance(1)
+        await sandbox.app._deliverer._deliver_due()
+    call = await sandbox.read(call_id)
+    assert (call["status"], call["duration"]) == (ENDS[scenario.name][0], ENDS[scenario.name][2])
+    inspected = await sandbox.inspect(call_id)
+    assert [d["answered"] for d in inspected["deliveries"]] == ENDS[scenario.name][3]
+
+
+@pytest.mark.parametrize("scenario", PLAYED, ids=lambda scenario: scenario.name)
+async def test_states_come_when_the_catalogue_says(sandbox: Sandbox, scenario: Scenario) -> None:
+    """The time line of a call is the scenario's, to the second."""
+    call_id = await sandbox.create(scenario.number)
+    await sandbox.advance(0.5)
+    for second, status in (
+        (scenario.ringing_after_seconds, "ringing"),
+        (scenario.answered_after_seconds, "in_progress"),
+    ):
+        ends_before = scenario.completions and (second or 0) > scenario.completions[0].after_seconds
+        if second is None or ends_before:
+            continue
+        now = (await sandbox.inspect(call_id))["timeline"]
+        assert status not in [reached["status"] for reached in now]
+        await sandbox.advance(second - (0.5 if len(now) == 1 else scenario.ringing_after_seconds))
+        assert (await sandbox.read(call_id))["status"] == status
+
+
+async def test_completion_is_due_to_the_instant(sandbox: Sandbox) -> None:
+    """A moment before its time a call goes on, and at its time it is over."""
+    call_id = await sandbox.create(ANSWERED)
+    await sandbox.advance(7.999)
+    assert (await sandbox.read(call_id))["status"] == "in_progress"
+    await sandbox.advance(0.001)
+    assert (await sandbox.read(call_id))["status"] == "completed"
+
+
+async def test_everything_due_has_happened_after_an_advance(sandbox: Sandbox) -> None:
+    """Of a hundred calls not one is still open when the answer to the advance arrives."""
+    call_ids = [await sandbox.create(ANSWERED) for _ in range(BATCH + 20)]
+    clock = await sandbox.advance(8)
+    assert clock["next_due_at"] is None
+    for call_id in call_ids:
+        assert (await sandbox.read(call_id))["status"] == "completed"
+
+
+async def test_two_advances_at_once_deliver_once(sandbox: Sandbox) -> None:
+    """Whoever advances beside somebody else waits for the same deliveries."""
+    call_ids = [await sandbox.create(TWICE) for _ in range(10)]
+    await asyncio.gather(*(sandbox.advance(9) for _ in range(5)))
+    for call_id in call_ids:
+        deliveries = (await sandbox.inspect(call_id))["deliveries"]
+        assert [delivery["answered"] for delivery in deliveries] == [200, 200]
+
+
+async def test_advance_and_background_deliver_once(sandbox: Sandbox) -> None:
+    """What is due on the wall is delivered once, whoever comes first."""
+    call_ids = [await sandbox.create(TWICE) for _ in range(10)]
+    sandbox.wall.advance(9)
+    await asyncio.gather(
+        sandbox.advance(0), sandbox.app._deliverer._deliver_due(), sandbox.advance(0)
+    )
+    for call_id in call_ids:
+        deliveries = (await sandbox.inspect(call_id))["deliveries"]
+        assert [delivery["answered"] for delivery in deliveries] == [200, 200]
+
+
+async def test_completion_is_a_request_like_any_other(sandbox: Sandbox) -> None:
+    """The provider's completion passes the webhook operation, as the provider."""
+    call_id = await sandbox.create(ANSWERED)
+    await sandbox.advance(8)
+    [posted] = [seen for seen in sandbox.exchanges if seen.by_provider]
+    assert (posted.operation_id, posted.status) == ("callCompleted", 200)
+    assert (await sandbox.inspect(call_id))["completed_by"] == posted.request_id
+
+
+async def test_completion_by_hand_drops_the_plan(sandbox: Sandbox) -> None:
+    """Whoever completes a call by hand hears nothing more of the provider."""
+    call_id = await sandbox.create(ANSWERED)
+    await sandbox.complete(status="busy", transcript=None, duration=0)
+    await sandbox.advance(3600)
+    assert (await sandbox.read(call_id))["status"] == "busy"
+    assert [seen for seen in sandbox.exchanges if seen.by_provider] == []
+
+
+async def test_completion_by_hand_between_two_deliveries_drops_the_second(
+    sandbox: Sandbox,
+) -> None:
+    """After the refused delivery of an unknown word a completion by hand ends the call for good."""
+    call_id = await sandbox.create("+12025550135")
+    await sandbox.advance(8)
+    await sandbox.complete(status="failed", transcript=None, duration=5)
+    await sandbox.advance(3600)
+    assert (await sandbox.read(call_id))["status"] == "failed"
+    assert [seen.status for seen in sandbox.exchanges if seen.by_provider] == [422]
+
+
+async def test_namespaces_move_apart(sandbox: Sandbox) -> None:
+    """The advance of one key leaves the calls of another where they are."""
+    async with client_of(sandbox.app, "sandbox_other") as client:
+        other = Sandbox(sandbox.app, sandbox.wall, client)
+        call_id = await other.create(ANSWERED)
+        await sandbox.create(ANSWERED)
+        await sandbox.advance(3600)
+        assert (await other.read(call_id))["status"] == "queued"
+
+
+async def test_deliveries_after_the_clock_was_moved_keep_their_distance(
+    sandbox: Sandbox,
+) -> None:
+    """What an advance has not reached is delivered on the wall, at its time on the clock."""
+    call_id = await sandbox.create(ANSWERED)
+    await sandbox.advance(6)
+    sandbox.wall.advance(1.9)
+    await sandbox.app._deliverer._deliver_due()
+    assert (await sandbox.read(call_id))["status"] == "in_progress"
+    sandbox.wall.advance(0.2)
+    await sandbox.app._deliverer._deliver_due()
+    assert (await sandbox.read(call_id))["status"] == "completed"
+
+
+async def test_speed_is_virtual_seconds_a_wall_second(wall: FakeWall) -> None:
+    """At speed 10 a call of eight seconds takes 0.8 on the wall."""
+    async with running_sandbox("sqlite:///:memory:", wall, speed=10.0) as sandbox:
+        call_id = await sandbox.create(ANSWERED)
+        wall.advance(0.81)
+        await sandbox.app._deliverer._deliver_due()
+        assert (await sandbox.read(call_id))["status"] == "completed"
+
+
+async def test_background_delivers_by_itself() -> None:
+    """Nobody has to ask: on the real wall a fast call completes in the background."""
+    async with running_sandbox("sqlite:///:memory:", time.time, speed=100.0) as sandbox:  # type: ignore[arg-type]
+        call_id = await sandbox.create(ANSWERED)
+        await _until(lambda: _is(sandbox, call_id, "completed"))
+
+
+async def test_call_planned_later_but_due_earlier_wakes_the_background() -> None:
+    """A short call is not kept waiting by a long one that was planned before it."""
+    async with running_sandbox("sqlite:///:memory:", time.time, speed=100.0) as sandbox:  # type: ignore[arg-type]
+        await sandbox.create("+12025550101")
+        call_id = await sandbox.create("+12025550113")
+        await _until(lambda: _is(sandbox, call_id, "failed"))
+
+
+async def test_restart_takes_up_what_was_planned(tmp_path: Path, wall: FakeWall) -> None:
+    """What came due while no process ran is delivered by the next one."""
+    database = f"sqlite:///{tmp_path}/calls.db"
+    async with running_sandbox(database, wall) as sandbox:
+        call_id = await sandbox.create(ANSWERED)
+    wall.advance(60)
+    async with running_sandbox(database, wall) as sandbox:
+        await _until(lambda: _is(sandbox, call_id, "completed"))
+
+
+async def _is(sandbox: Sandbox, call_id: str, status: str) -> bool:
+    return bool((await sandbox.read(call_id))["status"] == status)
+
+
+async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Waits until it is so, for five seconds at most."""
+    async with asyncio.timeout(5):
+        while not await condition():
+            await asyncio.sleep(0.005)
+
+
+# What may go wrong
+
+
+async def _claimed_by_a_crashed_process(sandbox: Sandbox) -> None:
+    """Something else has claimed what is due, and will never finish it."""
+    claimed = await sandbox.app._store.claim_due(
+        wall_now=sandbox.wall(), lease_seconds=LEASE_SECONDS, limit=BATCH
+    )
+    assert claimed
+
+
+async def test_delivery_of_a_crashed_process_waits_for_its_lease(sandbox: Sandbox) -> None:
+    """While a lease lasts nobody delivers in its place; after it somebody does."""
+    call_id = await sandbox.create(ANSWERED)
+    sandbox.wall.advance(8)
+    await _claimed_by_a_crashed_process(sandbox)
+    sandbox.wall.advance(LEASE_SECONDS - 1)
+    await sandbox.app._deliverer._deliver_due()
+    assert (await sandbox.read(call_id))["status"] == "in_progress"
+    sandbox.wall.advance(1)
+    await sandbox.app._deliverer._deliver_due()
+    assert (await sandbox.read(call_id))["status"] == "completed"
+
+
+async def test_redelivery_changes_nothing(sandbox: Sandbox) -> None:
+    """A process that died after its post but before its note leaves a call that stays as it is."""
+    call_id = await sandbox.create(ANSWERED)
+    sandbox.wall.advance(8)
+    await _claimed_by_a_crashed_process(sandbox)
+    planned = (await sandbox.inspect(call_id))["deliveries"][0]["payload"]
+    await sandbox.app._deliverer._post(namespace_of(KEY), planned)
+    before = await sandbox.read(call_id)
+    sandbox.wall.advance(LEASE_SECONDS)
+    await sandbox.app._deliverer._deliver_due()
+    assert await sandbox.read(call_id) == before
+    assert [d["answered"] for d in (await sandbox.inspect(call_id))["deliveries"]] == [200]
+
+
+async def test_namespace_emptied_during_a_delivery(sandbox: Sandbox) -> None:
+    """A delivery that finds its call gone leaves a fresh namespace alone."""
+    call_id = await sandbox.create(ANSWERED)
+    sandbox.wall.advance(8)
+    [due] = await sandbox.app._store.claim_due(
+        wall_now=sandbox.wall(), lease_seconds=LEASE_SECONDS, limit=BATCH
+    )
+    assert (await sandbox.client.delete("/sandbox/state")).status_code == 204
+    await sandbox.app._deliverer._deliver(due)
+    assert (await sandbox.client.get(f"/v1/calls/{call_id}")).status_code == 404
+    assert (await sandbox.read(str(CATALOGUE.sample.call_id)))["status"] == "completed"
+
+
+def test_two_processes_deliver_once(tmp_path: Path) -> None:
+    """Two processes on one database share the work, and each completion is posted once."""
+    options = {"headers": {"Authorization": f"Bearer {KEY}"}, "timeout": 10}
+    folders = [tmp_path / "one", tmp_path / "two"]
+    database = ["--database", f"sqlite:///{tmp_path}/shared.db", "--speed", "50"]
+    for folder in folders:
+        folder.mkdir()
+    with (
+        start_sandbox(folders[0], *database) as one,
+        start_sandbox(folders[1], *database) as two,
+        httpx.Client(base_url=one.url, **options) as client,
+        httpx.Client(base_url=two.url, **options) as other,
+    ):
+        body = {"phone": TWICE, "agent": CATALOGUE.agents[0].key}
+        call_ids = [client.post("/v1/calls", json=body).json()["call_id"] for _ in range(20)]
+        deadline = time.monotonic() + 10
+        while other.get("/sandbox/clock").json()["next_due_at"] is not None:
+            assert time.monotonic() < deadline, "not everything was delivered in time"
+        for call_id in call_ids:
+            deliveries = other.get(f"/sandbox/calls/{call_id}").json()["deliveries"]
+            assert [delivery["answered"] for delivery in deliveries] == [200, 200]
+
+
+async def test_late_finish_of_a_slow_process_stops_nobody(sandbox: Sandbox) -> None:
+    """A process that finishes after its lease, when another has delivered, breaks no delivery."""
+    call_id = await sandbox.create(TWICE)
+    sandbox.wall.advance(8)
+    store, deliverer = sandbox.app._store, sandbox.app._deliverer
+    [slow] = await store.claim_due(wall_now=sandbox.wall(), lease_seconds=0, limit=BATCH)
+    await deliverer._deliver_due()
+    await deliverer._deliver(slow)
+    sandbox.wall.advance(LEASE_SECONDS + 60)
+    await deliverer._deliver_due()
+    deliveries = (await sandbox.inspect(call_id))["deliveries"]
+    assert [delivery["answered"] for delivery in deliveries] == [200, 200]
+
+
+async def test_provider_survives_a_plan_that_breaks(
+    tmp_path: Path, wall: FakeWall, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One call that cannot be delivered does not stop the provider for all the others."""
+    database = f"sqlite:///{tmp_path}/calls.db"
+    async with running_sandbox(database, wall) as sandbox:
+        broken = await sandbox.create(ANSWERED)
+        call_id = await sandbox.create(ANSWERED)
+        store = sandbox.app._store
+        store._db.execute(  # type: ignore[attr-defined]
+            "UPDATE calls SET scenario = 'of_a_newer_version' WHERE call_id = ?",
+            [UUID(broken).bytes],
+        )
+        wall.advance(8)
+        sandbox.app._deliverer.call_planned(0)
+        await _until(lambda: _is(sandbox, call_id, "completed"))
+
+
+async def test_waiting_for_a_lease_is_no_busy_loop(sandbox: Sandbox) -> None:
+    """While somebody else holds what is due, the background looks only now and then."""
+    await sandbox.create(ANSWERED)
+    sandbox.wall.advance(8)
+    await _claimed_by_a_crashed_process(sandbox)
+    looked = 0
+    store = sandbox.app._store
+    claim = store.claim_due
+
+    async def counted(**bounds: Any) -> Any:
+        nonlocal looked
+        looked += 1
+        return await claim(**bounds)
+
+    store.claim_due = counted  # type: ignore[method-assign]
+    sandbox.app._deliverer.call_planned(0)
+    for _ in range(1000):
+        await asyncio.sleep(0)
+    assert looked < 20
+
+
+async def test_stops_in_the_instant_in_which_a_call_is_planned(wall: FakeWall) -> None:
+    """Waking the deliverer and stopping it at once never leaves it running."""
+    async with asyncio.timeout(10):
+        for _ in range(5):
+            async with running_sandbox("sqlite:///:memory:", wall) as sandbox:
+                await asyncio.sleep(0.05)  # until it naps
+                await sandbox.client.post("/v1/calls", json=new_call())

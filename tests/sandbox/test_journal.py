@@ -1,0 +1,205 @@
+"""The journal: every exchange of a key, in order, explained, redacted and bounded."""
+
+import json
+import secrets
+from itertools import islice
+
+import httpx
+import pytest
+
+from sandbox.client import SandboxClient
+from sandbox.journal import LONGEST_BODY, MOST_EXCHANGES
+
+
+@pytest.fixture
+def agent(voice_sandbox: SandboxClient) -> str:
+    """The key of the first agent."""
+    key: str = voice_sandbox.client.get("/v1/agents").json()["agents"][0]["key"]
+    return key
+
+
+@pytest.fixture
+def numbers(voice_sandbox: SandboxClient) -> dict[str, str]:
+    """The number of each scenario."""
+    return voice_sandbox.scenarios()
+
+
+def test_both_sides_of_a_call_stand_in_order(
+    voice_sandbox: SandboxClient, numbers: dict[str, str]
+) -> None:
+    """The integrator's creation comes first, then the provider's completion of the same call."""
+    call_id = voice_sandbox.call(numbers["busy"])
+    voice_sandbox.until_idle()
+    told = [
+        (entry["sender"], entry["operation_id"], entry["status"], entry["scenario"])
+        for entry in reversed(voice_sandbox.journal(call_id=call_id))
+    ]
+    assert told == [
+        ("integrator", "createCall", 201, "busy"),
+        ("provider", "callCompleted", 200, "busy"),
+    ]
+
+
+def test_a_conflict_says_what_ended_the_call(
+    voice_sandbox: SandboxClient, numbers: dict[str, str]
+) -> None:
+    """Why a completion was refused names the instant, the result and the delivery that stands."""
+    call_id = voice_sandbox.call(numbers["conflicting"])
+    voice_sandbox.until_idle()
+    [refused] = voice_sandbox.journal(call_id=call_id, status="409")
+    completed_by = voice_sandbox.inspect(call_id)["completed_by"]
+    assert "as completed" in refused["why"]
+    assert completed_by in refused["why"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "code"),
+    [("GET", "/v1/call", "not_found"), ("DELETE", "/v1/calls", "method_not_allowed")],
+)
+def test_a_wrong_path_is_kept(
+    voice_sandbox: SandboxClient, method: str, path: str, code: str
+) -> None:
+    """Whoever mistypes a path or a method finds the request in the journal, and why it failed."""
+    voice_sandbox.client.request(method, path)
+    [kept] = voice_sandbox.journal()
+    assert (kept["path"], kept["operation_id"], kept["code"]) == (path, None, code)
+    assert kept["why"]
+
+
+def test_a_replay_is_marked(voice_sandbox: SandboxClient, agent: str) -> None:
+    """The second answer to one Idempotency-Key says that it was stored."""
+    body = {"phone": voice_sandbox.scenarios()["busy"], "agent": agent}
+    for _ in range(2):
+        voice_sandbox.client.post("/v1/calls", json=body, headers={"Idempotency-Key": "once"})
+    second, first = voice_sandbox.journal(operation="createCall")
+    assert (first["replayed"], second["replayed"]) == (False, True)
+    assert "Idempotency-Key" in second["why"]
+
+
+@pytest.mark.parametrize(
+    ("search", "found"),
+    [
+        ({"status": "4xx"}, 1),
+        ({"status": "201"}, 1),
+        ({"operation": "getCall"}, 1),
+        ({"text": "CALL_NOT_FOUND"}, 1),
+        ({"text": "no such words"}, 0),
+        ({"since": "2020-01-01T00:00:00Z"}, 3),
+        ({"since": "2999-01-01T00:00:00Z"}, 0),
+    ],
+)
+def test_exchanges_are_found(
+    voice_sandbox: SandboxClient, numbers: dict[str, str], search: dict[str, str], found: int
+) -> None:
+    """Each way to search leaves what it names, whatever the case of the letters."""
+    voice_sandbox.call(numbers["busy"])
+    voice_sandbox.client.get("/v1/calls/00000000-0000-0000-0000-000000000000")
+    assert len(voice_sandbox.journal(**search)) == found
+
+
+def test_pages_meet_without_gap_or_overlap(voice_sandbox: SandboxClient) -> None:
+    """Following next_before shows each exchange once."""
+    for _ in range(5):
+        voice_sandbox.client.get("/v1/agents")
+    seen: list[str] = []
+    before: dict[str, str] = {}
+    while True:
+        page = voice_sandbox.client.get("/sandbox/journal", params={"limit": "2", **before}).json()
+        seen += [entry["seq"] for entry in page["exchanges"]]
+        if page["next_before"] is None:
+            break
+        before = {"before": page["next_before"]}
+    assert len(seen) == len(set(seen)) == 5
+    assert seen == sorted(seen, reverse=True)
+
+
+@pytest.mark.parametrize("search", ["limit=0", "status=9xx", "call_id=x", "limit=1&limit=2"])
+def test_a_wrong_search_is_refused(voice_sandbox: SandboxClient, search: str) -> None:
+    """A parameter of a wrong form, or one given twice, is a 400 that says what it takes."""
+    refused = voice_sandbox.client.get(f"/sandbox/journal?{search}")
+    assert refused.status_code == 400
+    assert refused.json()["code"] == "invalid_parameter"
+
+
+def test_no_token_enters_the_journal(voice_sandbox: SandboxClient) -> None:
+    """Neither the key of the request nor one in a path or a body can be read again."""
+    other = f"sandbox_{secrets.token_hex(8)}"
+    voice_sandbox.client.get(f"/v1/calls/{other}", params={"key": other})
+    voice_sandbox.client.post("/v1/calls", json={"phone": other, "Authorization": other})
+    kept = [voice_sandbox.exchange(e["request_id"]) for e in voice_sandbox.journal()]
+    assert len(kept) == 2
+    assert other not in json.dumps(kept)
+    assert voice_sandbox.key not in json.dumps(kept)
+
+
+def test_phone_numbers_are_shortened(voice_sandbox: SandboxClient, agent: str) -> None:
+    """Of a number that may belong to somebody only country and end are kept."""
+    voice_sandbox.client.post("/v1/calls", json={"phone": "+447911123456", "agent": agent})
+    [made] = voice_sandbox.journal(operation="createCall")
+    body = voice_sandbox.exchange(made["request_id"])["request"]["body"]
+    assert json.loads(body)["phone"] == "+447*******56"
+
+
+def test_scenario_numbers_stay(voice_sandbox: SandboxClient, numbers: dict[str, str]) -> None:
+    """Numbers that are reserved for fiction are no secret, and a replay needs them."""
+    voice_sandbox.call(numbers["busy"])
+    [made] = voice_sandbox.journal(operation="createCall")
+    assert numbers["busy"] in voice_sandbox.exchange(made["request_id"])["curl"]
+
+
+def test_a_long_body_is_cut(voice_sandbox: SandboxClient, agent: str) -> None:
+    """The journal keeps the beginning of a long body and says how long it was."""
+    body = json.dumps({"phone": "x" * 10_000, "agent": agent}).encode()
+    headers = {"Content-Type": "application/json"}
+    voice_sandbox.client.post("/v1/calls", content=body, headers=headers)
+    [made] = voice_sandbox.journal(operation="createCall")
+    request = voice_sandbox.exchange(made["request_id"])["request"]
+    assert (len(request["body"]), request["truncated"]) == (LONGEST_BODY, True)
+    assert request["body_bytes"] == len(body)
+
+
+def test_the_oldest_exchanges_make_room(voice_sandbox: SandboxClient) -> None:
+    """A key keeps its last exchanges, and no more of them."""
+    for _ in range(MOST_EXCHANGES + 20):
+        voice_sandbox.client.get("/v1/agents")
+    har = voice_sandbox.client.get("/sandbox/journal/har").json()
+    assert len(har["log"]["entries"]) == MOST_EXCHANGES
+
+
+def test_a_stream_tells_of_each_exchange(
+    voice_sandbox: SandboxClient, numbers: dict[str, str]
+) -> None:
+    """A follower sees what happens after it began to follow, the provider's side too."""
+    with voice_sandbox.client.stream("GET", "/sandbox/journal/stream") as stream:
+        lines = stream.iter_lines()
+        assert next(line for line in lines if line.startswith("event:")) == "event: ready"
+        with SandboxClient(voice_sandbox.url, voice_sandbox.key) as other:
+            other.call(numbers["busy"])
+            other.until_idle()
+        told = [
+            json.loads(line.removeprefix("data: "))["operation_id"]
+            for line in islice((x for x in lines if x.startswith('data: {"')), 3)
+        ]
+    assert told == ["listAgents", "createCall", "callCompleted"]
+
+
+def test_a_broken_stream_goes_on_where_it_ended(voice_sandbox: SandboxClient) -> None:
+    """With Last-Event-ID nothing that happened in between is missed."""
+    voice_sandbox.client.get("/v1/agents")
+    [seen] = voice_sandbox.journal()
+    voice_sandbox.client.get("/v1/agents")
+    headers = {"Last-Event-ID": seen["seq"]}
+    with voice_sandbox.client.stream("GET", "/sandbox/journal/stream", headers=headers) as stream:
+        event = next(line for line in stream.iter_lines() if line.startswith('data: {"'))
+    assert json.loads(event.removeprefix("data: "))["seq"] > seen["seq"]
+
+
+def test_one_key_never_sees_another(voice_sandbox: SandboxClient) -> None:
+    """Neither list nor single exchange nor archive shows what another key did."""
+    voice_sandbox.client.get("/v1/agents")
+    [mine] = voice_sandbox.journal()
+    stranger = {"Authorization": f"Bearer sandbox_{secrets.token_hex(8)}"}
+    with httpx.Client(base_url=voice_sandbox.url, headers=stranger) as other:
+        assert other.get("/sandbox/journal").json()["exchanges"] == []
+        assert other.get(f"/sandbox/exchanges/{mine['request_id']}").status_code == 404
+        assert other.get("/sandbox/journal/har").json()["log"]["entries"] == []

@@ -1,0 +1,148 @@
+"""Sandbox keys: which tokens open which namespace, and which open none."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.keys import DEMO_KEY, Keyring, namespace_of
+from sandbox.problems import Refusal
+
+RING = Keyring("0123456789abcdef")
+NAMESPACE = bytes(range(16))
+
+ACCEPTED = [
+    b"Bearer sandbox_demo",
+    b"bearer sandbox_demo",
+    b"BEARER sandbox_demo",
+    b"Bearer   sandbox_demo",
+    b"Bearer sandbox_demo ",
+]
+REFUSED = [
+    b"",
+    b" ",
+    b"Bearer",
+    b"Bearer ",
+    b"sandbox_demo",
+    b"Bearersandbox_demo",
+    b"Basic c2FuZGJveF9kZW1vOg==",
+    b"Basic sandbox_demo",
+    b"Token sandbox_demo",
+    b"Bearer sandbox_",
+    b"Bearer sandbox_abc",
+    b"Bearer sandbox_" + b"a" * 65,
+    b"Bearer sandbox_" + b"a" * 100_000,
+    b"Bearer SANDBOX_demo",
+    b"Bearer Sandbox_demo",
+    b"Bearer xsandbox_demo",
+    b"Bearer sandbox-demo",
+    b"Bearer sandbox_de mo",
+    b"Bearer sandbox_demo sandbox_demo",
+    b"Bearer sandbox_demo,",
+    b"Bearer sandbox_demo, Bearer sandbox_demo",
+    b"Bearer sandbox_demo\n",
+    b"Bearer\tsandbox_demo",
+    b" Bearer sandbox_demo",
+    b'Bearer "sandbox_demo"',
+    b"Bearer sandbox_demo==",
+    b"Bearer sandbox_demo.x",
+    b"Bearer sandbox_dem/o",
+    b"Bearer sandbox_d%65mo",
+    "Bearer sandbox_dèmo".encode(),
+    "Bearer sandbox_dèmo".encode("latin-1"),
+    b"Bearer sandbox_\xff\xfe\xfd\xfc",
+    b"Bearer sandbox_demo\x00",
+    b"Bearer YOUR_SERVICE_API_KEY",
+    b"Bearer provider",
+    b"Bearer provider.",
+    b"Bearer provider.wrong." + NAMESPACE.hex().encode(),
+    b"Bearer provider.." + NAMESPACE.hex().encode(),
+    b"Bearer " + NAMESPACE.hex().encode(),
+    RING.provider_authorization(NAMESPACE)[:-1],
+    RING.provider_authorization(NAMESPACE) + b"0",
+    RING.provider_authorization(NAMESPACE).upper(),
+    Keyring("another secret").provider_authorization(NAMESPACE),
+]
+
+
+@pytest.mark.parametrize("value", ACCEPTED)
+def test_scheme_is_case_insensitive(value: bytes) -> None:
+    """The scheme may be written in any case (RFC 9110, section 11.1)."""
+    assert RING.principal([value]).namespace == namespace_of(DEMO_KEY)
+
+
+@pytest.mark.parametrize("length", [4, 64])
+def test_key_of_every_allowed_length_opens(length: int) -> None:
+    """The shortest and the longest key open a namespace."""
+    token = "sandbox_" + "aZ9_-"[: min(length, 5)].ljust(length, "x")
+    assert RING.principal([f"Bearer {token}".encode()]).namespace == namespace_of(token)
+
+
+@pytest.mark.parametrize("value", REFUSED)
+def test_wrong_token_opens_nothing(value: bytes) -> None:
+    """Whatever is not a sandbox key is refused as invalid."""
+    with pytest.raises(Refusal) as refused:
+        RING.principal([value])
+    assert refused.value.code == "invalid_token"
+
+
+def test_refusal_repeats_no_token() -> None:
+    """What was sent as a token may be a secret of the live service."""
+    with pytest.raises(Refusal) as refused:
+        RING.principal([b"Bearer live-secret"])
+    assert "live-secret" not in f"{refused.value} {refused.value.headers}"
+
+
+def test_refusal_shows_how_a_key_looks() -> None:
+    """Whoever sent a wrong token learns which one is right."""
+    with pytest.raises(Refusal, match=f"4 to 64 letters.*{DEMO_KEY}"):
+        RING.principal([b"Bearer x"])
+
+
+def test_two_headers_open_nothing() -> None:
+    """Nobody guesses which of two tokens was meant."""
+    with pytest.raises(Refusal) as refused:
+        RING.principal([b"Bearer sandbox_demo", b"Bearer sandbox_demo"])
+    assert refused.value.code == "invalid_token"
+
+
+def test_no_header_is_another_problem() -> None:
+    """A request without a token is told so."""
+    with pytest.raises(Refusal) as refused:
+        RING.principal([])
+    assert refused.value.code == "missing_token"
+
+
+@pytest.mark.parametrize("values", [[], [b"Bearer x"]])
+def test_refusal_challenges(values: list[bytes]) -> None:
+    """Every 401 says how to authenticate (RFC 9110, section 15.5.2)."""
+    with pytest.raises(Refusal) as refused:
+        RING.principal(values)
+    assert refused.value.headers["WWW-Authenticate"].startswith('Bearer realm="')
+
+
+def test_provider_opens_the_namespace_of_its_call() -> None:
+    """The simulated provider acts in the namespace that it names."""
+    principal = RING.principal([RING.provider_authorization(NAMESPACE)])
+    assert (principal.namespace, principal.is_provider) == (NAMESPACE, True)
+
+
+def test_integrator_is_no_provider() -> None:
+    """A sandbox key never acts as the provider."""
+    assert not RING.principal([b"Bearer sandbox_demo"]).is_provider
+
+
+@given(st.text("sandbox_", min_size=4, max_size=64), st.text("demo_-9Z", min_size=4, max_size=64))
+def test_two_keys_have_two_namespaces(one: str, other: str) -> None:
+    """No two keys share a namespace."""
+    same = namespace_of(f"sandbox_{one}") == namespace_of(f"sandbox_{other}")
+    assert same == (one == other)
+
+
+@given(st.lists(st.binary(max_size=200), max_size=3))
+def test_no_bytes_break_the_reading(values: list[bytes]) -> None:
+    """Whatever stands in the header, there is a principal or a refusal."""
+    try:
+        RING.principal(values)
+    except Refusal as refusal:
+        code = refusal.code
+        assert code == ("invalid_token" if values else "missing_token")

@@ -1,0 +1,91 @@
+"""The log: one line a request, without a secret, whatever stands in the path."""
+
+import io
+import json
+
+import pytest
+
+from sandbox.app import App
+from sandbox.exchange import Observer
+from sandbox.log import log_to
+
+from .conftest import CATALOGUE, KEY, FakeWall, Sandbox, client_of, completion, raw_request
+
+pytestmark = pytest.mark.anyio
+
+
+class Terminal(io.StringIO):
+    """A stream that a person reads."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+async def _used(observe: Observer) -> None:
+    """A call is placed, ended and read by a sandbox that logs."""
+    app = App(wall=FakeWall(), observe=observe)
+    async with app.running(), client_of(app, KEY) as client:
+        sandbox = Sandbox(app, FakeWall(), client)
+        call_id = await sandbox.create(CATALOGUE.sample.phone)
+        await sandbox.complete(transcript="agent: secret words")
+        await sandbox.read(call_id)
+        await client.get("/v1/nowhere")
+
+
+async def test_each_exchange_is_one_json_object() -> None:
+    """A machine reads one JSON object a line."""
+    stream = io.StringIO()
+    await _used(log_to(stream))
+    lines = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [(line["operation_id"], line["status"], line["code"]) for line in lines] == [
+        ("createCall", 201, None),
+        ("callCompleted", 200, None),
+        ("getCall", 200, None),
+        (None, 404, "not_found"),
+    ]
+
+
+async def test_request_id_is_the_one_that_was_answered() -> None:
+    """A line can be found by the X-Request-Id that a client quotes."""
+    stream = io.StringIO()
+    answer = await raw_request(App(observe=log_to(stream)), "GET", "/sandbox")
+    assert json.loads(stream.getvalue())["request_id"] == answer.header("x-request-id")
+
+
+@pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["machine", "person"])
+async def test_no_secret_is_logged(stream: io.StringIO) -> None:
+    """No token, no phone number and no transcript ever stands in the log."""
+    await _used(log_to(stream))
+    said = stream.getvalue()
+    assert said
+    for secret in (KEY, CATALOGUE.sample.phone[1:], "secret words", completion()["transcript"]):
+        assert secret not in said
+
+
+async def test_a_person_reads_status_method_path_and_code() -> None:
+    """A line at a terminal says what was asked and how it went."""
+    stream = Terminal()
+    await raw_request(App(observe=log_to(stream)), "GET", "/v1/nowhere")
+    [line] = stream.getvalue().splitlines()
+    assert all(word in line for word in ("404", "GET", "/v1/nowhere", "not_found"))
+
+
+TRICKS = ["\n200 fake", "\x1b[2Jgone", "\r", "\u202etxt", "\x9b1m", "\u2028"]
+
+
+@pytest.mark.parametrize("trick", TRICKS, ids=ascii)
+async def test_no_path_steers_a_terminal(trick: str) -> None:
+    """A path with line breaks or escape sequences is shown, not obeyed."""
+    stream = Terminal()
+    await raw_request(App(observe=log_to(stream)), "GET", f"/v1/{trick}")
+    assert trick not in stream.getvalue()
+    assert len(stream.getvalue().splitlines()) == 1
+
+
+@pytest.mark.parametrize("trick", TRICKS, ids=ascii)
+async def test_no_path_adds_a_line_for_machines(trick: str) -> None:
+    """However the path looks, an exchange is one JSON object on one line."""
+    stream = io.StringIO()
+    await raw_request(App(observe=log_to(stream)), "GET", f"/v1/{trick}")
+    [line, rest] = stream.getvalue().split("\n")
+    assert (json.loads(line)["path"], rest) == (f"/v1/{trick}", "")

@@ -1,0 +1,85 @@
+"""Faults on request: `Prefer` asks for any answer that the operation documents, and no other."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.client import SandboxClient
+from sandbox.contract import load_contract
+from sandbox.preferences import LONGEST_DELAY_MILLISECONDS, preferred
+from sandbox.validation import Validator
+
+CONTRACT = load_contract(Path(__file__).parents[2] / "openapi.yaml")
+
+
+def documented_problems() -> Iterator[tuple[str, int, str]]:
+    """Every problem of every operation: operationId, status, code."""
+    for operation in CONTRACT.operations.values():
+        for status, response in operation.responses.items():
+            if status >= 400:
+                for code in response.examples:
+                    yield operation.operation_id, status, code
+
+
+@pytest.mark.parametrize(("operation_id", "status", "code"), list(documented_problems()))
+def test_every_documented_problem_can_be_asked_for(
+    voice_sandbox: SandboxClient, operation_id: str, status: int, code: str
+) -> None:
+    """The answer keeps the contract: status, required headers, body, and this request's id."""
+    operation = CONTRACT.operations[operation_id]
+    path = operation.path.replace("{call_id}", "00000000-0000-0000-0000-000000000000")
+    prefer = f"code={status}, example={code}"
+    answer = voice_sandbox.client.request(operation.method, path, headers={"Prefer": prefer})
+    response = operation.responses[status]
+    assert (answer.status_code, answer.json()["code"]) == (status, code)
+    assert answer.headers["preference-applied"] == prefer
+    assert answer.json()["request_id"] == answer.headers["x-request-id"]
+    assert Validator(CONTRACT, response.schema or {}).errors(answer.json()) == []
+    assert {name.lower() for name, h in response.headers.items() if h.required} <= set(
+        answer.headers
+    )
+
+
+def test_an_example_is_chosen_by_name(voice_sandbox: SandboxClient) -> None:
+    """`Prefer: example=ringing` shows a call that rings, though there is none."""
+    answer = voice_sandbox.client.get(
+        "/v1/calls/00000000-0000-0000-0000-000000000000", headers={"Prefer": "example=ringing"}
+    )
+    assert answer.json()["status"] == "ringing"
+
+
+@pytest.mark.parametrize("prefer", ["code=418", "example=nothing", "code=404", "respond-async"])
+def test_what_is_not_documented_is_ignored(voice_sandbox: SandboxClient, prefer: str) -> None:
+    """The request is answered as ever, and no Preference-Applied pretends otherwise."""
+    answer = voice_sandbox.client.get("/v1/agents", headers={"Prefer": prefer})
+    assert answer.status_code == 200
+    assert "preference-applied" not in answer.headers
+
+
+def test_a_fault_needs_a_key(voice_sandbox: SandboxClient) -> None:
+    """Without a token the answer is 401, whatever was preferred."""
+    headers = {"Authorization": "", "Prefer": "code=503"}
+    assert voice_sandbox.client.get("/v1/agents", headers=headers).status_code == 401
+
+
+def test_a_preferred_fault_changes_nothing(voice_sandbox: SandboxClient) -> None:
+    """A creation that was answered by a fault has created no call."""
+    agents = voice_sandbox.client.get("/v1/agents").json()["agents"]
+    body = {"phone": voice_sandbox.scenarios()["busy"], "agent": agents[0]["key"]}
+    voice_sandbox.client.post("/v1/calls", json=body, headers={"Prefer": "code=503"})
+    assert voice_sandbox.clock()["next_due_at"] is None
+
+
+def test_a_delay_is_bounded() -> None:
+    """Nobody can hold a request open for longer than ten seconds."""
+    asked = preferred(CONTRACT.operations["listAgents"], [b"delay=99999999"])
+    assert asked is not None
+    assert asked.delay_seconds == LONGEST_DELAY_MILLISECONDS / 1000
+    assert asked.applied == f"delay={LONGEST_DELAY_MILLISECONDS}"
+
+
+@pytest.mark.parametrize("value", [b"delay=-1", b"delay=1e9", b"delay=\xb2", b"=,=;", b"code"])
+def test_nonsense_is_no_preference(value: bytes) -> None:
+    """A value that is no preference asks for nothing."""
+    assert preferred(CONTRACT.operations["listAgents"], [value]) is None

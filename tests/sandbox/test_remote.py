@@ -1,0 +1,177 @@
+"""The commands for a sandbox that runs."""
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import pytest
+from click.testing import CliRunner, Result
+
+from sandbox.cli import main
+from sandbox.client import SandboxClient
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def run(voice_sandbox: SandboxClient) -> Run:
+    """Runs a command with the key of the test."""
+    environment = {"VOICE_SANDBOX_URL": voice_sandbox.url, "VOICE_API_KEY": voice_sandbox.key}
+
+    def invoke(*words: str, **variables: str) -> Result:
+        return CliRunner().invoke(main, words, env=environment | variables)
+
+    return invoke
+
+
+@pytest.fixture
+def live_service() -> Iterator[tuple[str, list[str]]]:
+    """A server that answers everything but is no sandbox, and what it was asked for."""
+    asked: list[str] = []
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(f"{self.command} {self.path}")
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"call_id": "x"}')
+
+        def do_POST(self) -> None:
+            self.do_GET()
+
+        def log_message(self, *_: object) -> None:
+            """Prints nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+def test_a_call_is_placed_by_the_name_of_a_scenario(run: Run, voice_sandbox: SandboxClient) -> None:
+    """`call busy` calls the number that plays busy and prints the call_id alone."""
+    placed = run("call", "busy")
+    assert placed.exit_code == 0, placed.output
+    assert voice_sandbox.inspect(placed.output.strip())["scenario"] == "busy"
+
+
+def test_watch_follows_a_call_to_its_end(run: Run, voice_sandbox: SandboxClient) -> None:
+    """Every state that was seen gets a line, and the last says how it ended."""
+    watched = run("call", "invalid_number", "--watch", "--json")
+    states = [json.loads(line)["status"] for line in watched.output.splitlines()]
+    assert states[0] == "queued"
+    assert states[-1] == "failed"
+
+
+def test_end_gives_a_call_the_outcome_that_was_asked_for(
+    run: Run, voice_sandbox: SandboxClient
+) -> None:
+    """`end CALL_ID --status busy` leaves a call that is busy."""
+    call_id = voice_sandbox.call(voice_sandbox.scenarios()["never_completes"])
+    assert run("end", call_id, "--status", "busy").exit_code == 0
+    assert voice_sandbox.status(call_id)["status"] == "busy"
+
+
+def test_end_keeps_the_words_that_were_given(run: Run, voice_sandbox: SandboxClient) -> None:
+    """Transcript and duration of the ending are what a reader of the call sees."""
+    call_id = voice_sandbox.call(voice_sandbox.scenarios()["never_completes"])
+    run("end", call_id, "--transcript", "agent: Салам", "--duration", "7")
+    ended = voice_sandbox.status(call_id)
+    assert (ended["transcript"], ended["duration"]) == ("agent: Салам", 7)
+
+
+def test_a_second_ending_is_refused_with_exit_code_1(
+    run: Run, voice_sandbox: SandboxClient
+) -> None:
+    """A refusal says which problem it was, and leaves with 1."""
+    call_id = voice_sandbox.call(voice_sandbox.scenarios()["never_completes"])
+    run("end", call_id, "--status", "busy")
+    refused = run("end", call_id, "--status", "failed")
+    assert refused.exit_code == 1
+    assert "call_already_ended" in refused.output
+
+
+def test_the_clock_is_read_and_advanced(run: Run, voice_sandbox: SandboxClient) -> None:
+    """After `clock advance` whatever was due has happened."""
+    call_id = voice_sandbox.call(voice_sandbox.scenarios()["busy"])
+    assert "next completion due" in run("clock", "show").output
+    assert "nothing pending" in run("clock", "advance", "30").output
+    assert voice_sandbox.status(call_id)["status"] == "busy"
+
+
+def test_idle_runs_to_the_last_completion(run: Run, voice_sandbox: SandboxClient) -> None:
+    """`clock idle` plays even a call of two minutes to its end."""
+    call_id = voice_sandbox.call(voice_sandbox.scenarios()["long_talk"])
+    assert "nothing pending" in run("clock", "idle").output
+    assert voice_sandbox.status(call_id)["status"] == "completed"
+
+
+def test_logs_show_one_line_an_exchange(run: Run, voice_sandbox: SandboxClient) -> None:
+    """The newest exchange stands last, the provider's among them."""
+    voice_sandbox.call(voice_sandbox.scenarios()["busy"])
+    voice_sandbox.until_idle()
+    lines = run("logs").output.splitlines()
+    assert "/v1/calls" in lines[-2]
+    assert "provider" in lines[-1]
+
+
+def test_logs_can_be_searched(run: Run, voice_sandbox: SandboxClient) -> None:
+    """A filter leaves only what it names."""
+    voice_sandbox.call(voice_sandbox.scenarios()["busy"])
+    found = run("logs", "--operation", "createCall", "--json").output.splitlines()
+    assert [json.loads(line)["operation_id"] for line in found] == ["createCall"]
+
+
+def test_scenarios_are_listed_with_their_numbers(run: Run, voice_sandbox: SandboxClient) -> None:
+    """Every scenario of the catalogue has a line."""
+    listed = run("scenarios").output
+    assert all(name in listed for name in voice_sandbox.scenarios())
+
+
+def test_coverage_fails_under_the_goal(run: Run, voice_sandbox: SandboxClient) -> None:
+    """`--fail-under` leaves with 1 where too little was met, and with 0 where enough was."""
+    voice_sandbox.call(voice_sandbox.scenarios()["busy"])
+    assert run("coverage", "--fail-under", "90").exit_code == 1
+    assert run("coverage", "--fail-under", "1").exit_code == 0
+
+
+def test_reset_empties_the_namespace(run: Run, voice_sandbox: SandboxClient) -> None:
+    """After `reset` the journal of the key is empty."""
+    voice_sandbox.call(voice_sandbox.scenarios()["busy"])
+    assert run("reset").exit_code == 0
+    assert voice_sandbox.journal() == []
+
+
+def test_a_key_that_is_not_for_a_sandbox_is_never_sent(
+    run: Run, live_service: tuple[str, list[str]]
+) -> None:
+    """A live key on the command line is wrong usage, and no byte leaves."""
+    url, asked = live_service
+    refused = run("scenarios", VOICE_SANDBOX_URL=url, VOICE_API_KEY="live_secret_1234")
+    assert refused.exit_code == 2
+    assert "live_secret_1234" not in refused.output
+    assert asked == []
+
+
+def test_nothing_is_placed_where_no_sandbox_answers(
+    run: Run, live_service: tuple[str, list[str]]
+) -> None:
+    """A deployment that does not say it is a sandbox is asked once, and never called."""
+    url, asked = live_service
+    refused = run("call", "busy", VOICE_SANDBOX_URL=url)
+    assert refused.exit_code == 3
+    assert asked == ["GET /sandbox"]
+
+
+def test_a_missing_sandbox_is_explained(run: Run) -> None:
+    """Where nobody listens the message says how to start one, and the exit code is 3."""
+    missing = run("scenarios", VOICE_SANDBOX_URL="http://127.0.0.1:9")
+    assert missing.exit_code == 3
+    assert "voice-sandbox serve" in missing.output
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_printed_for_each_shell(run: Run, shell: str) -> None:
+    """The script names the command that it completes."""
+    assert "voice-sandbox" in run("completion", shell).output

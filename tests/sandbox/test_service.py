@@ -1,0 +1,585 @@
+"""One exchange by a contract: what is refused, in which order, and what every answer carries."""
+
+import itertools
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sandbox import app as app_room
+from sandbox import handlers as handlers_room
+from sandbox.clock import wall
+from sandbox.contract import ContractError, Operation
+from sandbox.exchange import Answer, Request
+from sandbox.keys import Keyring
+from sandbox.problems import PROBLEMS
+from sandbox.service import Service
+from sandbox.store.protocol import StorageUnavailable
+from sandbox.validation import Validator
+
+from .conftest import (
+    CATALOGUE,
+    CONTRACT,
+    KEY,
+    RawAnswer,
+    Sandbox,
+    completion,
+    new_call,
+    raw_request,
+)
+
+pytestmark = pytest.mark.anyio
+
+TOKEN = (b"authorization", f"Bearer {KEY}".encode())
+JSON = (b"content-type", b"application/json")
+LIMIT = CONTRACT.operations["createCall"].body.max_bytes  # type: ignore[union-attr]
+CALL = json.dumps(new_call()).encode()
+
+
+def assert_problem(answer: RawAnswer, code: str) -> dict[str, Any]:
+    """The answer is a whole problem document of that code."""
+    assert answer.header("content-type") == "application/problem+json"
+    body: dict[str, Any] = answer.json()
+    assert (body["code"], body["status"], answer.status) == (
+        code,
+        PROBLEMS[code].status,
+        PROBLEMS[code].status,
+    )
+    assert body["request_id"] == answer.header("x-request-id")
+    return body
+
+
+# Order of refusal
+
+
+async def test_order_of_refusal(sandbox: Sandbox) -> None:
+    """One request with everything wrong, mended step by step, meets each refusal in its turn."""
+    wrong_type, large = (b"content-type", b"text/plain"), [b"x" * LIMIT, b"x"]
+    ask = sandbox.raw
+    bad_key = (b"idempotency-key", b"two words")
+    assert_problem(await ask("PUT", "/v1/calls/", headers=[wrong_type], chunks=large), "not_found")
+    answer = await ask("PUT", "/v1/calls", headers=[wrong_type], chunks=large)
+    assert_problem(answer, "method_not_allowed")
+    assert answer.header("allow") == "POST"
+    answer = await ask("POST", "/v1/calls", headers=[wrong_type, bad_key], chunks=large)
+    assert_problem(answer, "missing_token")
+    assert (answer.header("www-authenticate") or "").startswith("Bearer")
+    headers = [TOKEN, wrong_type, bad_key]
+    answer = await ask("POST", "/v1/calls", headers=headers, chunks=large)
+    assert_problem(answer, "unsupported_media_type")
+    headers = [TOKEN, JSON, bad_key]
+    answer = await ask("POST", "/v1/calls", headers=headers, chunks=large)
+    assert_problem(answer, "body_too_large")
+    answer = await ask("POST", "/v1/calls", headers=headers, chunks=[b"{"])
+    assert_problem(answer, "invalid_idempotency_key")
+    answer = await ask("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[b"{"])
+    assert_problem(answer, "malformed_json")
+    answer = await ask("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[b"{}"])
+    assert_problem(answer, "validation_failed")
+    answer = await ask("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[CALL])
+    assert answer.status == 201
+
+
+# Route and method
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/v1",
+        "/v1/",
+        "/v1/calls/",
+        "/v1//calls",
+        "/V1/calls",
+        "/v1/Calls",
+        "/v1/calls/a/b",
+        "/v1/agents/",
+        "/v1/agents/x",
+        "/v1/webhooks",
+        "/v1/webhooks/call-completed/",
+        "/v1/calls\n",
+        "/v1/\0",
+        "/sandbox/",
+        "/sandbox/clock/",
+    ],
+)
+async def test_unknown_path_is_a_problem(sandbox: Sandbox, path: str) -> None:
+    """A path that is not in the contract letter by letter is answered 404, with or without key."""
+    for headers in ([], [TOKEN]):
+        assert_problem(await sandbox.raw("GET", path, headers=headers), "not_found")
+
+
+ALLOWED = {
+    "/v1/calls": "POST",
+    "/v1/calls/x": "GET, HEAD",
+    "/v1/agents": "GET, HEAD",
+    "/v1/webhooks/call-completed": "POST",
+    "/sandbox/state": "DELETE",
+    "/sandbox/clock": "GET, HEAD, POST",
+}
+
+
+@pytest.mark.parametrize(("path", "allowed"), ALLOWED.items())
+async def test_wrong_method_names_the_right_ones(sandbox: Sandbox, path: str, allowed: str) -> None:
+    """Each method that a path does not take is answered 405 with `Allow`."""
+    methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "get"}
+    for method in methods - set(allowed.split(", ")):
+        answer = await sandbox.raw(method, path)
+        assert (answer.status, answer.header("allow")) == (405, allowed)
+
+
+async def test_head_is_get_without_body(sandbox: Sandbox) -> None:
+    """HEAD gives the headers of GET, its length included, and no body."""
+    get = await sandbox.raw("GET", "/v1/agents", headers=[TOKEN])
+    head = await sandbox.raw("HEAD", "/v1/agents", headers=[TOKEN])
+    assert (head.status, head.body) == (200, b"")
+    assert head.header("content-length") == str(len(get.body))
+    assert [name for name, _ in head.headers] == [name for name, _ in get.headers]
+
+
+async def test_refused_head_has_no_body(sandbox: Sandbox) -> None:
+    """A problem in answer to HEAD is said by its headers alone."""
+    answer = await sandbox.raw("HEAD", "/v1/nowhere")
+    assert (answer.status, answer.body) == (404, b"")
+
+
+# Token
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [b""],
+        [b"Bearer"],
+        [b"Bearer sandbox_abc"],
+        [b"Bearer sandbox_" + b"a" * 65],
+        [b"Bearer sandbox_demo,"],
+        [b"Bearer sandbox_de mo"],
+        [b"Basic sandbox_demo"],
+        ["Bearer sandbox_d\u0435mo".encode()],
+        [b"Bearer sandbox_\xff\xff\xff\xff"],
+        [b"Bearer provider.wrong." + b"0" * 32],
+        [b"Bearer sandbox_demo", b"Bearer sandbox_demo"],
+    ],
+)
+async def test_wrong_token_is_refused(sandbox: Sandbox, values: list[bytes]) -> None:
+    """A token of any wrong shape is 401 with a challenge, and nothing is created."""
+    headers = [(b"authorization", value) for value in values]
+    answer = await sandbox.raw("GET", "/v1/agents", headers=headers)
+    assert_problem(answer, "invalid_token")
+    assert 'error="invalid_token"' in (answer.header("www-authenticate") or "")
+
+
+@pytest.mark.parametrize(
+    "operation", CONTRACT.operations.values(), ids=lambda operation: operation.operation_id
+)
+async def test_every_operation_needs_a_token(sandbox: Sandbox, operation: Operation) -> None:
+    """One Bearer token stands on every operation of the service."""
+    path = operation.path.replace("{call_id}", str(CATALOGUE.sample.call_id))
+    assert_problem(await sandbox.raw(operation.method, path), "missing_token")
+
+
+# Media type
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"application/json",
+        b"Application/JSON",
+        b"application/json; charset=utf-8",
+        b"application/json;charset=UTF-8",
+        b'application/json; charset="utf-8"',
+        b"application/json ; charset=utf-8",
+    ],
+)
+async def test_json_in_utf8_is_taken(sandbox: Sandbox, value: bytes) -> None:
+    """However the media type is written, JSON in UTF-8 is JSON in UTF-8."""
+    headers = [TOKEN, (b"content-type", value)]
+    assert (await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL])).status == 201
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        [],
+        [b""],
+        [b"text/json"],
+        [b"text/plain"],
+        [b"application/jsonx"],
+        [b"application/json5"],
+        [b"application/vnd.api+json"],
+        [b"application/problem+json"],
+        [b"application/x-www-form-urlencoded"],
+        [b"application/json; charset=latin-1"],
+        [b"application/json; charset=utf-16"],
+        [b"application/json, application/json"],
+        [b"application/json", b"application/json"],
+        [b"application/json", b"text/plain"],
+        [b"*/*"],
+        [b"application/json\xff"],
+    ],
+)
+async def test_other_media_type_is_refused(sandbox: Sandbox, values: list[bytes]) -> None:
+    """A body that is not declared as JSON in UTF-8, once, is not read."""
+    headers = [TOKEN, *((b"content-type", value) for value in values)]
+    answer = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL])
+    assert (
+        "Content-Type: application/json"
+        in assert_problem(answer, "unsupported_media_type")["detail"]
+    )
+
+
+@pytest.mark.parametrize("value", [b"gzip", b"br", b"deflate", b"identity, gzip", b"zstd", b""])
+async def test_compressed_body_is_refused(sandbox: Sandbox, value: bytes) -> None:
+    """Nothing is unpacked, so nothing can explode."""
+    headers = [TOKEN, JSON, (b"content-encoding", value)]
+    answer = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL])
+    assert_problem(answer, "unsupported_media_type")
+
+
+@pytest.mark.parametrize("value", [b"identity", b"Identity"])
+async def test_identity_is_no_compression(sandbox: Sandbox, value: bytes) -> None:
+    """A body that says it is as it is, is as it is."""
+    headers = [TOKEN, JSON, (b"content-encoding", value)]
+    assert (await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL])).status == 201
+
+
+# Size
+
+
+@pytest.mark.parametrize("length", [str(LIMIT + 1).encode(), b"9" * 30, b"9" * 5000])
+async def test_declared_length_over_the_limit_is_refused(sandbox: Sandbox, length: bytes) -> None:
+    """A body that says it is too large is refused before a byte of it is read."""
+    headers = [TOKEN, JSON, (b"content-length", length)]
+    answer = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[])
+    assert str(LIMIT) in assert_problem(answer, "body_too_large")["detail"]
+
+
+async def test_chunks_over_the_limit_are_refused(sandbox: Sandbox) -> None:
+    """A chunked body is counted while it arrives, and not kept beyond the limit."""
+    chunks = itertools.chain([b"x" * 65_536] * (LIMIT // 65_536), [b"x"], [b"x" * 65_536] * 9)
+    answer = await sandbox.raw("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=chunks)
+    assert_problem(answer, "body_too_large")
+
+
+async def test_chunks_at_the_limit_are_read(sandbox: Sandbox) -> None:
+    """A body that fills the limit to the last byte is read."""
+    padded = CALL + b" " * (LIMIT - len(CALL))
+    chunks = [padded[i : i + 65_536] for i in range(0, LIMIT, 65_536)]
+    answer = await sandbox.raw("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=chunks)
+    assert answer.status == 201
+
+
+async def test_largest_escaped_completion_is_read(sandbox: Sandbox) -> None:
+    """The longest transcript is accepted even where every character is written as escapes."""
+    await sandbox.create(CATALOGUE.sample.phone)
+    body = json.dumps(completion(transcript="\U0001f642" * CATALOGUE.longest_transcript)).encode()
+    answer = await sandbox.raw(
+        "POST", "/v1/webhooks/call-completed", headers=[TOKEN, JSON], chunks=[body]
+    )
+    assert answer.status == 200
+
+
+async def test_client_that_goes_away_creates_nothing(sandbox: Sandbox) -> None:
+    """A connection that ends in the middle of the body is no request."""
+    answer = await sandbox.raw(
+        "POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[CALL], disconnect=True
+    )
+    assert_problem(answer, "malformed_json")
+
+
+# JSON and schema
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"{",
+        b"\xff",
+        b"\xef\xbb\xbf" + CALL,
+        b'{"a":1,"a":2}',
+        b"NaN",
+        rb'"\ud800"',
+        b"[" * 30_000,
+        b"1" * 5000,
+        b"1e-99999999999999999999",
+    ],
+    ids=lambda body: ascii(body)[:30],
+)
+async def test_malformed_json_is_refused(sandbox: Sandbox, body: bytes) -> None:
+    """What is not strict JSON is 400, never a 5xx."""
+    for path in ("/v1/calls", "/v1/webhooks/call-completed"):
+        answer = await sandbox.raw("POST", path, headers=[TOKEN, JSON], chunks=[body])
+        assert_problem(answer, "malformed_json")
+
+
+async def test_errors_are_bounded_and_escaped(sandbox: Sandbox) -> None:
+    """A problem lists at most 20 places, each a JSON Pointer that the contract allows."""
+    body = {f"{'~/' * 600}{i}": i for i in range(100)}
+    answer = await sandbox.raw(
+        "POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[json.dumps(body).encode()]
+    )
+    problem = assert_problem(answer, "validation_failed")
+    assert len(problem["errors"]) <= 20
+    schema = CONTRACT.operations["createCall"].responses[422].schema
+    assert schema is not None
+    assert Validator(CONTRACT, schema).errors(problem) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"prov_x": 1}',
+        b'{"prov_x": 1, "prov_x": 2}',
+        b'{"pr\\u006fv_x": 1}',
+        b'{"phone": "prov_x", "agent": "prov_x"}',
+        b'{"prov_prov_": 1, "pprov_rov_": 2}',
+        b'{"ppprov_rov_rov_": 1, "ppprov_rov_rov_": 1}',
+    ],
+)
+async def test_problem_never_repeats_a_provider_id(sandbox: Sandbox, body: bytes) -> None:
+    """Even what the client itself sent in the shape of an id does not come back."""
+    for path in ("/v1/calls", "/v1/webhooks/call-completed"):
+        answer = await sandbox.raw("POST", path, headers=[TOKEN, JSON], chunks=[body])
+        assert answer.status in (400, 422)
+        assert b"prov_" not in answer.body
+
+
+@pytest.mark.parametrize("path", ["/v1/prov_x", "/v1/calls/prov_x", "/prov_x"])
+async def test_path_never_comes_back(sandbox: Sandbox, path: str) -> None:
+    """A path in the shape of an id is not repeated."""
+    answer = await sandbox.raw("GET", path, headers=[TOKEN])
+    assert answer.status == 404
+    assert b"prov_" not in answer.body
+
+
+# What every answer carries
+
+
+async def test_each_exchange_has_a_name_of_its_own(sandbox: Sandbox) -> None:
+    """No two answers share a request id."""
+    answers = [await sandbox.raw("GET", "/v1/agents") for _ in range(20)]
+    assert len({answer.header("x-request-id") for answer in answers}) == 20
+
+
+async def test_answer_says_its_length(sandbox: Sandbox) -> None:
+    """Success and problem alike declare how long they are."""
+    for headers in ([], [TOKEN]):
+        answer = await sandbox.raw("GET", "/v1/agents", headers=headers)
+        assert answer.header("content-length") == str(len(answer.body))
+
+
+async def test_observer_sees_the_exchange(sandbox: Sandbox) -> None:
+    """What is observed is what was answered."""
+    answer = await sandbox.raw("GET", "/v1/calls/nothing", headers=[TOKEN])
+    [seen] = sandbox.exchanges
+    assert (seen.request_id, seen.operation_id, seen.status, seen.code, seen.by_provider) == (
+        answer.header("x-request-id"),
+        "getCall",
+        404,
+        "call_not_found",
+        False,
+    )
+
+
+ANYTHING = st.text() | st.integers() | st.none() | st.lists(st.text(), max_size=2)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    body=st.binary(max_size=80)
+    | st.dictionaries(st.sampled_from(["phone", "agent", "prov_", "x"]) | st.text(), ANYTHING)
+    .map(json.dumps)
+    .map(str.encode),
+    path=st.sampled_from(["/v1/calls", "/v1/webhooks/call-completed", "/sandbox/clock"]),
+)
+async def test_no_body_breaks_the_service(sandbox: Sandbox, body: bytes, path: str) -> None:
+    """Whatever is posted, the answer is documented and holds no id of the provider."""
+    answer = await sandbox.raw("POST", path, headers=[TOKEN, JSON], chunks=[body])
+    assert answer.status in (200, 201, 400, 404, 409, 422)
+    assert b"prov_" not in answer.body
+
+
+# Operations and handlers
+
+
+async def _nothing(request: Request) -> Answer:
+    return Answer(200, {})
+
+
+def service(handlers: Mapping[str, Callable[[Request], Awaitable[Answer]]]) -> Service:
+    return Service(
+        CONTRACT,
+        {**dict.fromkeys(CONTRACT.operations, _nothing), **handlers},
+        keyring=Keyring("secret"),
+        may_name_provider=False,
+        observe=app_room.nobody_looks,
+        wall=wall,
+    )
+
+
+@pytest.mark.parametrize("operation_id", CONTRACT.operations)
+def test_operation_without_handler_stops_the_start(operation_id: str) -> None:
+    """An operation that nobody answers is named before the first request."""
+    handlers = dict.fromkeys(set(CONTRACT.operations) - {operation_id}, _nothing)
+    with pytest.raises(ContractError, match=rf"{operation_id}.*no handler"):
+        Service(
+            CONTRACT,
+            handlers,
+            keyring=Keyring("secret"),
+            may_name_provider=False,
+            observe=app_room.nobody_looks,
+            wall=wall,
+        )
+
+
+def test_handler_without_operation_stops_the_start() -> None:
+    """A handler that nobody can reach is named before the first request."""
+    with pytest.raises(ContractError, match=r"handler for cancelCall.*no such operation"):
+        service({"cancelCall": _nothing})
+
+
+def test_app_with_a_renamed_operation_does_not_start(
+    changed_contract: Callable[..., Path],
+) -> None:
+    """A contract that names another operation stops the whole application."""
+    path = changed_contract(
+        ("operationId: getCall\n      tags", "operationId: seeCall\n      tags")
+    )
+    with pytest.raises(ContractError):
+        app_room.App(contract_path=path)
+
+
+# What breaks inside
+
+
+@pytest.fixture
+def agents() -> tuple[str, list[tuple[bytes, bytes]]]:
+    return "/v1/agents", [TOKEN]
+
+
+async def _leaks(request: Request) -> Answer:
+    return Answer(200, {"agents": ["prov_0123456789"]})
+
+
+async def _raises(request: Request) -> Answer:
+    raise ZeroDivisionError("the secret is sandbox_secret")
+
+
+async def _unencodable(request: Request) -> Answer:
+    return Answer(200, {"agents": object()})
+
+
+@pytest.mark.parametrize("handler", [_leaks, _raises, _unencodable])
+async def test_broken_handler_is_an_internal_error(
+    agents: tuple[str, list[tuple[bytes, bytes]]],
+    handler: Callable[[Request], Awaitable[Answer]],
+) -> None:
+    """Whatever breaks inside is held back: 500, a problem, and not a word of what it was."""
+    path, headers = agents
+    answer = await raw_request(service({"listAgents": handler}), "GET", path, headers=headers)
+    assert_problem(answer, "internal_error")
+    assert b"prov_" not in answer.body
+    assert b"secret" not in answer.body
+
+
+async def test_internal_error_is_logged_with_its_request(
+    agents: tuple[str, list[tuple[bytes, bytes]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whoever runs the sandbox finds the cause by the request id."""
+    path, headers = agents
+    answer = await raw_request(service({"listAgents": _raises}), "GET", path, headers=headers)
+    assert answer.header("x-request-id") in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+async def test_failing_store_is_unavailable(
+    agents: tuple[str, list[tuple[bytes, bytes]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """A store that cannot serve is 503 with a wait, and not an internal error."""
+
+    async def fails(request: Request) -> Answer:
+        raise StorageUnavailable("disk I/O error")
+
+    path, headers = agents
+    answer = await raw_request(service({"listAgents": fails}), "GET", path, headers=headers)
+    assert_problem(answer, "storage_unavailable")
+    assert answer.header("retry-after") == "1"
+    assert "disk I/O error" in caplog.text
+    assert b"disk" not in answer.body
+
+
+# Every problem is provoked
+
+
+PROVOKED = {
+    "malformed_json": ("POST", "/v1/calls", b"{"),
+    "not_found": ("GET", "/v1/nowhere", b""),
+    "call_not_found": ("GET", "/v1/calls/x", b""),
+    "exchange_not_found": ("GET", "/sandbox/exchanges/req_unknown", b""),
+    "invalid_parameter": ("GET", "/sandbox/journal?limit=0", b""),
+    "method_not_allowed": ("PUT", "/v1/calls", b""),
+    "validation_failed": ("POST", "/v1/calls", b"{}"),
+    "provider_unavailable": ("POST", "/v1/calls", b"scenario"),
+    "rate_limited": ("POST", "/v1/calls", b"scenario"),
+    "call_already_ended": ("POST", "/v1/webhooks/call-completed", b"other"),
+}
+PROVOKED_BY_HEADERS = {
+    "invalid_idempotency_key": [TOKEN, JSON, (b"idempotency-key", b"")],
+    "missing_token": [JSON],
+    "invalid_token": [(b"authorization", b"Bearer x"), JSON],
+    "unsupported_media_type": [TOKEN],
+    "body_too_large": [TOKEN, JSON, (b"content-length", b"99999999")],
+}
+PROVOKED_ELSEWHERE = {
+    "internal_error": test_broken_handler_is_an_internal_error,
+    "storage_unavailable": test_failing_store_is_unavailable,
+    "idempotency_conflict": "tests/sandbox/test_handlers.py",
+    "impossible_outcome": "tests/sandbox/test_handlers.py",
+}
+
+
+@pytest.mark.parametrize(("code", "how"), PROVOKED.items(), ids=PROVOKED.keys())
+async def test_problem_is_provoked_by_a_request(
+    sandbox: Sandbox, scenarios: Any, code: str, how: tuple[str, str, bytes]
+) -> None:
+    """The request that means to meet a problem meets it."""
+    method, path, body = how
+    if body == b"scenario":
+        body = json.dumps({**new_call(), "phone": scenarios.by_name[code].number}).encode()
+    if body == b"other":
+        body = json.dumps(completion(duration=7)).encode()
+    answer = await sandbox.client.request(
+        method, path, content=body, headers={"Content-Type": "application/json"}
+    )
+    assert (answer.json()["code"], answer.status_code) == (code, PROBLEMS[code].status)
+
+
+@pytest.mark.parametrize(
+    ("code", "headers"), PROVOKED_BY_HEADERS.items(), ids=PROVOKED_BY_HEADERS.keys()
+)
+async def test_problem_is_provoked_by_headers(
+    sandbox: Sandbox, code: str, headers: list[tuple[bytes, bytes]]
+) -> None:
+    """The headers that mean to meet a problem meet it."""
+    assert_problem(await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL]), code)
+
+
+def test_every_problem_is_provoked() -> None:
+    """No code of the table exists on paper only."""
+    assert set(PROVOKED) | set(PROVOKED_BY_HEADERS) | set(PROVOKED_ELSEWHERE) == set(PROBLEMS)
+
+
+def test_every_handler_has_its_operation() -> None:
+    """The handlers of the service are the operations of the contract."""
+    assert set(handlers_room.handlers(None)) == set(CONTRACT.operations)  # type: ignore[arg-type]

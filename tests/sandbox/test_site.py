@@ -1,0 +1,197 @@
+"""The portal beside the API: its folder and nothing else, with a fitting 404 for everybody."""
+
+import gzip
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from sandbox.app import App
+
+from .conftest import FakeWall, RawAnswer, Sandbox, raw_request, running_sandbox
+
+pytestmark = pytest.mark.anyio
+BROWSER = [(b"accept", b"text/html,application/xhtml+xml,*/*;q=0.8")]
+SECRET = "outside the folder"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A built site, beside a file that is not part of it."""
+    (tmp_path / "secret.txt").write_text(SECRET)
+    site = tmp_path / "site"
+    (site / "calls").mkdir(parents=True)
+    (site / "index.html").write_text("<title>Overview</title>")
+    (site / "404.html").write_text("<title>Not here</title>")
+    (site / "calls" / "index.html").write_text("<title>Calls</title>")
+    (site / "style.css").write_text("body {}")
+    (site / "link.txt").symlink_to(tmp_path / "secret.txt")
+    return site
+
+
+@pytest.fixture
+async def portal(folder: Path, wall: FakeWall) -> AsyncIterator[Sandbox]:
+    async with running_sandbox("sqlite:///:memory:", wall, site=folder) as sandbox:
+        yield sandbox
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("/", "Overview"), ("/calls/", "Calls"), ("/style.css", "body"), ("/index.html", "Overview")],
+)
+async def test_serves_the_site(portal: Sandbox, path: str, text: str) -> None:
+    """Pages and files of the built site are served without a token."""
+    answer = await portal.raw("GET", path)
+    assert (answer.status, text in answer.body.decode()) == (200, True)
+
+
+async def test_folder_leads_to_its_page(portal: Sandbox) -> None:
+    """A page without its trailing slash is found all the same."""
+    answer = await portal.raw("GET", "/calls")
+    assert answer.status in (301, 302, 307, 308)
+    assert (answer.header("location") or "").endswith("/calls/")
+
+
+async def test_head_has_no_body(portal: Sandbox) -> None:
+    """HEAD answers as GET does, without the body."""
+    answer = await portal.raw("HEAD", "/")
+    assert (answer.status, answer.body) == (200, b"")
+
+
+TRAVERSALS = [
+    "/../secret.txt",
+    "/../../secret.txt",
+    "/calls/../../secret.txt",
+    "/./../secret.txt",
+    "//secret.txt",
+    "/..\\secret.txt",
+    "/calls/..\\..\\secret.txt",
+    "/%2e%2e/secret.txt",
+    "/..%2fsecret.txt",
+    "/....//secret.txt",
+    "/.../secret.txt",
+    "/..;/secret.txt",
+    "/link.txt",
+    "/calls/..",
+    "/..",
+    "/~/secret.txt",
+    "/secret.txt\0.html",
+    "/\0",
+    "/../secret.txt\0",
+    "/" + "a" * 5000,
+    "/" + "a/" * 5000,
+    "/index.html/",
+    "/index.html/../../secret.txt",
+    "/\udcff\udcfe",
+    "/\ufffd",
+    "/\n",
+]
+
+
+@pytest.mark.parametrize("path", TRAVERSALS, ids=ascii)
+@pytest.mark.parametrize("headers", [[], BROWSER], ids=["program", "browser"])
+async def test_never_leaves_the_folder(
+    portal: Sandbox, path: str, headers: list[tuple[bytes, bytes]]
+) -> None:
+    """However a path is written, nothing outside the folder is read and nothing breaks."""
+    answer = await portal.raw("GET", path, headers=headers)
+    assert SECRET not in answer.body.decode()
+    assert answer.status < 500
+
+
+async def test_absolute_path_never_leaves_the_folder(portal: Sandbox, tmp_path: Path) -> None:
+    """The path of a file on this machine is not a path of the site."""
+    answer = await portal.raw("GET", f"/{tmp_path}/secret.txt")
+    assert SECRET not in answer.body.decode()
+
+
+async def test_browser_gets_the_site_s_own_404(portal: Sandbox) -> None:
+    """A person who lost the way sees a page."""
+    answer = await portal.raw("GET", "/gone", headers=BROWSER)
+    assert (answer.status, b"Not here" in answer.body) == (404, True)
+
+
+@pytest.mark.parametrize("accept", [None, b"*/*", b"application/json"])
+async def test_program_gets_a_problem(portal: Sandbox, accept: bytes | None) -> None:
+    """A program that lost the way gets a problem document."""
+    headers = [] if accept is None else [(b"accept", accept)]
+    assert _is_not_found(await portal.raw("GET", "/gone", headers=headers))
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH", "OPTIONS", "BREW"])
+@pytest.mark.parametrize("path", ["/", "/gone", "/calls/"])
+async def test_other_method_gets_a_problem(portal: Sandbox, method: str, path: str) -> None:
+    """Only reading makes sense beside the API, for a browser too."""
+    assert _is_not_found(await portal.raw(method, path, headers=BROWSER))
+
+
+@pytest.mark.parametrize("path", ["/v1", "/v1/", "/v1/gone", "/v1/calls/", "/sandbox/gone"])
+async def test_api_paths_are_never_pages(portal: Sandbox, path: str) -> None:
+    """Under the API's own roots even a browser gets a problem."""
+    assert _is_not_found(await portal.raw("GET", path, headers=BROWSER))
+
+
+async def test_path_that_only_begins_like_the_api_is_the_site_s(portal: Sandbox) -> None:
+    """The API owns whole path segments."""
+    answer = await portal.raw("GET", "/v1x", headers=BROWSER)
+    assert b"Not here" in answer.body
+
+
+async def test_without_a_site_everything_else_is_a_problem() -> None:
+    """A sandbox that serves the API alone says so at every other path."""
+    assert _is_not_found(await raw_request(App(), "GET", "/", headers=BROWSER))
+
+
+def _is_not_found(answer: RawAnswer) -> bool:
+    assert answer.header("content-type") == "application/problem+json"
+    return (answer.status, answer.json()["code"]) == (404, "not_found")
+
+
+GZIP = [(b"accept-encoding", b"br;q=0.9, gzip, deflate")]
+
+
+async def test_text_travels_compressed(portal: Sandbox, folder: Path) -> None:
+    """A client that takes gzip gets it, one that does not gets the file as it stands."""
+    (folder / "long.css").write_text("body { color: red }\n" * 100)
+    packed = await portal.raw("GET", "/long.css", headers=GZIP)
+    plain = await portal.raw("GET", "/long.css")
+    assert packed.header("content-encoding") == "gzip"
+    assert gzip.decompress(packed.body) == plain.body
+    assert len(packed.body) < len(plain.body) / 4
+    assert packed.header("vary") == plain.header("vary") == "Accept-Encoding"
+    assert packed.header("etag") != plain.header("etag")
+    refused = await portal.raw(
+        "GET", "/long.css", headers=[(b"accept-encoding", b"gzip;q=0, identity")]
+    )
+    assert refused.header("content-encoding") is None
+
+
+async def test_client_that_has_the_content_gets_none(portal: Sandbox, folder: Path) -> None:
+    """The tag goes by content: unchanged content is 304, changed content is sent."""
+    tag = (await portal.raw("GET", "/style.css")).header("etag") or ""
+    condition = [(b"if-none-match", f'"other", W/{tag}'.encode())]
+    (folder / "style.css").touch()
+    again = await portal.raw("GET", "/style.css", headers=condition)
+    assert (again.status, again.body, again.header("etag")) == (304, b"", tag)
+    (folder / "style.css").write_text("body { color: blue }")
+    changed = await portal.raw("GET", "/style.css", headers=condition)
+    assert (changed.status, changed.header("etag") == tag) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("name", "kept"),
+    [("bundle.a5f9d56c.min.js", True), ("try-api.js", False), ("index.html", False)],
+)
+async def test_only_what_names_its_hash_is_kept(
+    portal: Sandbox, folder: Path, name: str, kept: bool
+) -> None:
+    """A browser asks again for everything whose content may change under its name."""
+    (folder / name).write_text("content")
+    answer = await portal.raw("GET", f"/{name}")
+    assert ("immutable" in (answer.header("cache-control") or "")) == kept
+
+
+async def test_page_for_unknown_addresses_is_never_not_modified(portal: Sandbox) -> None:
+    """A 404 stays a 404, whatever the client has."""
+    answer = await portal.raw("GET", "/gone", headers=[*BROWSER, (b"if-none-match", b"*")])
+    assert answer.status == 404

@@ -1,0 +1,699 @@
+"""What a store promises, held by one suite for every store, and how SQLite keeps its files."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from uuid import UUID
+
+import httpx
+import pytest
+from msgspec.structs import replace
+
+import sandbox.store
+from sandbox.calls import Call, Result
+from sandbox.clock import VirtualClock, new_call_id
+from sandbox.store import open_store
+from sandbox.store.protocol import Due, IdempotencyKey, StorageUnavailable, Store, StoreError
+from sandbox_process import start_sandbox
+
+from .conftest import CATALOGUE, START, FakeWall, running_sandbox
+
+pytestmark = pytest.mark.anyio
+
+ONE = b"1" * 16
+OTHER = b"2" * 16
+CLOCK = VirtualClock(START, START)
+DONE = Result("completed", "agent: Hello", 5)
+BUSY = Result("busy", None, 0)
+SAMPLE = Call(UUID(int=1), "+12025550100", "a", "answered", START - 9, DONE, START)
+LEASE = 30.0
+SQL_FOLDER = Path(sandbox.store.__file__).parent / "sql"
+
+# Another implementation joins the suite by one line: a function from a folder to a URL.
+STORES: dict[str, Callable[[Path], str]] = {
+    "sqlite-memory": lambda folder: "sqlite:///:memory:",
+    "sqlite-file": lambda folder: f"sqlite:///{folder}/calls.db",
+}
+
+
+@pytest.fixture(params=STORES)
+async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+    """An open store of every kind, with one namespace."""
+    opened = open_store(STORES[request.param](tmp_path))
+    await opened.open()
+    await opened.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+    yield opened
+    await opened.close()
+
+
+def new_call(created_at: float = START) -> Call:
+    return Call(new_call_id(), "+12025550100", "a", "answered", created_at)
+
+
+async def create(
+    store: Store,
+    *,
+    namespace: bytes = ONE,
+    due_at: float | None = START + 8,
+    key: IdempotencyKey | None = None,
+    now: float = START,
+) -> Call:
+    call = new_call(now)
+    kept = await store.create_call(namespace, call, due_at=due_at, clock=CLOCK, idempotency_key=key)
+    assert kept is None
+    return call
+
+
+async def complete(
+    store: Store, call: Call, result: Result = DONE, *, drop_plan: bool = False
+) -> bool:
+    return await store.complete_call(
+        ONE,
+        call.call_id,
+        result,
+        ended_at=START + 8,
+        completed_by="req_1",
+        drop_plan=drop_plan,
+    )
+
+
+# Namespaces
+
+
+async def test_namespace_keeps_its_first_clock(store: Store) -> None:
+    """Opening a namespace again changes nothing."""
+    later = VirtualClock(START + 9, START + 9, 5)
+    assert await store.namespace(ONE, fresh=later, sample=SAMPLE) == CLOCK
+
+
+async def test_namespace_starts_with_its_sample_call(store: Store) -> None:
+    """A new namespace holds one finished call."""
+    assert await store.call(ONE, SAMPLE.call_id) == SAMPLE
+
+
+async def test_namespaces_do_not_see_each_other(store: Store) -> None:
+    """A call of one key does not exist for another."""
+    call = await create(store)
+    await store.namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+    assert await store.call(OTHER, call.call_id) is None
+    assert await store.newest_call_id(OTHER) == SAMPLE.call_id
+
+
+async def test_deleting_a_namespace_leaves_the_others(store: Store) -> None:
+    """Emptying one namespace takes nothing from another."""
+    call = await create(store)
+    await store.namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+    await store.delete_namespace(OTHER)
+    assert await store.call(ONE, call.call_id) == call
+    assert await store.call(OTHER, SAMPLE.call_id) is None
+
+
+async def test_deleted_namespace_opens_fresh(store: Store) -> None:
+    """After deletion neither clock nor calls nor plans of before are left."""
+    call = await create(store)
+    await store.delete_namespace(ONE)
+    fresh = VirtualClock(START + 60, START + 60)
+    assert await store.namespace(ONE, fresh=fresh, sample=SAMPLE) == fresh
+    assert await store.call(ONE, call.call_id) is None
+    assert await store.next_due_at(ONE) is None
+
+
+async def test_deleting_what_is_not_there_is_no_error(store: Store) -> None:
+    """Emptying an unknown namespace changes nothing."""
+    await store.delete_namespace(OTHER)
+
+
+# Calls
+
+
+async def test_call_comes_back_as_it_was_saved(store: Store) -> None:
+    """What is read is what was written."""
+    call = await create(store)
+    assert await store.call(ONE, call.call_id) == call
+
+
+async def test_unknown_call_is_none(store: Store) -> None:
+    """A call that was never created is not there."""
+    assert await store.call(ONE, new_call_id()) is None
+
+
+async def test_newest_call_is_the_last_created(store: Store) -> None:
+    """The alias of the newest call follows each creation."""
+    for _ in range(5):
+        call = await create(store)
+        assert await store.newest_call_id(ONE) == call.call_id
+
+
+async def test_completion_is_saved_whole(store: Store) -> None:
+    """Status, transcript, duration, instant and request are saved together."""
+    call = await create(store)
+    assert await complete(store, call) is True
+    assert await store.call(ONE, call.call_id) == replace(
+        call, result=DONE, ended_at=START + 8, completed_by="req_1"
+    )
+
+
+async def test_first_completion_wins(store: Store) -> None:
+    """A call that is over keeps its result."""
+    call = await create(store)
+    await complete(store, call, BUSY)
+    assert await complete(store, call, DONE) is False
+    saved = await store.call(ONE, call.call_id)
+    assert saved is not None
+    assert saved.result == BUSY
+
+
+async def test_one_of_many_completions_wins(store: Store) -> None:
+    """Of completions that arrive together exactly one is saved."""
+    call = await create(store)
+    results = [Result("completed", f"agent: {i}", i) for i in range(20)]
+    saved = await asyncio.gather(*(complete(store, call, result) for result in results))
+    assert sorted(saved) == [False] * 19 + [True]
+    kept = await store.call(ONE, call.call_id)
+    assert kept is not None
+    assert kept.result == results[saved.index(True)]
+
+
+@pytest.mark.parametrize(
+    "transcript",
+    ["\U0001f642" * 65_536, "' \" \\ ; -- %s :a ?", "\u2028\u202e\ufeff\r\n\t", "Өмүр сүйүү ңң"],
+    ids=["astral", "quotes", "separators", "kyrgyz"],
+)
+async def test_transcript_comes_back_letter_by_letter(store: Store, transcript: str) -> None:
+    """No character is lost or changed."""
+    call = await create(store)
+    await complete(store, call, Result("completed", transcript, 5))
+    saved = await store.call(ONE, call.call_id)
+    assert saved is not None
+    assert saved.result is not None
+    assert saved.result.transcript == transcript
+
+
+# Idempotency keys
+
+
+def idempotency_key(body: bytes = b"body", expires_at: float = START + 100) -> IdempotencyKey:
+    return IdempotencyKey("order-1", body, expires_at)
+
+
+async def test_key_in_use_gives_the_first_call(store: Store) -> None:
+    """A second creation with a kept key saves nothing and names the first call."""
+    first = await create(store, key=idempotency_key())
+    second = new_call()
+    kept = await store.create_call(
+        ONE, second, due_at=None, clock=CLOCK, idempotency_key=idempotency_key(b"other")
+    )
+    assert kept is not None
+    assert (kept.call_id, kept.fingerprint) == (first.call_id, b"body")
+    assert await store.call(ONE, second.call_id) is None
+
+
+async def test_key_is_kept_until_it_expires(store: Store) -> None:
+    """Just before its end a key is in use, and from its end on it is new."""
+    await create(store, key=idempotency_key(expires_at=START + 100))
+    early = await store.create_call(
+        ONE, new_call(START + 99), due_at=None, clock=CLOCK, idempotency_key=idempotency_key()
+    )
+    assert early is not None
+    await create(store, key=idempotency_key(expires_at=START + 200), now=START + 100)
+
+
+async def test_key_belongs_to_its_namespace(store: Store) -> None:
+    """Two keys may use the same Idempotency-Key."""
+    await store.namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+    await create(store, key=idempotency_key())
+    await create(store, namespace=OTHER, key=idempotency_key())
+
+
+async def test_one_of_many_creations_wins(store: Store) -> None:
+    """Thirty creations at once with one key save one call."""
+    kept = await asyncio.gather(
+        *(
+            store.create_call(
+                ONE, new_call(), due_at=None, clock=CLOCK, idempotency_key=idempotency_key()
+            )
+            for _ in range(30)
+        )
+    )
+    assert kept.count(None) == 1
+    assert len({k.call_id for k in kept if k is not None}) == 1
+
+
+# Clocks
+
+
+async def test_clock_moves_forward(store: Store) -> None:
+    """A moved clock is kept."""
+    moved = await store.move_clock(ONE, START + 60, wall_now=START)
+    assert moved == VirtualClock(START, START + 60)
+    assert await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE) == moved
+
+
+async def test_clock_never_moves_backward(store: Store) -> None:
+    """An instant that has passed leaves the clock where it is."""
+    await store.move_clock(ONE, START + 60, wall_now=START)
+    moved = await store.move_clock(ONE, START, wall_now=START)
+    assert moved is not None
+    assert moved.now(START) == START + 60
+
+
+async def test_clock_of_an_unknown_namespace_does_not_move(store: Store) -> None:
+    """Moving the clock of nobody creates nothing."""
+    assert await store.move_clock(OTHER, START + 60, wall_now=START) is None
+
+
+async def test_moving_the_clock_moves_the_wakes(store: Store) -> None:
+    """After an advance the background finds the completion earlier on the wall."""
+    await create(store, due_at=START + 8)
+    await store.move_clock(ONE, START + 6, wall_now=START)
+    assert await store.next_wake_at() == START + 2
+
+
+# Deliveries
+
+
+async def claim(store: Store, wall_now: float, limit: int = 100) -> list[Due]:
+    return list(await store.claim_due(wall_now=wall_now, lease_seconds=LEASE, limit=limit))
+
+
+async def test_nothing_is_claimed_before_it_is_due(store: Store) -> None:
+    """A completion is claimed at its time, not before."""
+    call = await create(store, due_at=START + 8)
+    assert await claim(store, START + 7.9) == []
+    assert await claim(store, START + 8) == [Due(ONE, call.call_id, START + 8)]
+
+
+async def test_claimed_delivery_is_not_claimed_again(store: Store) -> None:
+    """While a lease lasts nobody else delivers, and when it ends somebody else may."""
+    call = await create(store, due_at=START + 8)
+    claimed = await claim(store, START + 8)
+    assert await claim(store, START + 8 + LEASE - 0.1) == []
+    assert await claim(store, START + 8 + LEASE) == claimed == [Due(ONE, call.call_id, START + 8)]
+
+
+async def test_lease_holds_for_both_ways_of_claiming(store: Store) -> None:
+    """What the background delivers an advance does not deliver too."""
+    await create(store, due_at=START + 8)
+    await claim(store, START + 8)
+    assert (
+        await store.claim_next(ONE, until=START + 9, wall_now=START + 9, lease_seconds=LEASE)
+        is None
+    )
+
+
+async def test_many_claims_share_nothing(store: Store) -> None:
+    """Of claims that are made together each delivery goes to one."""
+    for _ in range(10):
+        await create(store, due_at=START + 8)
+    claims = await asyncio.gather(*(claim(store, START + 9, limit=3) for _ in range(6)))
+    claimed = [due.call_id for batch in claims for due in batch]
+    assert len(claimed) == len(set(claimed)) == 10
+
+
+async def test_claims_come_in_order(store: Store) -> None:
+    """The longest due is delivered first."""
+    for offset in (8, 3, 5):
+        await create(store, due_at=START + offset)
+    assert [due.due_at - START for due in await claim(store, START + 9)] == [3, 5, 8]
+
+
+async def test_claim_of_a_namespace_takes_the_earliest(store: Store) -> None:
+    """An advance delivers in the order in which completions are due."""
+    await create(store, due_at=START + 8)
+    early = await create(store, due_at=START + 3)
+    due = await store.claim_next(ONE, until=START + 9, wall_now=START, lease_seconds=LEASE)
+    assert due == Due(ONE, early.call_id, START + 3)
+
+
+async def test_claim_of_a_namespace_leaves_the_others(store: Store) -> None:
+    """An advance delivers nothing for another key."""
+    await store.namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+    await create(store, namespace=OTHER)
+    assert (
+        await store.claim_next(ONE, until=START + 99, wall_now=START, lease_seconds=LEASE) is None
+    )
+
+
+async def test_next_due_is_the_earliest(store: Store) -> None:
+    """What is due next is known for a namespace and for all."""
+    await create(store, due_at=START + 8)
+    await create(store, due_at=START + 3)
+    assert (await store.next_due_at(ONE), await store.next_wake_at()) == (START + 3, START + 3)
+
+
+async def test_nothing_is_due_without_a_plan(store: Store) -> None:
+    """A call that never completes by itself wakes nobody."""
+    await create(store, due_at=None)
+    assert (await store.next_due_at(ONE), await store.next_wake_at()) == (None, None)
+
+
+async def test_finished_delivery_is_recorded(store: Store) -> None:
+    """Each answer is kept in order, and the next delivery can be claimed at once."""
+    call = await create(store, due_at=START + 8)
+    for made, (answer, following) in enumerate(((422, START + 10), (200, None))):
+        [due] = await claim(store, START + 11)
+        await store.finish_delivery(
+            due, made=made, answer=answer, next_due_at=following, next_wake_at=following
+        )
+    saved = await store.call(ONE, call.call_id)
+    assert saved is not None
+    assert saved.delivery_answers == (422, 200)
+    assert await store.next_due_at(ONE) is None
+
+
+async def test_delivery_is_recorded_once(store: Store) -> None:
+    """Of two processes that made the same delivery, one after its lease, the first is recorded."""
+    call = await create(store, due_at=START + 8)
+    [due] = await claim(store, START + 8)
+    for answer, following in ((200, None), (409, START + 9)):
+        await store.finish_delivery(
+            due, made=0, answer=answer, next_due_at=following, next_wake_at=following
+        )
+    saved = await store.call(ONE, call.call_id)
+    assert saved is not None
+    assert saved.delivery_answers == (200,)
+    assert await store.next_due_at(ONE) is None
+
+
+@pytest.mark.parametrize("drop_plan", [True, False])
+async def test_completion_drops_the_plan_where_told(store: Store, drop_plan: bool) -> None:
+    """A completion by hand cancels what the provider planned; the provider's own does not."""
+    call = await create(store, due_at=START + 8)
+    await complete(store, call, drop_plan=drop_plan)
+    assert (await store.next_due_at(ONE) is None) == drop_plan
+
+
+async def test_plan_dropped_during_a_delivery_stays_dropped(store: Store) -> None:
+    """A delivery that was under way does not bring a dropped plan back."""
+    call = await create(store, due_at=START + 8)
+    [due] = await claim(store, START + 8)
+    await complete(store, call, drop_plan=True)
+    await store.finish_delivery(
+        due, made=0, answer=409, next_due_at=START + 9, next_wake_at=START + 9
+    )
+    assert await store.next_due_at(ONE) is None
+
+
+async def test_delivery_into_an_emptied_namespace_changes_nothing(store: Store) -> None:
+    """A delivery whose namespace was emptied meanwhile is recorded nowhere."""
+    await create(store, due_at=START + 8)
+    [due] = await claim(store, START + 8)
+    await store.delete_namespace(ONE)
+    await store.finish_delivery(due, made=0, answer=200, next_due_at=START, next_wake_at=START)
+    assert (await store.call(ONE, due.call_id), await store.next_wake_at()) == (None, None)
+
+
+async def test_closed_store_serves_nothing() -> None:
+    """A store that is not open says so instead of breaking."""
+    with pytest.raises(StorageUnavailable, match="closed"):
+        await open_store("sqlite:///:memory:").call(ONE, SAMPLE.call_id)
+
+
+# SQLite files
+
+
+@contextlib.asynccontextmanager
+async def opened(path: Path) -> AsyncIterator[Store]:
+    store = open_store(f"sqlite:///{path}")
+    await store.open()
+    try:
+        yield store
+    finally:
+        await store.close()
+
+
+def execute(path: Path, statement: str) -> list[tuple[object, ...]]:
+    """Runs SQL as another program would, in a connection of the test's own."""
+    with contextlib.closing(sqlite3.connect(path)) as db, db:
+        return db.execute(statement).fetchall()
+
+
+async def test_acknowledged_data_is_there_after_reopening(tmp_path: Path) -> None:
+    """Calls, results, clocks, kept keys and plans survive the process."""
+    path = tmp_path / "calls.db"
+    async with opened(path) as store:
+        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        await store.move_clock(ONE, START + 5, wall_now=START)
+        call = await create(store, key=idempotency_key(), due_at=START + 8)
+        done = await create(store, due_at=None)
+        await complete(store, done)
+    async with opened(path) as store:
+        assert (await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)).now(START) == START + 5
+        assert await store.call(ONE, call.call_id) == call
+        assert (await store.call(ONE, done.call_id) or call).result == DONE
+        assert await store.next_due_at(ONE) == START + 8
+        kept = await store.create_call(
+            ONE, new_call(), due_at=None, clock=CLOCK, idempotency_key=idempotency_key()
+        )
+        assert kept is not None
+
+
+async def test_migrations_are_applied_once(tmp_path: Path) -> None:
+    """Opening again migrates nothing, and the version says how many were applied."""
+    path = tmp_path / "calls.db"
+    async with opened(path):
+        pass
+    schema = execute(path, "SELECT sql FROM sqlite_schema ORDER BY name")
+    async with opened(path):
+        pass
+    assert execute(path, "SELECT sql FROM sqlite_schema ORDER BY name") == schema
+    [[version]] = execute(path, "PRAGMA user_version")
+    assert version == len(list((SQL_FOLDER / "sqlite_migrations").glob("*.sql")))
+
+
+async def test_two_processes_may_start_on_one_new_file(tmp_path: Path) -> None:
+    """Whoever comes second waits for the schema instead of making it again."""
+    for attempt in range(5):
+        stores = [open_store(f"sqlite:///{tmp_path}/{attempt}.db") for _ in range(4)]
+        await asyncio.gather(
+            *(asyncio.to_thread(asyncio.run, _open_and_close(store)) for store in stores)
+        )
+
+
+async def _open_and_close(store: Store) -> None:
+    await store.open()
+    await store.close()
+
+
+async def _refused(path: Path) -> str:
+    with pytest.raises(StoreError) as refused:
+        await open_store(f"sqlite:///{path}").open()
+    message = str(refused.value)
+    assert str(path) in message
+    assert "--database" in message
+    return message
+
+
+async def test_schema_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+    """An older sandbox does not touch the file of a newer one."""
+    path = tmp_path / "calls.db"
+    async with opened(path):
+        pass
+    execute(path, "PRAGMA user_version = 999")
+    assert "newer version" in await _refused(path)
+
+
+async def test_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    """Somebody's text file is not overwritten."""
+    path = tmp_path / "notes.txt"
+    path.write_text("shopping list\n" * 100)
+    await _refused(path)
+    assert path.read_text() == "shopping list\n" * 100
+
+
+async def test_corrupt_schema_is_refused(tmp_path: Path) -> None:
+    """A file whose first page is broken is refused."""
+    path = tmp_path / "calls.db"
+    async with opened(path):
+        pass
+    content = bytearray(path.read_bytes())
+    content[100:2000] = b"\xff" * 1900
+    path.write_bytes(content)
+    await _refused(path)
+
+
+async def test_folder_instead_of_a_file_is_refused(tmp_path: Path) -> None:
+    """A folder is no database."""
+    await _refused(tmp_path)
+
+
+async def test_missing_folder_is_refused(tmp_path: Path) -> None:
+    """A path into a folder that does not exist is refused by name."""
+    await _refused(tmp_path / "gone" / "calls.db")
+
+
+async def test_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
+    """A path through a file is refused by name."""
+    (tmp_path / "file").write_text("x")
+    await _refused(tmp_path / "file" / "calls.db")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere; run as another user")
+async def test_folder_without_permission_is_refused(tmp_path: Path) -> None:
+    """A folder that nobody may write to is refused by name."""
+    tmp_path.chmod(0o500)
+    await _refused(tmp_path / "calls.db")
+
+
+@pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc, as Linux has it")
+async def test_folder_that_takes_no_files_is_refused() -> None:
+    """A folder in which even root can create nothing is refused by name."""
+    await _refused(Path("/proc/self/calls.db"))
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["", "calls.db", "sqlite://", "sqlite:///", "sqlite:calls.db", "mysql://localhost/x", "x:///y"],
+)
+def test_unknown_url_is_refused(url: str) -> None:
+    """Only a URL of a known kind is a database; the sentence shows one."""
+    with pytest.raises(ValueError, match="sqlite:///FILE"):
+        open_store(url)
+
+
+async def test_lost_file_is_unavailable_not_broken(tmp_path: Path) -> None:
+    """A table that disappears while the sandbox runs is answered as unavailable."""
+    path = tmp_path / "calls.db"
+    async with opened(path) as store:
+        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        execute(path, "DROP TABLE calls")
+        with pytest.raises(StorageUnavailable):
+            await store.call(ONE, SAMPLE.call_id)
+        with pytest.raises(StorageUnavailable):
+            await create(store)
+
+
+# All or nothing
+
+
+FORBID = """
+    CREATE TRIGGER forbid BEFORE INSERT ON calls WHEN NEW.phone = '+12025550199'
+    BEGIN SELECT RAISE(ABORT, 'the disk is full'); END
+"""
+
+
+async def test_failed_creation_keeps_no_key(tmp_path: Path) -> None:
+    """A creation that fails after its key was written leaves no key behind."""
+    path = tmp_path / "calls.db"
+    async with opened(path) as store:
+        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        execute(path, FORBID)
+        forbidden = replace(new_call(), phone="+12025550199")
+        with pytest.raises(StorageUnavailable):
+            await store.create_call(
+                ONE, forbidden, due_at=None, clock=CLOCK, idempotency_key=idempotency_key()
+            )
+        assert execute(path, "SELECT count(*) FROM idempotency_keys") == [(0,)]
+        await create(store, key=idempotency_key())
+
+
+async def test_failed_write_undoes_the_whole_turn(tmp_path: Path) -> None:
+    """Writes that share a turn are saved together or refused together."""
+    path = tmp_path / "calls.db"
+    async with opened(path) as store:
+        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        execute(path, FORBID)
+        calls = [new_call(), replace(new_call(), phone="+12025550199")]
+        outcomes = await asyncio.gather(
+            *(
+                store.create_call(ONE, call, due_at=None, clock=CLOCK, idempotency_key=None)
+                for call in calls
+            ),
+            return_exceptions=True,
+        )
+        assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 2
+        assert execute(path, "SELECT count(*) FROM calls") == [(1,)]
+
+
+async def test_store_serves_on_after_a_failed_write(tmp_path: Path) -> None:
+    """One failed turn does not take the next one with it."""
+    path = tmp_path / "calls.db"
+    async with opened(path) as store:
+        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        execute(path, FORBID)
+        with pytest.raises(StorageUnavailable):
+            await store.create_call(
+                ONE,
+                replace(new_call(), phone="+12025550199"),
+                due_at=None,
+                clock=CLOCK,
+                idempotency_key=None,
+            )
+        call = await create(store)
+        assert await store.call(ONE, call.call_id) == call
+
+
+async def test_write_after_a_failed_one_in_the_same_turn_is_saved(tmp_path: Path) -> None:
+    """Whoever writes later in a turn that was undone starts a new transaction."""
+    path = tmp_path / "calls.db"
+    async with opened(path) as store:
+        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        execute(path, FORBID)
+        calls = [replace(new_call(), phone="+12025550199"), new_call()]
+        failed, saved = await asyncio.gather(
+            *(
+                store.create_call(ONE, call, due_at=None, clock=CLOCK, idempotency_key=None)
+                for call in calls
+            ),
+            return_exceptions=True,
+        )
+        assert isinstance(failed, StorageUnavailable)
+        assert saved is None
+        assert execute(path, "SELECT count(*) FROM calls") == [(2,)]
+
+
+async def test_cancelled_writer_takes_nobody_with_it(tmp_path: Path) -> None:
+    """A client that goes away in the middle leaves the writes of others alone."""
+    async with opened(tmp_path / "calls.db") as store:
+        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        gone = asyncio.create_task(create(store))
+        stays = asyncio.create_task(create(store))
+        await asyncio.sleep(0)
+        gone.cancel()
+        call = await stays
+        assert await store.call(ONE, call.call_id) == call
+
+
+async def test_app_answers_a_failed_store_as_unavailable(tmp_path: Path, wall: FakeWall) -> None:
+    """A store that fails is 503 with Retry-After, and nothing half-applied remains."""
+    path = tmp_path / "calls.db"
+    async with running_sandbox(f"sqlite:///{path}", wall) as sandbox:
+        await sandbox.client.get("/sandbox/clock")
+        execute(path, FORBID.replace("+12025550199", "+12025550100"))
+        body = {"phone": "+12025550100", "agent": CATALOGUE.agents[0].key}
+        headers = {"Idempotency-Key": "one"}
+        refused = await sandbox.client.post("/v1/calls", json=body, headers=headers)
+        execute(path, "DROP TRIGGER forbid")
+        created = await sandbox.client.post("/v1/calls", json=body, headers=headers)
+    assert (refused.status_code, refused.json()["code"]) == (503, "storage_unavailable")
+    assert refused.headers["retry-after"] == "1"
+    assert (created.status_code, "idempotent-replayed" in created.headers) == (201, False)
+
+
+def test_killed_process_loses_no_acknowledged_call(tmp_path: Path) -> None:
+    """`kill -9` in the middle of work: every call that was answered 201 is there afterwards."""
+    body = {"phone": "+12025550130", "agent": CATALOGUE.agents[0].key}
+    options = {"headers": {"Authorization": "Bearer sandbox_kill"}, "timeout": 10}
+    with start_sandbox(tmp_path) as server, httpx.Client(base_url=server.url, **options) as client:
+        acknowledged = [client.post("/v1/calls", json=body).json()["call_id"] for _ in range(200)]
+        server.process.send_signal(signal.SIGKILL)
+        server.process.wait(10)
+    with start_sandbox(tmp_path) as server, httpx.Client(base_url=server.url, **options) as client:
+        found = [client.get(f"/v1/calls/{call_id}").status_code for call_id in acknowledged]
+    assert found == [200] * 200
+
+
+async def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
+    """A database that somebody else has filled is refused, and nothing is added to it."""
+    theirs = tmp_path / "theirs.db"
+    with contextlib.closing(sqlite3.connect(theirs)) as db:
+        db.execute("CREATE TABLE invoices (number INTEGER)")
+        db.commit()
+    with pytest.raises(StoreError, match="belongs to another program"):
+        await open_store(f"sqlite:///{theirs}").open()
+    with contextlib.closing(sqlite3.connect(theirs)) as db:
+        assert db.execute("SELECT name FROM sqlite_schema").fetchall() == [("invoices",)]

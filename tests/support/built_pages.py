@@ -1,0 +1,27 @@
+"""Which pages there are, and where each lies in the built site."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from bs4 import Tag
+
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+PAGES = sorted(page.stem for page in DOCS.glob("*.md"))
+
+
+def built(name: str) -> str:
+    """The file of a page inside the site: `calls` lies in `calls/index.html`."""
+    return "index.html" if name == "index" else f"{name}/index.html"
+
+
+def address(name: str) -> str:
+    """The path of a page on the server: `/calls/`."""
+    return "/" if name == "index" else f"/{name}/"
+
+
+def blocks(article: Tag, *languages: str) -> Iterator[str]:
+    """The code blocks of a page outside cards."""
+    for block in article.select("div.highlight"):
+        is_of = any(f"language-{language}" in block.get("class", ()) for language in languages)
+        if is_of and block.find_parent("try-api") is None:
+            yield block.find("code").get_text()

@@ -1,0 +1,238 @@
+"""Sandboxes with one deliberate fault each: the workshop that `tests/contract/faults.py` uses."""
+
+import asyncio
+import copy
+import json
+import socket
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import uvicorn
+import yaml
+
+import sandbox.app
+from sandbox.contract import Contract, _Reader, find_contract
+from sandbox.store import sqlite
+
+START_SECONDS = 10
+
+
+@dataclass
+class Ask:
+    """A request on its way in."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    def values(self, name: str) -> list[bytes]:
+        return [value for key, value in self.headers if key == name.encode()]
+
+    def put(self, name: str, value: bytes | None) -> None:
+        """Set a header, or remove it."""
+        self.headers = [pair for pair in self.headers if pair[0] != name.encode()]
+        if value is not None:
+            self.headers.append((name.encode(), value))
+
+
+@dataclass
+class Reply:
+    """An answer on its way out."""
+
+    status: int
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+
+    put = Ask.put
+    values = Ask.values
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body) if self.body else None
+
+    def put_json(self, value: Any) -> None:
+        self.body = json.dumps(value, ensure_ascii=False).encode()
+
+
+@dataclass
+class Workshop:
+    """What a fault may alter, one thing at a time."""
+
+    stack: ExitStack
+    before: list[Callable[[Ask], Reply | None]] = field(default_factory=list)
+    after: list[Callable[[Ask, Reply], None]] = field(default_factory=list)
+
+    def replace(self, owner: Any, name: str, value: Any) -> None:
+        """Put another function, class or constant in the place of one."""
+        self.stack.enter_context(mock.patch.object(owner, name, value))
+
+    def wrap(self, owner: Any, name: str, make: Callable[[Any], Any]) -> None:
+        """Replace a function by what `make` returns for it."""
+        self.replace(owner, name, make(getattr(owner, name)))
+
+    def sql(self, name: str, statement: str) -> None:
+        """Replace a statement of the store by name."""
+        self.wrap(
+            sqlite,
+            "_named_queries",
+            lambda read: lambda path: {**read(path), name: statement},
+        )
+
+    def contract(self, change: Callable[[dict[str, Any]], None]) -> None:
+        """Let the sandbox keep another contract than everybody else reads."""
+        original = sandbox.app.load_contract
+        document = copy.deepcopy(plain_contract())
+        change(document)
+        path = find_contract()
+        changed = _Reader(path, document).contract("0" * 64)
+
+        def load(asked: Path, *, lender: Contract | None = None) -> Contract:
+            return changed if asked == path else original(asked, lender=lender)
+
+        self.replace(sandbox.app, "load_contract", load)
+
+    def on_request(self, change: Callable[[Ask], Reply | None]) -> None:
+        """Alter each request before the sandbox sees it, or answer it in its place."""
+        self.before.append(change)
+
+    def on_answer(self, change: Callable[[Ask, Reply], None]) -> None:
+        """Alter each answer before the client sees it."""
+        self.after.append(change)
+
+
+@cache
+def plain_contract() -> dict[str, Any]:
+    """The contract as plain data."""
+    document: dict[str, Any] = yaml.safe_load(find_contract().read_text("utf-8"))
+    return document
+
+
+@contextmanager
+def faulty_sandbox(alter: Callable[[Workshop], None]) -> Iterator[str]:
+    """A sandbox in a thread, with the fault in it until the block ends; yields its origin."""
+    with ExitStack() as stack:
+        workshop = Workshop(stack)
+        alter(workshop)
+        app: Any = sandbox.app.App()
+        if workshop.before or workshop.after:
+            app = _altered(app, workshop)
+        with _served(app) as origin:
+            yield origin
+
+
+@contextmanager
+def _served(app: Any) -> Iterator[str]:
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(128)
+    config = uvicorn.Config(app, lifespan="on", log_level="critical", access_log=False)
+    server = _Server(config)
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        assert server.up.wait(START_SECONDS), "the faulty sandbox does not come up"
+        assert server.started, "the faulty sandbox does not start"
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        server.stop()
+        thread.join(START_SECONDS)
+        listener.close()
+
+
+class _Server(uvicorn.Server):
+    """Starts and stops without the tenths of a second that uvicorn takes to look around."""
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self.up = threading.Event()
+
+    def stop(self) -> None:
+        self.should_exit = self.force_exit = True
+        self._loop.call_soon_threadsafe(self._stopped.set)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop, self._stopped = asyncio.get_running_loop(), asyncio.Event()
+        try:
+            await super().startup(sockets)
+        finally:
+            self.up.set()
+
+    async def main_loop(self) -> None:
+        await self._stopped.wait()
+
+
+def _altered(app: Any, workshop: Workshop) -> Any:
+    """An ASGI application that lets a workshop alter requests and answers."""
+
+    async def altered(scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await app(scope, receive, send)
+            return
+        ask = Ask(
+            scope["method"],
+            scope["path"],
+            scope["query_string"],
+            list(scope["headers"]),
+            await _read(receive),
+        )
+        reply = None
+        for change in workshop.before:
+            reply = reply or change(ask)
+        if reply is None:
+            reply = await _passed_on(app, scope, ask)
+        for alter in workshop.after:
+            alter(ask, reply)
+        length = str(len(reply.body)).encode()
+        if reply.values("content-length") and ask.method != "HEAD":
+            reply.put("content-length", length)
+        await send(
+            {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+        )
+        await send({"type": "http.response.body", "body": reply.body})
+
+    return altered
+
+
+async def _read(receive: Any) -> bytes:
+    body = b""
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body", False):
+            return body
+
+
+async def _passed_on(app: Any, scope: Any, ask: Ask) -> Reply:
+    reply = Reply(0, [], b"")
+    given = False
+
+    async def receive() -> dict[str, Any]:
+        nonlocal given
+        if given:
+            await asyncio.Event().wait()
+        given = True
+        return {"type": "http.request", "body": ask.body, "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            reply.status, reply.headers = message["status"], list(message["headers"])
+        else:
+            reply.body += message.get("body", b"")
+
+    changed = {
+        "method": ask.method,
+        "path": ask.path,
+        "raw_path": ask.path.encode(),
+        "query_string": ask.query,
+        "headers": ask.headers,
+    }
+    await app({**scope, **changed}, receive, send)
+    return reply

@@ -1,0 +1,101 @@
+"""A server that poses as the live service and counts every request that would ring a phone."""
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+# What GET /sandbox is answered with: status, headers, body; or seconds to hang first.
+Answer = tuple[int, dict[str, str], bytes]
+
+
+@dataclass
+class Live:
+    """A service that dials whatever it is asked to, and checks nothing."""
+
+    url: str = ""
+    dials: list[Any] = field(default_factory=list)  # every body that asked for a call
+    requests: list[str] = field(default_factory=list)  # "GET /sandbox"
+    answers: dict[str, Answer] = field(default_factory=dict)  # by path
+    hang_seconds: dict[str, float] = field(default_factory=dict)
+
+
+def problem(status: int, code: str, title: str) -> bytes:
+    return json.dumps(
+        {
+            "type": f"/errors/#{code}",
+            "title": title,
+            "status": status,
+            "detail": "This is what went wrong here.",
+            "code": code,
+            "request_id": "req_of_the_posing_server",
+        }
+    ).encode()
+
+
+@contextmanager
+def posing_live_server(agents: Any, **settings: Any) -> Iterator[Live]:
+    """A broken live service: it takes every POST outside the webhook for a call to place."""
+    live = Live(**settings)
+    stop = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: Any) -> None:
+            pass
+
+        def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+            self.send_response(status)
+            for name, value in {"Content-Type": "application/json", **headers}.items():
+                self.send_header(name, value)
+            self.send_header("X-Request-Id", f"req_{time.monotonic_ns()}")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        def anything(self) -> None:
+            # A client that gave up waiting has closed the connection.
+            with suppress(BrokenPipeError, ConnectionResetError):
+                self.judge()
+
+        def judge(self) -> None:
+            live.requests.append(f"{self.command} {self.path}")
+            stop.wait(live.hang_seconds.get(self.path, 0))
+            length = int(self.headers.get("Content-Length") or 0)
+            body = self.rfile.read(length)
+            if self.path in live.answers:
+                self.answer(*live.answers[self.path])
+            elif self.command not in ("GET", "HEAD") and "webhooks" not in self.path:
+                live.dials.append(body)
+                call_id = "01890a5d-ac96-774b-bcce-b302099a8057"
+                location = {"Location": f"/v1/calls/{call_id}"}
+                self.answer(201, location, json.dumps({"call_id": call_id}).encode())
+            elif self.path == "/v1/agents":
+                self.answer(200, {}, json.dumps(agents).encode())
+            elif self.path.endswith("01890a5d-ac96-774b-bcce-b302099a8057"):
+                call = {"call_id": self.path[-36:], "status": "queued"}
+                idle = {"transcript": None, "duration": None}
+                self.answer(200, {}, json.dumps(call | idle).encode())
+            else:
+                self.answer(404, {}, problem(404, "not_found", "No such path"))
+
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        setattr(Handler, f"do_{method}", Handler.anything)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.daemon_threads = True
+    live.url = f"http://127.0.0.1:{server.server_port}"
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield live
+    finally:
+        stop.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()

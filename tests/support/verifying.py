@@ -1,0 +1,44 @@
+"""Checks of `sandbox.verification` as the contract tests use them."""
+
+import secrets
+from dataclasses import replace
+from functools import cache
+
+from sandbox.contract import Contract, find_contract, load_contract
+from sandbox.verification.api import Target
+from sandbox.verification.guard import Guard
+from sandbox.verification.registry import CHECKS
+from sandbox.verification.runner import Outcome, make_target, run_one
+from sandbox.verification.wire import Wire
+
+TIMEOUT_SECONDS = 10.0
+
+
+def new_key() -> str:
+    """A sandbox key that nobody has."""
+    return f"sandbox_verify_{secrets.token_hex(8)}"
+
+
+@cache
+def contracts() -> tuple[Contract, Contract]:
+    """The service's contract and the control contract."""
+    contract = load_contract(find_contract())
+    return contract, load_contract(find_contract("control.yaml"), lender=contract)
+
+
+@cache
+def _any_target() -> Target:
+    contract, control = contracts()
+    wire = Wire("http://127.0.0.1:9", timeout_seconds=TIMEOUT_SECONDS)
+    return make_target(wire, contract, control, is_sandbox=True, new_key=new_key)
+
+
+def sandbox_target(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Target:
+    """A sandbox, known to be one. Compiling the contract takes long, so that is done once."""
+    wire = Wire(url, timeout_seconds=timeout_seconds)
+    return replace(_any_target(), guard=Guard(wire, is_sandbox=True))
+
+
+def run_check(name: str, url: str, target: Target) -> Outcome:
+    """One check of the registry against a sandbox."""
+    return run_one(CHECKS[name], target, key=new_key(), base_url=url)

@@ -1,0 +1,408 @@
+"""The repository holds together: facts stand once, imports point down, locks name no address."""
+
+import ast
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from collections.abc import Iterator
+from importlib.metadata import version
+from ipaddress import ip_address
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+import pytest
+import yaml
+
+import sandbox
+from sandbox_process import start_sandbox
+
+ROOT = Path(__file__).resolve().parent.parent
+
+CHECKED_SUBJECTS = ("reading", "placing", "creating", "completing", "keeping_apart")
+
+# Rooms, lowest first: a module imports from strictly lower layers only.
+LAYERS = [
+    {"sandbox"},
+    {"client", "listen", "clock", "problems", "contract", "strict_json", "site"},
+    {"calls", "catalogue", "keys", "preferences", "routes", "validation"},
+    {"scenarios", "store.protocol", "exchange"},
+    {"coverage", "exports", "housekeeping", "journal", "log", "provider", "store.sqlite"},
+    {"service", "store", "world"},
+    {"delivery", "handlers"},
+    {"control"},
+    {"app", "remote"},
+    {"local_server"},
+    {"verification", "verification.wire"},
+    {"verification.curl", "verification.finding", "verification.guard", "verification.identity"},
+    {"verification.conformity"},
+    {"verification.api"},
+    {"verification.check"},
+    {"verification.checks"} | {f"verification.checks.{subject}" for subject in CHECKED_SUBJECTS},
+    {"verification.registry"},
+    {"verification.runner"},
+    {"verification.report"},
+    {"verification.command"},
+    {"cli", "pytest_plugin"},
+    {"__main__"},
+]
+PORTAL_MAY_IMPORT = {"sandbox", "contract", "problems", "catalogue", "scenarios"}
+# One room of the portal runs the sandbox: it records the answers that pages show.
+PORTAL_MAY_IMPORT_TOO = {"recorder": {"app"}}
+
+# Time enters through one room, and only what serves or drives a sandbox may reach for a network.
+TIME_ROOM = "clock"
+NETWORK_ROOMS = {"cli", "client", "listen", "pytest_plugin", "verification.wire"}
+# A verification knows a deployment over HTTP alone: of the sandbox's own code it may only read
+# what the contract says.
+VERIFICATION_MAY_IMPORT = {
+    "sandbox",
+    "clock",
+    "contract",
+    "problems",
+    "catalogue",
+    "validation",
+    "provider",
+}
+NETWORK_MODULES = {"socket", "ssl", "http.client", "urllib.request", "urllib3", "requests", "httpx"}
+
+
+@pytest.fixture(scope="module")
+def contract(contract_path: Path) -> dict[str, Any]:
+    """The contract as plain data, read without the sandbox's own reader."""
+    return yaml.safe_load(contract_path.read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def texts() -> dict[str, str]:
+    """Every text file of the repository, those that are about to be added included: path → text."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    found = {}
+    for name in sorted(set(filter(None, listed.split("\0")))):
+        path = ROOT / name
+        if not path.is_file():
+            continue
+        content = path.read_bytes()
+        if b"\0" not in content:
+            found[name] = content.decode("utf-8")
+    return found
+
+
+def _places(texts: dict[str, str], pattern: str) -> list[str]:
+    """`"docs/index.md:12: match"` for each match."""
+    expression = re.compile(pattern)
+    return [
+        f"{name}:{number}: {match.group()}"
+        for name, text in texts.items()
+        for number, line in enumerate(text.splitlines(), 1)
+        for match in expression.finditer(line)
+    ]
+
+
+def _without_contract(texts: dict[str, str]) -> dict[str, str]:
+    return {name: text for name, text in texts.items() if name != "openapi.yaml"}
+
+
+def _words(words: set[str]) -> str:
+    return rf"(?i)\b({'|'.join(map(re.escape, sorted(words)))})\b"
+
+
+# One contract
+
+
+def test_agents_are_named_in_the_contract_alone(
+    contract: dict[str, Any], texts: dict[str, str]
+) -> None:
+    """Renaming an agent in openapi.yaml leaves no old word behind."""
+    listed = contract["paths"]["/v1/agents"]["get"]["responses"]["200"]["content"]
+    examples = listed["application/json"]["examples"].values()
+    agents = [agent for example in examples for agent in example["value"]["agents"]]
+    names = {agent[field] for agent in agents for field in ("key", "name")}
+    assert names
+    assert _places(_without_contract(texts), _words(names)) == []
+
+
+def test_live_host_stands_in_the_contract_alone(
+    contract: dict[str, Any], texts: dict[str, str]
+) -> None:
+    """Changing the live base URL in openapi.yaml moves everything that mentions it."""
+    hosts = {urlsplit(server["url"]).hostname or "" for server in contract["servers"]}
+    live = {host for host in hosts if not _is_loopback(host)}
+    assert live
+    assert _places(_without_contract(texts), _words(live)) == []
+
+
+def test_reference_number_stands_in_the_contract_alone(
+    contract: dict[str, Any], texts: dict[str, str]
+) -> None:
+    """The number that cards and snippets call is the one of the first example."""
+    body = contract["paths"]["/v1/calls"]["post"]["requestBody"]["content"]["application/json"]
+    phone = next(iter(body["examples"].values()))["value"]["phone"]
+    assert _places(_without_contract(texts), re.escape(phone.lstrip("+"))) == []
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+# This machine and its surroundings
+
+
+def test_no_file_names_a_registry(texts: dict[str, str]) -> None:
+    """Where packages come from is the business of the machine that installs them."""
+    hosts = [
+        "pypi" + ".org",
+        "pythonhosted" + ".org",
+        "npmjs" + ".org",
+        "npmjs" + ".com",
+        "yarnpkg" + ".com",
+        "debian" + ".org",
+    ]
+    assert _places(texts, "|".join(map(re.escape, hosts))) == []
+
+
+def test_no_file_names_a_path_of_a_machine(texts: dict[str, str]) -> None:
+    """What is committed works in any folder of any machine."""
+    assert _places(texts, r"(?<![\w.~)}-])/(?:home|root|Users|work|opt)/\w+") == []
+
+
+# Locks
+
+
+def _pins(lock: str) -> dict[str, str]:
+    text = (ROOT / "requirements" / lock).read_text("utf-8")
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE))
+
+
+@pytest.mark.parametrize("lock", ["serve.txt", "dev.txt"])
+def test_python_lock_names_no_address(lock: str) -> None:
+    """A lock says what to install, with a hash each, and never from where."""
+    text = (ROOT / "requirements" / lock).read_text("utf-8")
+    assert not re.search(r"://|--index-url|--extra-index-url|--find-links|^-e|@ ", text, re.M)
+    assert text.count("==") > 10
+    assert all("--hash=sha256:" in block for block in re.split(r"^(?=[a-z])", text, flags=re.M)[1:])
+
+
+def test_serve_lock_is_part_of_dev_lock() -> None:
+    """What `make serve` installs is what the tests have seen."""
+    assert _pins("serve.txt").items() <= _pins("dev.txt").items()
+
+
+def test_npm_lock_names_no_address() -> None:
+    """Every npm package is pinned by its hash and without an address."""
+    lock = json.loads((ROOT / "package-lock.json").read_text("utf-8"))
+    packages = {path: entry for path, entry in lock["packages"].items() if path}
+    assert lock["lockfileVersion"] == 3
+    assert [path for path, entry in packages.items() if "resolved" in entry] == []
+    assert [path for path, entry in packages.items() if "integrity" not in entry] == []
+
+
+def test_npm_packages_are_pinned_exactly() -> None:
+    """package.json names one version of each package, and nothing that a user would install."""
+    package = json.loads((ROOT / "package.json").read_text("utf-8"))
+    assert package["private"] is True
+    assert "dependencies" not in package
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", pin) for pin in package["devDependencies"].values())
+
+
+def test_no_lock_with_addresses_is_committed(texts: dict[str, str]) -> None:
+    """uv.lock and pylock.toml carry download addresses by design."""
+    assert {Path(name).name for name in texts}.isdisjoint({"uv.lock", "pylock.toml", "yarn.lock"})
+
+
+# Two commands
+
+
+def test_every_make_target_in_a_page_exists(texts: dict[str, str]) -> None:
+    """README and pages name no `make` target that the Makefile lacks."""
+    targets = set(re.findall(r"^([a-z-]+):", texts["Makefile"], re.MULTILINE))
+    pages = {name: text for name, text in texts.items() if name.endswith(".md")}
+    named = {
+        name: set(re.findall(r"(?:^\s*(?:\$ )?|`)make ([a-z][a-z-]*)", text, re.MULTILINE))
+        for name, text in pages.items()
+    }
+    assert {"serve", "test"} <= named["README.md"]
+    assert {name: unknown for name, words in named.items() if (unknown := words - targets)} == {}
+
+
+def test_make_help_lists_every_target(texts: dict[str, str]) -> None:
+    """Whoever types `make` learns what there is."""
+    said = subprocess.run(
+        ["make", "--no-print-directory", "help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    documented = set(re.findall(r"^  make ([a-z-]+) ", said, re.MULTILINE))
+    phony = set(re.search(r"^\.PHONY: (.+)$", texts["Makefile"], re.MULTILINE).group(1).split())
+    assert phony - documented == {"chromium"}
+    assert documented <= phony
+
+
+# The distribution
+
+
+def test_version_is_said_once() -> None:
+    """The installed distribution, the module and the changelog agree."""
+    assert version("voice-sandbox") == sandbox.__version__
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+    assert project["dynamic"] == ["version"]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a freshly built wheel's content."""
+    folder = tmp_path_factory.mktemp("wheel")
+    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
+    subprocess.run([*command, "--directory", str(folder)], cwd=ROOT, check=True)
+    (built,) = folder.glob("*.whl")
+    with zipfile.ZipFile(built) as archive:
+        archive.extractall(folder / "content")
+    return folder / "content"
+
+
+def test_wheel_ships_the_sandbox_alone(wheel: Path) -> None:
+    """Whoever installs the distribution gets all of the sandbox, and neither portal nor tests."""
+    sources = {path.relative_to(ROOT) for path in (ROOT / "sandbox").rglob("*.py")}
+    assert {path.relative_to(wheel) for path in wheel.rglob("*.py")} == sources
+    assert (wheel / "sandbox/openapi.yaml").read_bytes() == (ROOT / "openapi.yaml").read_bytes()
+
+
+def test_wheel_runs_without_the_repository(wheel: Path, tmp_path: Path) -> None:
+    """An installed sandbox has with it all that it reads, the contract included."""
+    with start_sandbox(tmp_path, code=wheel) as server:
+        identity = httpx.get(f"{server.url}/sandbox").json()
+    digest = hashlib.sha256((ROOT / "openapi.yaml").read_bytes()).hexdigest()
+    assert identity["contract"]["sha256"] == digest
+
+
+# Rooms
+
+
+def _modules(package: str) -> dict[str, ast.Module]:
+    """Module name inside the package (`"store.sqlite"`) → syntax tree."""
+    found = {}
+    for path in sorted((ROOT / package).rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT / package).with_suffix("").parts)
+        name = name.removesuffix("__init__").rstrip(".") or package
+        found[name] = ast.parse(path.read_text("utf-8"), str(path))
+    return found
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    """Every absolute name that is imported anywhere in a module, in functions too.
+
+    `from sandbox import clock` yields `sandbox.clock`, and so does `import sandbox.clock`.
+    """
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"line {node.lineno}: name the room in full"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _sandbox_imports(tree: ast.Module, rooms: set[str]) -> set[str]:
+    """The rooms of the sandbox that a module imports: `{"clock", "store.protocol"}`."""
+    found = set()
+    for name in _imports(tree):
+        if name.partition(".")[0] == "sandbox":
+            parts = name.split(".")[1:]
+            candidates = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
+            found.add(next((room for room in candidates if room in rooms), "sandbox"))
+    return found
+
+
+def test_every_module_has_a_room() -> None:
+    """A new module says where it stands, and a removed one leaves the table."""
+    assert set(_modules("sandbox")) == set().union(*LAYERS)
+
+
+def test_imports_point_down() -> None:
+    """No module knows a module beside or above it."""
+    modules = _modules("sandbox")
+    level = {room: number for number, layer in enumerate(LAYERS) for room in layer}
+    upward = [
+        f"{importer} → {imported}"
+        for importer, tree in modules.items()
+        for imported in _sandbox_imports(tree, set(modules))
+        if level.get(imported, len(LAYERS)) >= level.get(importer, len(LAYERS))
+    ]
+    assert upward == []
+
+
+def test_portal_knows_only_what_it_renders() -> None:
+    """The portal reads contract, problems and scenarios; there is no server code in it."""
+    rooms = set(_modules("sandbox"))
+    for name, tree in _modules("portal").items():
+        may = PORTAL_MAY_IMPORT | PORTAL_MAY_IMPORT_TOO.get(name, set())
+        assert _sandbox_imports(tree, rooms) <= may, name
+
+
+def test_sandbox_does_not_know_the_portal() -> None:
+    """The sandbox serves a folder of files, whatever made them."""
+    outside = {"portal", "tests", "mkdocs"}
+    imported = {
+        name.partition(".")[0] for tree in _modules("sandbox").values() for name in _imports(tree)
+    }
+    assert imported.isdisjoint(outside)
+
+
+def test_verification_knows_a_deployment_over_http_alone() -> None:
+    """Neither store nor service nor handlers are known to what judges them."""
+    modules = _modules("sandbox")
+    known = {
+        imported
+        for room, tree in modules.items()
+        if room.startswith("verification")
+        for imported in _sandbox_imports(tree, set(modules))
+        if not imported.startswith("verification")
+    }
+    assert known <= VERIFICATION_MAY_IMPORT
+
+
+def test_time_enters_through_the_clock_alone() -> None:
+    """Nothing but the clock asks what time it is, so a virtual clock governs everything."""
+    asks = {"now", "utcnow", "today"}
+    found = []
+    for room, tree in _modules("sandbox").items():
+        if room == TIME_ROOM:
+            continue
+        if any(name.partition(".")[0] == "time" for name in _imports(tree)):
+            found.append(f"{room} imports time")
+        found += [
+            f"{room}:{node.lineno} datetime.{node.attr}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and node.attr in asks
+            and isinstance(node.value, ast.Name)
+            and node.value.id in {"datetime", "date"}
+        ]
+    assert found == []
+
+
+def test_sandbox_has_no_network_code() -> None:
+    """The simulated provider has nothing to reach another host with."""
+    found = [
+        f"{room} imports {name}"
+        for room, tree in _modules("sandbox").items()
+        if room not in NETWORK_ROOMS
+        for name in _imports(tree)
+        if any(name == module or name.startswith(f"{module}.") for module in NETWORK_MODULES)
+    ]
+    assert found == []
