@@ -29,7 +29,7 @@ CHECKED_SUBJECTS = ("reading", "placing", "creating", "completing", "keeping_apa
 # Rooms, lowest first: a module imports from strictly lower layers only.
 LAYERS = [
     {"sandbox"},
-    {"client", "listen", "clock", "problems", "contract", "strict_json", "site"},
+    {"client", "listen", "clock", "problems", "contract", "strict_json", "site", "store.queries"},
     {"calls", "catalogue", "keys", "preferences", "routes", "validation"},
     {"scenarios", "store.protocol", "exchange"},
     {"coverage", "exports", "housekeeping", "journal", "log", "provider", "store.sqlite"},

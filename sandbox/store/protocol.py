@@ -90,6 +90,9 @@ class Store(Protocol):
 
     async def close(self) -> None: ...
 
+    async def ping(self) -> None:
+        """Returns where the database serves now. Raises: `StorageUnavailable`."""
+
     async def namespace(
         self, namespace: bytes, *, fresh: VirtualClock, sample: Call
     ) -> VirtualClock:

@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,8 +26,8 @@ from sandbox.store.protocol import (
     StorageUnavailable,
     StoreError,
 )
+from sandbox.store.queries import migrations, named_queries
 
-_SQL_FOLDER: Final = Path(__file__).with_name("sql")
 _BUSY_TIMEOUT_SECONDS: Final = 5.0
 _APPLICATION_ID: Final = int.from_bytes(b"voic")
 """Tells our files from those of other programs (``PRAGMA application_id``)."""
@@ -40,7 +38,7 @@ class SQLiteStore:
 
     def __init__(self, path: str) -> None:
         self._path = path
-        self._sql = _named_queries(_SQL_FOLDER / "sqlite.sql")
+        self._sql = named_queries("sqlite")
         self._db: sqlite3.Connection | None = None
         self._commit: asyncio.Future[None] | None = None
 
@@ -63,6 +61,9 @@ class SQLiteStore:
         if self._db is not None:
             self._db.close()
             self._db = None
+
+    async def ping(self) -> None:
+        self._read("ping")
 
     async def namespace(
         self, namespace: bytes, *, fresh: VirtualClock, sample: Call
@@ -380,15 +381,9 @@ def _due(row: Sequence[Any]) -> Due:
     return Due(namespace, UUID(bytes=call_id), due_at)
 
 
-def _named_queries(path: Path) -> Mapping[str, str]:
-    """The statements of a file by the names in its ``-- name:`` lines."""
-    parts = re.split(r"^-- name: (\w+)$", path.read_text(encoding="utf-8"), flags=re.MULTILINE)
-    return dict(zip(parts[1::2], parts[2::2], strict=True))
-
-
 def _migrate(db: sqlite3.Connection) -> None:
     """Brings the schema up to the newest version; ``user_version`` counts what was applied."""
-    migrations = sorted((_SQL_FOLDER / "sqlite_migrations").glob("*.sql"))
+    scripts = migrations("sqlite")
     with db:
         db.execute("BEGIN IMMEDIATE")  # a process that starts at the same time waits here
         [owner] = db.execute("PRAGMA application_id").fetchone()
@@ -397,14 +392,14 @@ def _migrate(db: sqlite3.Connection) -> None:
             raise sqlite3.DatabaseError("it belongs to another program")
         db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
         [version] = db.execute("PRAGMA user_version").fetchone()
-        if version > len(migrations):
+        if version > len(scripts):
             raise sqlite3.DatabaseError(
                 f"it was written by a newer version of the sandbox (schema {version})"
             )
-        for path in migrations[version:]:
-            for statement in _statements(path.read_text(encoding="utf-8")):
+        for script in scripts[version:]:
+            for statement in _statements(script):
                 db.execute(statement)
-        db.execute(f"PRAGMA user_version = {len(migrations)}")
+        db.execute(f"PRAGMA user_version = {len(scripts)}")
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -407,6 +407,17 @@ async def test_delivery_into_an_emptied_namespace_changes_nothing(store: Store) 
     assert (await store.call(ONE, due.call_id), await store.next_wake_at()) == (None, None)
 
 
+async def test_open_store_answers_a_ping(store: Store) -> None:
+    """Readiness asks the store itself, and costs it one look."""
+    await store.ping()
+
+
+async def test_closed_store_answers_no_ping() -> None:
+    """A store that is not open is not ready."""
+    with pytest.raises(StorageUnavailable):
+        await open_store("sqlite:///:memory:").ping()
+
+
 async def test_closed_store_serves_nothing() -> None:
     """A store that is not open says so instead of breaking."""
     with pytest.raises(StorageUnavailable, match="closed"):
@@ -565,6 +576,9 @@ async def test_lost_file_is_unavailable_not_broken(tmp_path: Path) -> None:
             await store.call(ONE, SAMPLE.call_id)
         with pytest.raises(StorageUnavailable):
             await create(store)
+        execute(path, "DROP TABLE namespaces")
+        with pytest.raises(StorageUnavailable):
+            await store.ping()
 
 
 # All or nothing

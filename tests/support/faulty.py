@@ -82,8 +82,8 @@ class Workshop:
         """Replace a statement of the store by name."""
         self.wrap(
             sqlite,
-            "_named_queries",
-            lambda read: lambda path: {**read(path), name: statement},
+            "named_queries",
+            lambda read: lambda engine: {**read(engine), name: statement},
         )
 
     def contract(self, change: Callable[[dict[str, Any]], None]) -> None:

@@ -1,3 +1,7 @@
+-- name: ping
+-- Reads a page of the file, so that it fails where the file is lost.
+SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1);
+
 -- name: read_namespace
 SELECT anchor_wall, anchor, rate FROM namespaces WHERE namespace = :namespace;
 
