@@ -14,6 +14,7 @@ from typing import Final
 from uuid import UUID
 
 import msgspec
+import uuid_utils
 import uuid_utils.compat
 
 Wall = Callable[[], float]
@@ -35,13 +36,20 @@ def new_call_id() -> UUID:
 
 def new_request_id() -> str:
     """The name of one exchange, such as ``req_01890a5dac96774bbcceb302099a8057``."""
-    return "req_" + uuid_utils.compat.uuid7().hex
+    return "req_" + uuid_utils.uuid7().hex
 
 
 def new_seq() -> str:
     """A text that sorts after every earlier one, such as ``01890a5dac96774bbcceb302099a8057``."""
-    seq: str = uuid_utils.compat.uuid7().hex
-    return seq
+    return uuid_utils.uuid7().hex
+
+
+def seq_before(seq: str, seconds: float) -> str:
+    """A text that sorts as a `seq` made so many seconds earlier. Of an empty one, an empty one."""
+    if not seq:
+        return ""
+    # RFC 9562, section 5.7: the first 48 bits are milliseconds since the Unix epoch.
+    return f"{max(0, int(seq[:12], 16) - round(seconds * 1000)):012x}"
 
 
 class VirtualClock(msgspec.Struct, frozen=True):

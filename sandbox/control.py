@@ -18,10 +18,9 @@ from sandbox.clock import VirtualClock, from_rfc3339, rfc3339
 from sandbox.contract import Contract
 from sandbox.delivery import Deliverer
 from sandbox.exchange import Answer, Handler, Request
-from sandbox.journal import LATEST, MOST_EXCHANGES, Journal
+from sandbox.journal import LATEST, MOST_EXCHANGES, Journal, Search
 from sandbox.problems import FieldError, Refusal
 from sandbox.provider import EVENT_TYPE, Plan, provider_call_id
-from sandbox.store.protocol import JournalSearch
 from sandbox.world import World
 
 DEFAULT_LIMIT = 50
@@ -144,7 +143,7 @@ async def search_journal(desk: Desk, request: Request) -> Answer:
     since = wanted.get("since")
     found = await desk.journal.search(
         request.principal.namespace,
-        JournalSearch(
+        Search(
             before=wanted.get("before", LATEST),
             limit=limit + 1,
             operation_id=wanted.get("operation"),
@@ -176,7 +175,7 @@ async def stream_journal(desk: Desk, request: Request) -> Answer:
 async def export_journal(desk: Desk, request: Request) -> Answer:
     """All exchanges of the namespace as an HTTP Archive, the oldest first."""
     found = await desk.journal.search(
-        request.principal.namespace, JournalSearch(before=LATEST, limit=MOST_EXCHANGES)
+        request.principal.namespace, Search(before=LATEST, limit=MOST_EXCHANGES)
     )
     return Answer(200, exports.as_har(reversed(found), origin=request.origin))
 

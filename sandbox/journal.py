@@ -1,76 +1,109 @@
-"""Keeps every exchange of a key, redacted and bounded, so that a test can see what was sent.
+"""Keeps the exchanges of each key, redacted and bounded, so that a test can see what was sent.
 
 An exchange is only remembered when it ends; a moment later it is written down together with
 others, so that it costs the request next to nothing. Reading writes down first.
-Tokens never enter the journal, and of a phone number only country and end are kept, unless it is
-one of the scenario numbers, which belong to nobody.
+Another process on the same database sees what this one remembers at most a second later.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Sequence
+from itertools import islice
 from typing import Any, Final
 
+import msgspec
 import orjson
 
-from sandbox import clock
-from sandbox.clock import Wall, rfc3339
-from sandbox.exchange import Exchange, HeaderList
+from sandbox import clock, entries
+from sandbox.clock import Wall
+from sandbox.entries import Entry
+from sandbox.exchange import Exchange
 from sandbox.scenarios import Scenarios
-from sandbox.store.protocol import (
-    Covered,
-    JournalEntry,
-    JournalSearch,
-    StorageUnavailable,
-    Store,
-)
+from sandbox.store.protocol import Covered, JournalSegment, StorageUnavailable, Store
 
 logger = logging.getLogger("sandbox")
 
 MOST_EXCHANGES: Final = 1000
-LONGEST_BODY: Final = 4096
-"""Characters of a body that are kept."""
 OLDEST_SECONDS: Final = 24 * 60 * 60
 LATEST: Final = "~"
 """A `seq` after every other."""
 
-_WRITE_SECONDS: Final = 0.25
-_BATCH: Final = 100
+_WRITE_SECONDS: Final = 1.0
+_FOLLOWED_WRITE_SECONDS: Final = 0.1
+_MOST_REMEMBERED_BYTES: Final = 8 * 1024 * 1024
+_EXCHANGE_BYTES: Final = 2048
+"""What an exchange takes in memory beside its bodies, roughly."""
+_SEGMENT: Final = 100
 _HEARTBEAT_SECONDS: Final = 15.0
+_SETTLED_SECONDS: Final = 5.0
+"""After this time no process writes down an earlier exchange any more."""
 
-_TOKEN: Final = re.compile(r"sandbox_[A-Za-z0-9_-]{4,64}|(?<=[Bb]earer )[^\s\"']+")
-_PHONE: Final = re.compile(r"(\+[1-9][0-9]{2})([0-9]{3,10})([0-9]{2})(?![0-9])")
-_SECRET_HEADERS: Final = frozenset({"authorization", "cookie", "proxy-authorization"})
+
+class Search(msgspec.Struct, frozen=True):
+    """What to look for; ``None`` matches everything. ``before`` is the `seq` of a later entry."""
+
+    before: str
+    limit: int
+    operation_id: str | None = None
+    status_from: int | None = None
+    status_to: int | None = None
+    call_id: str | None = None
+    since: float | None = None
+    text: str | None = None
+
+    def matches(self, entry: Entry) -> bool:
+        """Whether everything fits but ``text``, which is looked for in what is shown."""
+        return (
+            entry.seq < self.before
+            and self.operation_id in (None, entry.operation_id)
+            and (self.status_from is None or entry.status >= self.status_from)
+            and (self.status_to is None or entry.status <= self.status_to)
+            and self.call_id in (None, entry.call_id)
+            and (self.since is None or entry.started_at >= self.since)
+        )
 
 
 class Journal:
     """The exchanges of all keys; each key sees its own."""
 
-    def __init__(self, store: Store, scenarios: Scenarios, *, wall: Wall) -> None:
+    def __init__(
+        self, store: Store, scenarios: Scenarios, *, wall: Wall, most: int = MOST_EXCHANGES
+    ) -> None:
+        """``most`` is how many exchanges a key keeps."""
         self._store = store
         self._scenarios = scenarios
         self._wall = wall
-        self._pending: dict[bytes, deque[tuple[str, Exchange]]] = {}
+        self._most = most
+        self._remembered: dict[bytes, deque[tuple[str, Exchange]]] = {}
+        self._remembered_bytes = 0
         self._counts: Counter[tuple[bytes, str, int, str, str]] = Counter()
+        self._written: Counter[bytes] = Counter()
         self._writing = asyncio.Lock()
+        self._full = asyncio.Event()
         self._news = asyncio.Event()
+        self._followers = 0
         self._ended = False
 
     def record(self, exchange: Exchange) -> None:
         """Remembers an exchange. One without a key belongs to nobody and is not kept."""
-        if not exchange.namespace:
+        namespace = exchange.namespace
+        if not namespace:
             return
-        pending = self._pending.get(exchange.namespace)
-        if pending is None:
-            pending = self._pending[exchange.namespace] = deque(maxlen=MOST_EXCHANGES)
-        pending.append((clock.new_seq(), exchange))
+        remembered = self._remembered.get(namespace)
+        if remembered is None:
+            remembered = self._remembered[namespace] = deque(maxlen=self._most)
+        remembered.append((clock.new_seq(), exchange))
+        self._remembered_bytes += (
+            len(exchange.request_body) + len(exchange.response_body) + _EXCHANGE_BYTES
+        )
+        if self._remembered_bytes > _MOST_REMEMBERED_BYTES:
+            self._full.set()
         if exchange.operation_id is not None:
             self._counts[
-                exchange.namespace,
+                namespace,
                 exchange.operation_id,
                 exchange.status,
                 exchange.code or "",
@@ -80,52 +113,62 @@ class Journal:
     async def run(self) -> None:
         """Writes down what is remembered, again and again, until it is cancelled."""
         while True:
-            await asyncio.sleep(_WRITE_SECONDS)
+            await _passes(
+                self._full, _FOLLOWED_WRITE_SECONDS if self._followers else _WRITE_SECONDS
+            )
             try:
                 await self.write()
             except StorageUnavailable as error:
                 logger.error("storage unavailable, the journal waits: %s", error)
+                await asyncio.sleep(_WRITE_SECONDS)
             except Exception as error:
                 logger.error("exchanges are missing from the journal", exc_info=error)
 
     async def write(self) -> None:
         """Writes down everything that is remembered so far."""
         async with self._writing:
-            if not self._pending:
+            if not self._remembered:
                 return
-            pending, self._pending = self._pending, {}
+            remembered, self._remembered = self._remembered, {}
             counts, self._counts = self._counts, Counter()
+            self._remembered_bytes = 0
+            self._full.clear()
             try:
                 await self._store.append_journal(
-                    [self._entry(seq, kept) for keys in pending.values() for seq, kept in keys],
+                    [
+                        s
+                        for namespace, kept in remembered.items()
+                        for s in _segments(namespace, kept)
+                    ],
                     [(key[0], Covered(*key[1:], exchanges=n)) for key, n in counts.items()],
-                    oldest=self._wall() - OLDEST_SECONDS,
-                    most=MOST_EXCHANGES,
                 )
             except StorageUnavailable:
-                for namespace, kept in pending.items():
-                    kept.extend(self._pending.get(namespace, ()))
-                self._pending |= pending
+                for namespace, kept in remembered.items():
+                    kept.extend(self._remembered.get(namespace, ()))
+                self._remembered |= remembered
                 self._counts += counts
                 raise
+            for namespace, kept in remembered.items():
+                self._written[namespace] += len(kept)
+            await self._trim()
         self._news.set()
         self._news = asyncio.Event()
 
-    async def search(self, namespace: bytes, search: JournalSearch) -> list[dict[str, Any]]:
+    async def search(self, namespace: bytes, search: Search) -> list[dict[str, Any]]:
         """Exchanges that match, the newest first."""
-        await self.write()
-        return [
-            orjson.loads(entry) for entry in await self._store.search_journal(namespace, search)
-        ]
+        found = (entry for entry in await self._entries(namespace) if search.matches(entry))
+        shown = (entry.shown(self._scenarios) for entry in found)
+        if search.text is not None:
+            text = search.text.lower()
+            shown = (entry for entry in shown if text in _words(entry))
+        return list(islice(shown, search.limit))
 
     async def exchange(self, namespace: bytes, request_id: str) -> dict[str, Any] | None:
         """One exchange with headers and bodies."""
-        await self.write()
-        entry = await self._store.exchange(namespace, request_id)
-        if entry is None:
-            return None
-        found: dict[str, Any] = orjson.loads(entry)
-        return found
+        for entry in await self._entries(namespace):
+            if entry.request_id == request_id:
+                return entry.shown(self._scenarios)
+        return None
 
     async def coverage(self, namespace: bytes) -> list[Covered]:
         """How often each answer was met."""
@@ -137,28 +180,40 @@ class Journal:
 
         Nothing is queued for a slow reader: each batch is read when the last one was taken.
         """
-        await self.write()
-        cursor = after if after is not None else await self._store.newest_seq(namespace)
-        yield f"id: {cursor or '0' * 32}\nevent: ready\ndata: {{}}\n\n".encode()
-        while not self._ended:
-            news = self._news
-            entries = await self._store.follow_journal(namespace, after=cursor, limit=_BATCH)
-            for entry in entries:
-                cursor = orjson.loads(entry)["seq"]
-                yield f"id: {cursor}\nevent: exchange\ndata: {entry}\n\n".encode()
-            if entries:
-                continue
-            # Not wait_for: on Python 3.11 it loses a cancellation that comes with the event.
-            try:
-                async with asyncio.timeout(_HEARTBEAT_SECONDS):
-                    await news.wait()
-            except TimeoutError:
-                yield b": still here\n\n"
+        self._followers += 1
+        try:
+            await self.write()
+            start = after if after is not None else await self._store.newest_seq(namespace)
+            yield f"id: {start or '0' * 32}\nevent: ready\ndata: {{}}\n\n".encode()
+            cursor, told = start, set[str]()
+            quiet_seconds = 0.0
+            while not self._ended:
+                news = self._news
+                # Another process may write down a little later what ended a little earlier.
+                settled = clock.seq_before(cursor, _SETTLED_SECONDS)
+                fresh = [
+                    entry
+                    for entry in _in_order(await self._store.journal(namespace, after=settled))
+                    if entry.seq > start and entry.seq not in told
+                ]
+                for entry in fresh:
+                    told.add(entry.seq)
+                    cursor = max(cursor, entry.seq)
+                    shown = orjson.dumps(entry.shown(self._scenarios)).decode()
+                    yield f"id: {entry.seq}\nevent: exchange\ndata: {shown}\n\n".encode()
+                told = {seq for seq in told if seq > settled}
+                quiet_seconds = 0.0 if fresh else quiet_seconds + _WRITE_SECONDS
+                if quiet_seconds >= _HEARTBEAT_SECONDS:
+                    quiet_seconds = 0.0
+                    yield b": still here\n\n"
+                await _passes(news, _WRITE_SECONDS)
+        finally:
+            self._followers -= 1
 
     async def forget(self, namespace: bytes) -> None:
         """Drops what is remembered of a namespace and not written down yet."""
         async with self._writing:
-            self._pending.pop(namespace, None)
+            self._remembered.pop(namespace, None)
             for key in [key for key in self._counts if key[0] == namespace]:
                 del self._counts[key]
 
@@ -167,60 +222,59 @@ class Journal:
         self._ended = True
         self._news.set()
 
-    def _entry(self, seq: str, exchange: Exchange) -> JournalEntry:
-        call_id = None if exchange.call_id is None else str(exchange.call_id)
-        query = exchange.query.decode("latin-1")
-        entry = {
-            "seq": seq,
-            "request_id": exchange.request_id,
-            "at": rfc3339(exchange.started_at),
-            "sender": "provider" if exchange.by_provider else "integrator",
-            "method": exchange.method,
-            "path": self._redacted(exchange.path + (f"?{query}" if query else "")),
-            "operation_id": exchange.operation_id,
-            "status": exchange.status,
-            "code": exchange.code,
-            "why": self._redacted(exchange.why) or None,
-            "call_id": call_id,
-            "scenario": exchange.scenario,
-            "replayed": exchange.replayed,
-            "duration_ms": round(exchange.duration_seconds * 1000, 3),
-            "request": self._message(exchange.request_headers, exchange.request_body),
-            "response": self._message(exchange.response_headers, exchange.response_body),
-        }
-        return JournalEntry(
-            namespace=exchange.namespace,
-            seq=seq,
-            request_id=exchange.request_id,
-            started_at=exchange.started_at,
-            operation_id=exchange.operation_id,
-            status=exchange.status,
-            call_id=call_id,
-            entry=orjson.dumps(entry).decode(),
+    async def _entries(self, namespace: bytes) -> Iterator[Entry]:
+        """What the namespace keeps, the newest first."""
+        await self.write()
+        oldest = self._wall() - OLDEST_SECONDS
+        kept = reversed(_in_order(await self._store.journal(namespace, after="")))
+        return (entry for entry in islice(kept, self._most) if entry.started_at >= oldest)
+
+    async def _trim(self) -> None:
+        """Drops what is too much or too old, once for a tenth of what a namespace may keep."""
+        for namespace, written in list(self._written.items()):
+            if written * 10 >= self._most:
+                del self._written[namespace]
+                await self._store.trim_journal(
+                    namespace, oldest=self._wall() - OLDEST_SECONDS, most=self._most
+                )
+
+
+def _segments(
+    namespace: bytes, remembered: Sequence[tuple[str, Exchange]]
+) -> Iterator[JournalSegment]:
+    kept = [entries.entry(seq, exchange) for seq, exchange in remembered]
+    for start in range(0, len(kept), _SEGMENT):
+        part = kept[start : start + _SEGMENT]
+        yield JournalSegment(
+            namespace=namespace,
+            last_seq=part[-1].seq,
+            newest_at=part[-1].started_at,
+            exchanges=len(part),
+            entries=entries.pack(part),
         )
 
-    def _message(self, headers: HeaderList, body: bytes) -> Mapping[str, Any]:
-        text = body[: 4 * LONGEST_BODY].decode("utf-8", "replace")
-        return {
-            "headers": [
-                [name.decode("latin-1"), self._header(name.decode("latin-1"), value)]
-                for name, value in headers
-            ],
-            "body": self._redacted(text[:LONGEST_BODY]),
-            "body_bytes": len(body),
-            "truncated": len(body) > 4 * LONGEST_BODY or len(text) > LONGEST_BODY,
-        }
 
-    def _header(self, name: str, value: bytes) -> str:
-        if name.lower() in _SECRET_HEADERS:
-            return "[redacted]"
-        return self._redacted(value.decode("latin-1"))
+def _in_order(segments: Sequence[bytes]) -> list[Entry]:
+    """Segments of several processes overlap."""
+    kept = [entry for segment in segments for entry in entries.unpack(segment)]
+    kept.sort(key=lambda entry: entry.seq)
+    return kept
 
-    def _redacted(self, text: str) -> str:
-        text = _TOKEN.sub("[redacted]", text)
-        return _PHONE.sub(self._redacted_phone, text)
 
-    def _redacted_phone(self, match: re.Match[str]) -> str:
-        if match[0] in self._scenarios.by_number:
-            return match[0]
-        return match[1] + "*" * len(match[2]) + match[3]
+def _words(shown: dict[str, Any]) -> str:
+    """All that a person reads of an exchange, in small letters."""
+    words = [str(value) for value in shown.values() if isinstance(value, str | int)]
+    for message in (shown["request"], shown["response"]):
+        words += [f"{name}: {value}" for name, value in message["headers"]]
+        words.append(message["body"])
+    return "\n".join(words).lower()
+
+
+async def _passes(event: asyncio.Event, seconds: float) -> None:
+    """Waits for the event, but not longer than so many seconds."""
+    # Not wait_for: on Python 3.11 it loses a cancellation that comes with the event.
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        pass

@@ -48,30 +48,15 @@ class Due(msgspec.Struct, frozen=True):
     due_at: float
 
 
-class JournalEntry(msgspec.Struct, frozen=True):
-    """One redacted exchange. ``entry`` is its JSON text, the rest is what is searched by."""
+class JournalSegment(msgspec.Struct, frozen=True):
+    """Exchanges of a namespace that were written down together; ``entries`` is their bytes."""
 
     namespace: bytes
-    seq: str
-    request_id: str
-    started_at: float
-    operation_id: str | None
-    status: int
-    call_id: str | None
-    entry: str
-
-
-class JournalSearch(msgspec.Struct, frozen=True):
-    """What to look for; ``None`` matches everything. ``before`` is the `seq` of a later entry."""
-
-    before: str
-    limit: int
-    operation_id: str | None = None
-    status_from: int | None = None
-    status_to: int | None = None
-    call_id: str | None = None
-    since: float | None = None
-    text: str | None = None
+    last_seq: str
+    newest_at: float
+    """When the last of them started, on the wall."""
+    exchanges: int
+    entries: bytes
 
 
 class Covered(msgspec.Struct, frozen=True):
@@ -177,25 +162,17 @@ class Store(Protocol):
         """
 
     async def append_journal(
-        self,
-        entries: Sequence[JournalEntry],
-        covered: Sequence[tuple[bytes, Covered]],
-        *,
-        oldest: float,
-        most: int,
+        self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
     ) -> None:
-        """Adds entries and counts; keeps at most ``most`` of a namespace since ``oldest``."""
+        """Adds segments and counts."""
 
-    async def search_journal(self, namespace: bytes, search: JournalSearch) -> Sequence[str]:
-        """Entries that match, the newest first."""
+    async def trim_journal(self, namespace: bytes, *, oldest: float, most: int) -> None:
+        """Drops segments older than ``oldest``, and those behind ``most`` newer exchanges."""
 
-    async def follow_journal(self, namespace: bytes, *, after: str, limit: int) -> Sequence[str]:
-        """Entries later than the `seq` ``after``, in order."""
+    async def journal(self, namespace: bytes, *, after: str) -> Sequence[bytes]:
+        """The segments whose last `seq` is later than ``after``."""
 
     async def newest_seq(self, namespace: bytes) -> str:
         """The `seq` of the newest entry, or an empty text."""
-
-    async def exchange(self, namespace: bytes, request_id: str) -> str | None:
-        """The entry of one exchange."""
 
     async def coverage(self, namespace: bytes) -> Sequence[Covered]: ...

@@ -20,8 +20,7 @@ from sandbox.store.protocol import (
     Covered,
     Due,
     IdempotencyKey,
-    JournalEntry,
-    JournalSearch,
+    JournalSegment,
     KeptCall,
     StorageUnavailable,
     StoreError,
@@ -240,38 +239,25 @@ class SQLiteStore:
         await self._committed()
 
     async def append_journal(
-        self,
-        entries: Sequence[JournalEntry],
-        covered: Sequence[tuple[bytes, Covered]],
-        *,
-        oldest: float,
-        most: int,
+        self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
     ) -> None:
-        for entry in entries:
-            self._write("append_journal", **asdict(entry))
-        for namespace in {entry.namespace for entry in entries}:
-            self._write("trim_journal", namespace=namespace, oldest=oldest, most=most)
+        for segment in segments:
+            self._write("append_journal", **asdict(segment))
         for namespace, counted in covered:
             self._write("count_coverage", namespace=namespace, **asdict(counted))
         await self._committed()
 
-    async def search_journal(self, namespace: bytes, search: JournalSearch) -> Sequence[str]:
-        rows = self._read_all("search_journal_backward", namespace=namespace, **asdict(search))
-        return [row[0] for row in rows]
+    async def trim_journal(self, namespace: bytes, *, oldest: float, most: int) -> None:
+        self._write("trim_journal", namespace=namespace, oldest=oldest, most=most)
+        await self._committed()
 
-    async def follow_journal(self, namespace: bytes, *, after: str, limit: int) -> Sequence[str]:
-        rows = self._read_all(
-            "search_journal_forward", namespace=namespace, after=after, limit=limit
-        )
+    async def journal(self, namespace: bytes, *, after: str) -> Sequence[bytes]:
+        rows = self._read_all("read_journal", namespace=namespace, after=after)
         return [row[0] for row in rows]
 
     async def newest_seq(self, namespace: bytes) -> str:
         [seq] = self._read("newest_seq", namespace=namespace)
         return str(seq)
-
-    async def exchange(self, namespace: bytes, request_id: str) -> str | None:
-        row = self._read("read_exchange", namespace=namespace, request_id=request_id)
-        return None if row is None else str(row[0])
 
     async def coverage(self, namespace: bytes) -> Sequence[Covered]:
         return [Covered(*row) for row in self._read_all("read_coverage", namespace=namespace)]

@@ -1,14 +1,24 @@
 """The journal: every exchange of a key, in order, explained, redacted and bounded."""
 
+import asyncio
 import json
 import secrets
+from collections.abc import AsyncIterator
 from itertools import islice
+from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
 
+from sandbox import clock
 from sandbox.client import SandboxClient
-from sandbox.journal import LONGEST_BODY, MOST_EXCHANGES
+from sandbox.entries import LONGEST_BODY
+from sandbox.exchange import Exchange
+from sandbox.journal import LATEST, MOST_EXCHANGES, Journal, Search
+from sandbox.scenarios import Scenarios
+from sandbox.store import open_store
+from sandbox.store.protocol import Store
 
 
 @pytest.fixture
@@ -83,6 +93,7 @@ def test_a_replay_is_marked(voice_sandbox: SandboxClient, agent: str) -> None:
         ({"status": "201"}, 1),
         ({"operation": "getCall"}, 1),
         ({"text": "CALL_NOT_FOUND"}, 1),
+        ({"text": '"code":"call_not_found"'}, 1),
         ({"text": "no such words"}, 0),
         ({"since": "2020-01-01T00:00:00Z"}, 3),
         ({"since": "2999-01-01T00:00:00Z"}, 0),
@@ -203,3 +214,111 @@ def test_one_key_never_sees_another(voice_sandbox: SandboxClient) -> None:
         assert other.get("/sandbox/journal").json()["exchanges"] == []
         assert other.get(f"/sandbox/exchanges/{mine['request_id']}").status_code == 404
         assert other.get("/sandbox/journal/har").json()["log"]["entries"] == []
+
+
+# Several processes on one store, each with a journal of its own
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    store = open_store(f"sqlite:///{tmp_path}/calls.db")
+    await store.open()
+    yield store
+    await store.close()
+
+
+def journal_on(store: Store, scenarios: Scenarios, *, most: int = MOST_EXCHANGES) -> Journal:
+    return Journal(store, scenarios, wall=clock.wall, most=most)
+
+
+def an_exchange(number: int) -> Exchange:
+    """Exchanges that can be told apart by their request_id."""
+    return Exchange(
+        request_id=f"req_{number:032}",
+        namespace=b"n" * 16,
+        started_at=clock.wall(),
+        method="GET",
+        path="/v1/agents",
+        query=b"",
+        operation_id="listAgents",
+        by_provider=False,
+        status=200,
+        code=None,
+        why="",
+        call_id=None,
+        scenario=None,
+        replayed=False,
+        duration_seconds=0.001,
+        request_headers=[],
+        request_body=b"",
+        response_headers=[],
+        response_body=b"{}",
+    )
+
+
+async def numbers_kept(journal: Journal) -> list[int]:
+    found = await journal.search(b"n" * 16, Search(before=LATEST, limit=10_000))
+    return [int(entry["request_id"][4:]) for entry in found]
+
+
+@pytest.mark.anyio
+async def test_exchanges_of_two_processes_are_in_order(store: Store, scenarios: Scenarios) -> None:
+    """What two processes wrote down at different times is told in the order in which it ended."""
+    one, other = journal_on(store, scenarios), journal_on(store, scenarios)
+    for number in range(6):
+        (one if number % 2 else other).record(an_exchange(number))
+    await one.write()
+    await other.write()
+    assert await numbers_kept(one) == [5, 4, 3, 2, 1, 0]
+
+
+@pytest.mark.anyio
+async def test_a_follower_misses_no_exchange_of_a_slower_process(
+    store: Store, scenarios: Scenarios
+) -> None:
+    """An exchange that another process writes down late is told, and no exchange twice."""
+    one, other = journal_on(store, scenarios), journal_on(store, scenarios)
+    events = aiter(one.follow(b"n" * 16, after=None))
+    assert b"event: ready" in await anext(events)
+    other.record(an_exchange(0))
+    one.record(an_exchange(1))
+    await one.write()
+    told = [await anext(events)]
+    await other.write()
+    one.record(an_exchange(2))
+    await one.write()
+    told += [await anext(events), await anext(events)]
+    assert [int(f"{number:032}".encode() in event) for event in told for number in (0, 1, 2)] == [
+        *(0, 1, 0),
+        *(1, 0, 0),
+        *(0, 0, 1),
+    ]
+    await events.aclose()
+
+
+@pytest.mark.anyio
+async def test_only_so_many_exchanges_are_stored(store: Store, scenarios: Scenarios) -> None:
+    """The database holds little more than what a key may keep, however many come."""
+    journal = journal_on(store, scenarios, most=20)
+    for number in range(100):
+        journal.record(an_exchange(number))
+        await journal.write()
+    assert await numbers_kept(journal) == list(range(99, 79, -1))
+    assert len(await store.journal(b"n" * 16, after="")) <= 22
+
+
+@pytest.mark.anyio
+async def test_what_is_remembered_is_bounded(
+    store: Store, scenarios: Scenarios, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A burst of large bodies is written down at once, before the time for it comes."""
+    monkeypatch.setattr("sandbox.journal._WRITE_SECONDS", 3600)
+    journal = journal_on(store, scenarios)
+    writing = asyncio.create_task(journal.run())
+    large = msgspec.structs.replace(an_exchange(0), request_body=b"x" * 1_000_000)
+    for _ in range(9):
+        journal.record(large)
+    async with asyncio.timeout(10):
+        while not await store.journal(b"n" * 16, after=""):
+            await asyncio.sleep(0)
+    writing.cancel()

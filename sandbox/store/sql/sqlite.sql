@@ -108,19 +108,18 @@ DELETE FROM idempotency_keys WHERE namespace = :namespace;
 DELETE FROM namespaces WHERE namespace = :namespace;
 
 -- name: append_journal
-INSERT INTO journal (
-    namespace, seq, request_id, started_at, operation_id, status, call_id, entry
-) VALUES (
-    :namespace, :seq, :request_id, :started_at, :operation_id, :status, :call_id, :entry
-);
+INSERT INTO journal (namespace, last_seq, newest_at, exchanges, entries)
+VALUES (:namespace, :last_seq, :newest_at, :exchanges, :entries);
 
 -- name: trim_journal
-DELETE FROM journal
-WHERE namespace = :namespace AND (
-    started_at < :oldest OR seq <= (
-        SELECT seq FROM journal WHERE namespace = :namespace
-        ORDER BY seq DESC LIMIT 1 OFFSET :most
+DELETE FROM journal WHERE namespace = :namespace AND last_seq IN (
+    SELECT last_seq FROM (
+        SELECT last_seq, newest_at, sum(exchanges) OVER (
+            ORDER BY last_seq DESC ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+        ) AS newer
+        FROM journal WHERE namespace = :namespace
     )
+    WHERE newer >= :most OR newest_at < :oldest
 );
 
 -- name: count_coverage
@@ -128,26 +127,13 @@ INSERT INTO coverage (namespace, operation_id, status, code, scenario, exchanges
 VALUES (:namespace, :operation_id, :status, :code, :scenario, :exchanges)
 ON CONFLICT DO UPDATE SET exchanges = coverage.exchanges + excluded.exchanges;
 
--- name: search_journal_backward
-SELECT entry FROM journal
-WHERE namespace = :namespace AND seq < :before
-  AND (:operation_id IS NULL OR operation_id = :operation_id)
-  AND (:status_from IS NULL OR status BETWEEN :status_from AND :status_to)
-  AND (:call_id IS NULL OR call_id = :call_id)
-  AND (:since IS NULL OR started_at >= :since)
-  AND (:text IS NULL OR instr(lower(entry), lower(:text)) > 0)
-ORDER BY seq DESC LIMIT :limit;
-
--- name: search_journal_forward
-SELECT entry FROM journal
-WHERE namespace = :namespace AND seq > :after
-ORDER BY seq LIMIT :limit;
+-- name: read_journal
+SELECT entries FROM journal
+WHERE namespace = :namespace AND last_seq > :after
+ORDER BY last_seq;
 
 -- name: newest_seq
-SELECT coalesce(max(seq), '') FROM journal WHERE namespace = :namespace;
-
--- name: read_exchange
-SELECT entry FROM journal WHERE namespace = :namespace AND request_id = :request_id;
+SELECT coalesce(max(last_seq), '') FROM journal WHERE namespace = :namespace;
 
 -- name: read_coverage
 SELECT operation_id, status, code, scenario, exchanges FROM coverage

@@ -1,19 +1,16 @@
--- What has gone over the wire, redacted, and how often each documented answer was met.
--- `seq` orders the exchanges of a namespace by the instant they ended.
+-- What has gone over the wire, and how often each documented answer was met.
+-- Exchanges that were written down together are one row; `entries` holds them, packed.
+-- A `seq` orders the exchanges of a namespace by the instant they ended.
 
 CREATE TABLE journal (
-    namespace     BLOB NOT NULL CHECK (length(namespace) = 16),
-    seq           TEXT NOT NULL,
-    request_id    TEXT NOT NULL,
-    started_at    REAL NOT NULL,
-    operation_id  TEXT,
-    status        INTEGER NOT NULL,
-    call_id       TEXT,
-    entry         TEXT NOT NULL CHECK (json_valid(entry)),
-    PRIMARY KEY (namespace, seq)
-) STRICT, WITHOUT ROWID;
+    namespace  BLOB NOT NULL CHECK (length(namespace) = 16),
+    last_seq   TEXT NOT NULL,
+    newest_at  REAL NOT NULL,
+    exchanges  INTEGER NOT NULL CHECK (exchanges > 0),
+    entries    BLOB NOT NULL
+) STRICT;
 
-CREATE INDEX journal_by_request_id ON journal (namespace, request_id);
+CREATE INDEX journal_by_seq ON journal (namespace, last_seq, newest_at, exchanges);
 
 CREATE TABLE coverage (
     namespace     BLOB NOT NULL CHECK (length(namespace) = 16),
