@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from math import inf
 from pathlib import Path
+from typing import Final
 
 from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -20,12 +21,16 @@ from sandbox.exchange import Exchange, Observer
 from sandbox.housekeeping import Housekeeper
 from sandbox.journal import Journal
 from sandbox.keys import Keyring
+from sandbox.limits import Limits, within
+from sandbox.pace import Pace, Quota
 from sandbox.scenarios import load_scenarios
 from sandbox.service import Service
 from sandbox.site import Site
 from sandbox.store import open_store
 from sandbox.store.protocol import StorageUnavailable
 from sandbox.world import World
+
+_DEFAULTS: Final = Limits()
 
 
 def nobody_looks(exchange: Exchange) -> None:
@@ -42,30 +47,47 @@ class App:
         site: Path | None = None,
         speed: float = 1.0,
         contract_path: Path | None = None,
+        limits: Limits = _DEFAULTS,
+        keys: frozenset[bytes] | None = None,
+        workers: int = 1,
         wall: clock.Wall = clock.wall,
         observe: Observer = nobody_looks,
     ) -> None:
-        """``speed`` is seconds of virtual time for each second on the wall.
+        """``speed`` is seconds of virtual time for each second on the wall, ``keys`` the digests of
+        the keys that are accepted, where not all are, and ``workers`` how many processes share
+        the store.
 
         Raises: `ContractError`, `ScenarioError` or `ValueError` with a sentence that says what
         to put right.
         """
         if not 0 < speed < inf:  # not a number is not greater than 0 either
             raise ValueError(f"The speed {speed} is no number of times. Use 1, or 10 for haste.")
-        contract = load_contract(contract_path or find_contract())
-        control_contract = load_contract(find_contract("control.yaml"), lender=contract)
+        contract = within(load_contract(contract_path or find_contract()), limits)
+        control_contract = within(
+            load_contract(find_contract("control.yaml"), lender=contract), limits
+        )
         catalogue = read_catalogue(contract)
-        keyring = Keyring(secrets.token_hex(32))
+        rate = limits.max_rate
+        keyring = Keyring(
+            secrets.token_hex(32),
+            allowed=keys,
+            admit=None if rate is None else Pace(rate, monotonic=clock.monotonic).admit,
+        )
+        self.allow_keys = keyring.allow
         scenarios = load_scenarios(catalogue)
         self._store = open_store(database)
-        self._housekeeper = Housekeeper(self._store, wall=wall)
-        self._journal = Journal(self._store, scenarios, wall=wall)
+        self._housekeeper = Housekeeper(
+            self._store, idle_seconds=limits.max_idle_hours * 3600, wall=wall
+        )
+        self._journal = Journal(self._store, scenarios, most=limits.max_journal, wall=wall)
+        most = limits.max_calls
         world = World(
             catalogue=catalogue,
             scenarios=scenarios,
             store=self._store,
             wall=wall,
             speed=speed,
+            admit_call=None if most is None else Quota(self._store, most, workers=workers).admit,
             call_planned=lambda wake_at: self._deliverer.call_planned(wake_at),
         )
 

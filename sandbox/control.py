@@ -18,7 +18,7 @@ from sandbox.clock import VirtualClock, from_rfc3339, rfc3339
 from sandbox.contract import Contract
 from sandbox.delivery import Deliverer
 from sandbox.exchange import Answer, Handler, Request
-from sandbox.journal import LATEST, MOST_EXCHANGES, Journal, Search
+from sandbox.journal import LATEST, Journal, Search
 from sandbox.problems import FieldError, Refusal
 from sandbox.provider import EVENT_TYPE, Plan, provider_call_id
 from sandbox.world import World
@@ -175,7 +175,7 @@ async def stream_journal(desk: Desk, request: Request) -> Answer:
 async def export_journal(desk: Desk, request: Request) -> Answer:
     """All exchanges of the namespace as an HTTP Archive, the oldest first."""
     found = await desk.journal.search(
-        request.principal.namespace, Search(before=LATEST, limit=MOST_EXCHANGES)
+        request.principal.namespace, Search(before=LATEST, limit=desk.journal.most)
     )
     return Answer(200, exports.as_har(reversed(found), origin=request.origin))
 
@@ -189,7 +189,7 @@ async def read_exchange(desk: Desk, request: Request) -> Answer:
         raise Refusal(
             "exchange_not_found",
             "The journal of this key has no exchange with this request_id. "
-            f"It keeps the last {MOST_EXCHANGES} for 24 hours.",
+            f"It keeps the last {desk.journal.most} for 24 hours.",
         )
     scenarios = desk.world.scenarios
     return Answer(

@@ -32,7 +32,11 @@ def handlers(world: World) -> Mapping[str, Handler]:
 
 
 async def create_call(world: World, request: Request) -> Answer:
-    """Places a call. Raises: `Refusal` as the number's scenario says, ``idempotency_conflict``."""
+    """Places a call.
+
+    Raises: `Refusal` as the number's scenario says, ``idempotency_conflict``, or ``rate_limited``
+    where the key holds too many calls.
+    """
     scenario = world.scenarios.for_number(request.body["phone"])
     if refusal := scenario.refusal:
         raise Refusal(
@@ -44,6 +48,8 @@ async def create_call(world: World, request: Request) -> Answer:
         )
     namespace = request.principal.namespace
     virtual = await world.clock(namespace)
+    if world.admit_call is not None:
+        await world.admit_call(namespace)
     now = virtual.now(world.wall())
     call = calls.Call(
         call_id=clock.new_call_id(),

@@ -1,4 +1,4 @@
-"""Removes namespaces that nobody has used for a day.
+"""Removes namespaces that nobody has used for long.
 
 A use is only remembered when it happens, and written down once a minute.
 """
@@ -14,15 +14,15 @@ from sandbox.store.protocol import StorageUnavailable, Store
 
 logger = logging.getLogger("sandbox")
 
-IDLE_SECONDS: Final = 24 * 60 * 60
 SWEEP_SECONDS: Final = 60.0
 
 
 class Housekeeper:
     """Knows which namespaces are in use."""
 
-    def __init__(self, store: Store, *, wall: Wall) -> None:
+    def __init__(self, store: Store, *, idle_seconds: float, wall: Wall) -> None:
         self._store = store
+        self._idle_seconds = idle_seconds
         self._wall = wall
         self._used: set[bytes] = set()
 
@@ -44,5 +44,5 @@ class Housekeeper:
         now = self._wall()
         used, self._used = self._used, set()
         await self._store.use_namespaces(used, at=now)
-        for namespace in await self._store.idle_namespaces(since=now - IDLE_SECONDS):
+        for namespace in await self._store.idle_namespaces(since=now - self._idle_seconds):
             await self._store.delete_namespace(namespace)

@@ -76,7 +76,7 @@ class Journal:
         self._store = store
         self._scenarios = scenarios
         self._wall = wall
-        self._most = most
+        self.most = most
         self._remembered: dict[bytes, deque[tuple[str, Exchange]]] = {}
         self._remembered_bytes = 0
         self._counts: Counter[tuple[bytes, str, int, str, str]] = Counter()
@@ -94,7 +94,7 @@ class Journal:
             return
         remembered = self._remembered.get(namespace)
         if remembered is None:
-            remembered = self._remembered[namespace] = deque(maxlen=self._most)
+            remembered = self._remembered[namespace] = deque(maxlen=self.most)
         remembered.append((clock.new_seq(), exchange))
         self._remembered_bytes += (
             len(exchange.request_body) + len(exchange.response_body) + _EXCHANGE_BYTES
@@ -227,15 +227,15 @@ class Journal:
         await self.write()
         oldest = self._wall() - OLDEST_SECONDS
         kept = reversed(_in_order(await self._store.journal(namespace, after="")))
-        return (entry for entry in islice(kept, self._most) if entry.started_at >= oldest)
+        return (entry for entry in islice(kept, self.most) if entry.started_at >= oldest)
 
     async def _trim(self) -> None:
         """Drops what is too much or too old, once for a tenth of what a namespace may keep."""
         for namespace, written in list(self._written.items()):
-            if written * 10 >= self._most:
+            if written * 10 >= self.most:
                 del self._written[namespace]
                 await self._store.trim_journal(
-                    namespace, oldest=self._wall() - OLDEST_SECONDS, most=self._most
+                    namespace, oldest=self._wall() - OLDEST_SECONDS, most=self.most
                 )
 
 

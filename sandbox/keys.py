@@ -1,7 +1,8 @@
 """Sandbox keys: which tokens open which namespace.
 
-A namespace is named by a digest, so no token is ever stored. Beside the keys of integrators there
-is one credential of the simulated provider; it lives in this process alone.
+A namespace is named by a digest, so no token is ever stored. A deployment may list the keys that
+it accepts, themselves or their digests. Beside the keys of integrators there is one credential of
+the simulated provider; it lives in this process alone.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -22,9 +24,14 @@ HOW_A_KEY_LOOKS: Final = (
 )
 
 _SANDBOX_KEY: Final = re.compile(r"sandbox_[A-Za-z0-9_-]{4,64}")
+_DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}")
 # RFC 9110, section 11.1: the scheme is case-insensitive. RFC 6750, section 2.1: the token follows.
 _BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*) *")
 _REALM: Final = 'Bearer realm="voice-api"'
+
+
+class KeysError(Exception):
+    """The list of keys cannot be used; the message says which line to put right."""
 
 
 class Principal(msgspec.Struct, frozen=True):
@@ -35,15 +42,31 @@ class Principal(msgspec.Struct, frozen=True):
 
 
 class Keyring:
-    """Tells who a request comes from. ``secret`` makes the provider's credential unguessable."""
+    """Tells who a request comes from."""
 
-    def __init__(self, secret: str) -> None:
+    def __init__(
+        self,
+        secret: str,
+        *,
+        allowed: frozenset[bytes] | None = None,
+        admit: Callable[[bytes], None] | None = None,
+    ) -> None:
+        """``secret`` makes the provider's credential unguessable, ``allowed`` are the digests of
+        the keys that are accepted, and ``admit`` refuses a namespace that sends too much.
+        """
         self._provider_prefix = f"provider.{secret}."
+        self._allowed = allowed
+        self._admit = admit
+
+    def allow(self, allowed: frozenset[bytes]) -> None:
+        """Accepts the keys of those digests, and no others, from now on."""
+        self._allowed = allowed
 
     def principal(self, authorization: Sequence[bytes]) -> Principal:
         """From all values of the header ``Authorization``.
 
-        Raises: `Refusal` ``missing_token`` or ``invalid_token``, both with ``WWW-Authenticate``.
+        Raises: `Refusal` ``missing_token`` or ``invalid_token``, both with ``WWW-Authenticate``,
+        or ``rate_limited``.
         """
         if not authorization:
             raise Refusal(
@@ -56,19 +79,54 @@ class Keyring:
         if bearer and len(authorization) == 1:
             token = bearer[1]
             if _SANDBOX_KEY.fullmatch(token):
-                return Principal(namespace_of(token), is_provider=False)
+                return self._integrator(token)
             prefix, namespace = token[:-32], token[-32:]
             if hmac.compare_digest(prefix, self._provider_prefix):
                 return Principal(bytes.fromhex(namespace), is_provider=True)
-        raise Refusal(
-            "invalid_token",
-            f"This token is not accepted. {HOW_A_KEY_LOOKS}",
-            headers={"WWW-Authenticate": f'{_REALM}, error="invalid_token"'},
-        )
+        raise _invalid_token(f"This token is not accepted. {HOW_A_KEY_LOOKS}")
 
     def provider_authorization(self, namespace: bytes) -> bytes:
         """The header with which the simulated provider posts into a namespace."""
         return f"Bearer {self._provider_prefix}{namespace.hex()}".encode()
+
+    def _integrator(self, token: str) -> Principal:
+        # Looked up by digest: what the time of it could tell leads back to no key.
+        if self._allowed is not None and _digest(token) not in self._allowed:
+            raise _invalid_token(
+                "This deployment accepts the keys on its list alone, and yours is not one of them. "
+                "Ask whoever runs it for a key."
+            )
+        namespace = namespace_of(token)
+        if self._admit is not None:
+            self._admit(namespace)
+        return Principal(namespace, is_provider=False)
+
+
+def read_keys(path: Path) -> frozenset[bytes]:
+    """The digests of the keys in a file: one key, or the SHA-256 of one in hexadecimal, a line.
+
+    Empty lines and lines that begin with ``#`` say nothing. Raises: `KeysError`.
+    """
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise KeysError(f"The list of keys {path} cannot be read: {error}.") from error
+    digests = set()
+    for number, line in enumerate(map(str.strip, lines), 1):
+        if not line or line.startswith("#"):
+            continue
+        if _SANDBOX_KEY.fullmatch(line):
+            digests.add(_digest(line))
+        elif _DIGEST.fullmatch(line):
+            digests.add(bytes.fromhex(line))
+        else:  # what stands there may be a secret, so it is not repeated
+            raise KeysError(
+                f"{path}:{number} is neither a key nor the SHA-256 of one in 64 hexadecimal "
+                f"digits. {HOW_A_KEY_LOOKS}"
+            )
+    if not digests:
+        raise KeysError(f"{path} lists no key, so nobody could use this deployment. Add one.")
+    return frozenset(digests)
 
 
 def is_sandbox_key(token: str) -> bool:
@@ -78,4 +136,16 @@ def is_sandbox_key(token: str) -> bool:
 
 def namespace_of(token: str) -> bytes:
     """The name of a key's namespace: 16 bytes of its SHA-256."""
-    return hashlib.sha256(token.encode()).digest()[:16]
+    return _digest(token)[:16]
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()
+
+
+def _invalid_token(detail: str) -> Refusal:
+    return Refusal(
+        "invalid_token",
+        detail,
+        headers={"WWW-Authenticate": f'{_REALM}, error="invalid_token"'},
+    )

@@ -5,7 +5,7 @@ A namespace comes into being here, with its fresh clock and its finished sample 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import msgspec
 
@@ -24,6 +24,8 @@ class World(msgspec.Struct, frozen=True):
     wall: Wall
     speed: float
     """Seconds of virtual time for each second on the wall, for namespaces opened from now on."""
+    admit_call: Callable[[bytes], Awaitable[None]] | None
+    """Refuses a namespace that holds too many calls; ``None`` where there is no such limit."""
     call_planned: Callable[[float], None]
     """Is told the wall time at which a new completion is due."""
 

@@ -30,9 +30,9 @@ CHECKED_SUBJECTS = ("reading", "placing", "creating", "completing", "keeping_apa
 LAYERS = [
     {"sandbox"},
     {"client", "listen", "clock", "problems", "contract", "strict_json", "site", "store.queries"},
-    {"calls", "catalogue", "keys", "preferences", "routes", "validation"},
+    {"calls", "catalogue", "keys", "limits", "preferences", "routes", "validation"},
     {"scenarios", "store.protocol", "exchange"},
-    {"coverage", "entries", "exports", "housekeeping", "log", "provider", "store.sqlite"},
+    {"coverage", "entries", "exports", "housekeeping", "log", "pace", "provider", "store.sqlite"},
     {"journal", "service", "store", "world"},
     {"delivery", "handlers"},
     {"control"},

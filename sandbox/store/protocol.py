@@ -107,6 +107,9 @@ class Store(Protocol):
 
     async def newest_call_id(self, namespace: bytes) -> UUID | None: ...
 
+    async def count_calls(self, namespace: bytes) -> int:
+        """How many calls the namespace holds, its sample call included."""
+
     async def complete_call(
         self,
         namespace: bytes,

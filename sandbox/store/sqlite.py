@@ -136,6 +136,10 @@ class SQLiteStore:
         row = self._read("newest_call_id", namespace=namespace)
         return None if row is None else UUID(bytes=row[0])
 
+    async def count_calls(self, namespace: bytes) -> int:
+        [count] = self._read("count_calls", namespace=namespace)
+        return int(count)
+
     async def complete_call(
         self,
         namespace: bytes,

@@ -1,10 +1,10 @@
-"""Namespaces that nobody uses are removed after a day, and no other."""
+"""Namespaces that nobody uses are removed after the hours that a limit says, and no other."""
 
 import pytest
 
 from sandbox.calls import Call, Result
 from sandbox.clock import VirtualClock, new_call_id
-from sandbox.housekeeping import IDLE_SECONDS, Housekeeper
+from sandbox.housekeeping import Housekeeper
 from sandbox.store import open_store
 from sandbox.store.protocol import Store
 
@@ -12,6 +12,7 @@ pytestmark = pytest.mark.anyio
 
 NAMESPACE = b"n" * 16
 NOON = 1_700_000_000.0
+IDLE_SECONDS = 3600.0
 
 
 async def opened(store: Store, *, now: float) -> None:
@@ -36,24 +37,26 @@ async def exists(store: Store) -> bool:
 @pytest.mark.parametrize(
     ("idle_seconds", "stays"), [(IDLE_SECONDS, True), (IDLE_SECONDS + 1, False)]
 )
-async def test_a_namespace_goes_after_a_day(idle_seconds: float, stays: bool) -> None:
-    """Twenty-four hours without a request remove a namespace with all its calls."""
+async def test_a_namespace_goes_after_its_idle_hours(idle_seconds: float, stays: bool) -> None:
+    """As many hours without a request as the limit says remove a namespace with all its calls."""
     store = open_store("sqlite:///:memory:")
     await store.open()
     await opened(store, now=NOON)
-    await Housekeeper(store, wall=lambda: NOON + idle_seconds).sweep()
+    await Housekeeper(store, idle_seconds=IDLE_SECONDS, wall=lambda: NOON + idle_seconds).sweep()
     assert await exists(store) is stays
     await store.close()
 
 
 async def test_a_use_keeps_a_namespace() -> None:
-    """A request within the day starts the day anew."""
+    """A request in time starts the hours anew."""
     store = open_store("sqlite:///:memory:")
     await store.open()
     await opened(store, now=NOON)
-    late = Housekeeper(store, wall=lambda: NOON + IDLE_SECONDS + 1)
+    late = Housekeeper(store, idle_seconds=IDLE_SECONDS, wall=lambda: NOON + IDLE_SECONDS + 1)
     late.use(NAMESPACE)
     await late.sweep()
-    await Housekeeper(store, wall=lambda: NOON + IDLE_SECONDS + 2).sweep()
+    await Housekeeper(
+        store, idle_seconds=IDLE_SECONDS, wall=lambda: NOON + IDLE_SECONDS + 2
+    ).sweep()
     assert await exists(store)
     await store.close()

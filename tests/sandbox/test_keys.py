@@ -1,10 +1,13 @@
 """Sandbox keys: which tokens open which namespace, and which open none."""
 
+import hashlib
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.keys import DEMO_KEY, Keyring, namespace_of
+from sandbox.keys import DEMO_KEY, Keyring, KeysError, namespace_of, read_keys
 from sandbox.problems import Refusal
 
 RING = Keyring("0123456789abcdef")
@@ -146,3 +149,71 @@ def test_no_bytes_break_the_reading(values: list[bytes]) -> None:
     except Refusal as refusal:
         code = refusal.code
         assert code == ("invalid_token" if values else "missing_token")
+
+
+# A list of keys
+
+
+def digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()
+
+
+def opens(ring: Keyring, key: str) -> bool:
+    """Whether the key opens a namespace."""
+    try:
+        return not ring.principal([f"Bearer {key}".encode()]).is_provider
+    except Refusal:
+        return False
+
+
+def test_listed_keys_open_and_no_others(tmp_path: Path) -> None:
+    """With a list of keys, every other key is refused, however well it is formed."""
+    path = tmp_path / "keys"
+    path.write_text(f"# team\n\n  sandbox_alice\n{digest('sandbox_robert').hex().upper()}\n")
+    ring = Keyring("secret", allowed=read_keys(path))
+    keys = ["sandbox_alice", "sandbox_robert", "sandbox_carol", DEMO_KEY]
+    assert [opens(ring, key) for key in keys] == [True, True, False, False]
+
+
+def test_a_digest_is_no_key(tmp_path: Path) -> None:
+    """Who steals a list of digests has no key."""
+    path = tmp_path / "keys"
+    path.write_text(digest("sandbox_alice").hex())
+    assert not opens(Keyring("secret", allowed=read_keys(path)), digest("sandbox_alice").hex())
+
+
+def test_list_can_change() -> None:
+    """A new list takes the place of the old one."""
+    ring = Keyring("secret", allowed=frozenset({digest("sandbox_alice")}))
+    ring.allow(frozenset({digest("sandbox_carol")}))
+    assert [opens(ring, key) for key in ("sandbox_alice", "sandbox_carol")] == [False, True]
+
+
+def test_provider_needs_no_list() -> None:
+    """Calls complete whatever keys are listed."""
+    ring = Keyring("secret", allowed=frozenset())
+    assert ring.principal([ring.provider_authorization(NAMESPACE)]).is_provider
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("sandbox_alice\nlive-secret\n", "keys:2 is neither a key"),
+        ("sandbox_al\n", "keys:1 is neither a key"),
+        (digest("x").hex()[:-1], "keys:1 is neither a key"),
+        ("# nobody yet\n", "lists no key"),
+    ],
+)
+def test_wrong_list_is_explained(tmp_path: Path, text: str, said: str) -> None:
+    """A line that is no key is named by its number, and never repeated."""
+    path = tmp_path / "keys"
+    path.write_text(text)
+    with pytest.raises(KeysError, match=said) as refused:
+        read_keys(path)
+    assert "live-secret" not in str(refused.value)
+
+
+def test_missing_list_is_explained(tmp_path: Path) -> None:
+    """A list that is not there does not mean that every key is welcome."""
+    with pytest.raises(KeysError, match="cannot be read"):
+        read_keys(tmp_path / "gone")

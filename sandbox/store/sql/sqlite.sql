@@ -41,6 +41,9 @@ FROM calls WHERE namespace = :namespace AND call_id = :call_id;
 -- name: newest_call_id
 SELECT call_id FROM calls WHERE namespace = :namespace ORDER BY call_id DESC LIMIT 1;
 
+-- name: count_calls
+SELECT count(*) FROM calls WHERE namespace = :namespace;
+
 -- name: keep_idempotency_key
 -- Changes one row where the key is new or expired, and none where it is in use.
 INSERT INTO idempotency_keys (namespace, idempotency_key, fingerprint, call_id, expires_at)

@@ -1,0 +1,210 @@
+"""Limits: each holds, says so in the contract's own words, and hinders no other key."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import anyio
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.limits import HELP, Limits, within
+from sandbox.pace import Pace
+from sandbox.problems import Refusal
+
+from .conftest import (
+    CONTRACT,
+    CONTROL,
+    FakeWall,
+    Sandbox,
+    assert_conforms,
+    client_of,
+    new_call,
+    running_sandbox,
+)
+
+pytestmark = pytest.mark.anyio
+NAMESPACE = b"n" * 16
+SLOW = 1 / 1000
+"""Requests a second of which a test, however slow, sees only the first admitted."""
+
+
+@asynccontextmanager
+async def limited(**limits: float) -> AsyncIterator[Sandbox]:
+    """A sandbox with those limits."""
+    wall = FakeWall()
+    async with running_sandbox("sqlite:///:memory:", wall, limits=Limits(**limits)) as sandbox:
+        yield sandbox
+
+
+def test_every_limit_explains_itself() -> None:
+    """Whoever reads the help learns what each limit does."""
+    assert set(HELP) == set(Limits.__struct_fields__)
+
+
+# Requests a second
+
+
+async def test_key_that_asks_too_often_is_told_to_wait() -> None:
+    """A request over the rate is 429 as the contract has it, with the seconds to wait."""
+    async with limited(max_rate=SLOW) as sandbox:
+        assert (await sandbox.client.get("/v1/agents")).status_code == 200
+        refused = await sandbox.client.get("/v1/agents")
+    assert_conforms(CONTRACT, refused)
+    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+    assert 0 < int(refused.headers["retry-after"]) <= 1 / SLOW
+
+
+async def test_rate_is_of_each_key_alone() -> None:
+    """Who asks too often slows nobody else down, and an unknown token counts for nobody."""
+    async with limited(max_rate=SLOW) as sandbox:
+        for _ in range(2):
+            await sandbox.client.get("/v1/agents")
+        async with client_of(sandbox.app, "sandbox_other") as other:
+            assert (await other.get("/v1/agents")).status_code == 200
+        async with client_of(sandbox.app, "live-key") as stranger:
+            assert (await stranger.get("/v1/agents")).status_code == 401
+
+
+async def test_rate_holds_for_the_control_api() -> None:
+    """What the sandbox alone can do is no way around the limit."""
+    async with limited(max_rate=SLOW) as sandbox:
+        await sandbox.client.get("/sandbox/clock")
+        refused = await sandbox.client.get("/sandbox/clock")
+    assert refused.status_code == 429
+    assert_conforms(CONTROL, refused)
+
+
+async def test_wrong_paths_count() -> None:
+    """Asking for what is not there is asking too."""
+    async with limited(max_rate=SLOW) as sandbox:
+        await sandbox.client.get("/v1/nowhere")
+        assert (await sandbox.client.get("/v1/agents")).status_code == 429
+
+
+async def test_provider_is_never_slowed_down() -> None:
+    """A call of a key at its limit completes all the same."""
+    async with limited(max_rate=SLOW) as sandbox:
+        await sandbox.create(new_call()["phone"])
+        sandbox.wall.advance(3600)
+        async with client_of(sandbox.app, "sandbox_other") as other:
+            await other.post("/sandbox/clock", json={})  # what is due anywhere is delivered
+        delivered = [x for x in sandbox.exchanges if x.by_provider]
+        while not delivered:
+            await anyio.sleep(0.01)
+            delivered = [x for x in sandbox.exchanges if x.by_provider]
+    assert [exchange.status for exchange in delivered] == [200]
+
+
+@given(
+    rate=st.floats(0.1, 1000),
+    gaps=st.lists(st.floats(0, 3), min_size=1, max_size=200),
+)
+def test_no_window_holds_more_than_the_rate(rate: float, gaps: list[float]) -> None:
+    """However requests are spread, a span of t seconds admits at most rate x (t + 1), plus one."""
+    now = 0.0
+    pace = Pace(rate, monotonic=lambda: now)
+    admitted: list[float] = []
+    for gap in gaps:
+        now += gap
+        try:
+            pace.admit(NAMESPACE)
+        except Refusal as refusal:
+            now += int(refusal.headers["Retry-After"])
+            pace.admit(NAMESPACE)  # who waits as told is let in
+        admitted.append(now)
+    for first, start in enumerate(admitted):
+        for last in range(first, len(admitted)):
+            span = admitted[last] - start
+            assert last - first + 1 <= rate * span + max(rate, 1) + 1.01
+
+
+def test_namespaces_at_rest_are_forgotten() -> None:
+    """Ever new keys do not fill the memory."""
+    now = 0.0
+    pace = Pace(1000, monotonic=lambda: now)
+    for number in range(25_000):
+        now += 1
+        pace.admit(number.to_bytes(16))
+    assert len(pace._caught_up_at) <= 10_000
+
+
+# Calls and exchanges
+
+
+async def test_full_key_is_told_how_to_make_room() -> None:
+    """A key that holds as many calls as it may gets 429 until its namespace is emptied."""
+    async with limited(max_calls=4) as sandbox:
+        for _ in range(3):  # with the sample call that every namespace starts with
+            await sandbox.create(new_call()["phone"])
+        refused = await sandbox.client.post("/v1/calls", json=new_call())
+        assert_conforms(CONTRACT, refused)
+        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
+        assert "DELETE /sandbox/state" in refused.json()["detail"]
+        await sandbox.client.delete("/sandbox/state")
+        await sandbox.create(new_call()["phone"])
+
+
+async def test_full_key_fills_no_other() -> None:
+    """Each key has its own room."""
+    async with limited(max_calls=2) as sandbox:
+        await sandbox.create(new_call()["phone"])
+        async with client_of(sandbox.app, "sandbox_other") as other:
+            assert (await other.post("/v1/calls", json=new_call())).status_code == 201
+
+
+async def test_workers_share_what_a_key_may_hold() -> None:
+    """Of what is left, one of four workers hands out a quarter before it counts anew."""
+    wall = FakeWall()
+    async with running_sandbox(
+        "sqlite:///:memory:", wall, limits=Limits(max_calls=41), workers=4
+    ) as sandbox:
+        created = 0
+        while (await sandbox.client.post("/v1/calls", json=new_call())).status_code == 201:
+            created += 1
+    assert created == 40
+
+
+async def test_journal_keeps_as_many_as_it_may() -> None:
+    """The journal's limit is the deployment's, and the answer says how many it keeps."""
+    async with limited(max_journal=5) as sandbox:
+        for _ in range(9):
+            await sandbox.client.get("/v1/agents")
+        har = (await sandbox.client.get("/sandbox/journal/har")).json()
+        gone = await sandbox.client.get("/sandbox/exchanges/req_01890a5dac96774bbcceb302099a8057")
+    assert len(har["log"]["entries"]) == 5
+    assert "the last 5 " in gone.json()["detail"]
+
+
+async def test_idle_hours_are_the_deployment_s() -> None:
+    """A namespace goes when nobody has used it for as long as the limit says."""
+    async with limited(max_idle_hours=1) as sandbox:
+        call_id = await sandbox.create(new_call()["phone"])
+        await sandbox.app._housekeeper.sweep()
+        sandbox.wall.advance(3601)
+        await sandbox.app._housekeeper.sweep()
+        assert (await sandbox.client.get(f"/v1/calls/{call_id}")).status_code == 404
+
+
+# Bodies
+
+
+async def test_body_over_the_limit_is_413() -> None:
+    """A deployment can take less than the contract allows."""
+    async with limited(max_body=100) as sandbox:
+        refused = await sandbox.complete(transcript="agent: " + "la" * 100)
+        assert (await sandbox.client.post("/v1/calls", json=new_call())).status_code == 201
+    assert_conforms(CONTRACT, refused)
+    assert (refused.status_code, "at most 100 bytes" in refused.json()["detail"]) == (413, True)
+
+
+def test_limit_never_widens_the_contract() -> None:
+    """A limit above the contract's own changes nothing."""
+    assert within(CONTRACT, Limits(max_body=10**9)) == CONTRACT
+
+
+async def test_without_limits_nothing_is_refused() -> None:
+    """A sandbox on one's own machine takes what its tests send."""
+    async with limited() as sandbox:
+        for _ in range(200):
+            assert (await sandbox.client.get("/v1/agents")).status_code == 200
