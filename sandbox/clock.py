@@ -20,6 +20,8 @@ import uuid_utils.compat
 Wall = Callable[[], float]
 """The wall clock, in seconds since the Unix epoch; tests pass their own."""
 
+START_OF_TIME: Final = -62_135_596_800.0
+"""The first second of the year 1: whatever is said to be earlier counts as this."""
 END_OF_TIME: Final = 253_402_300_799.0
 """The last second of the year 9999, which RFC 3339 can still write; clocks stop there."""
 
@@ -75,8 +77,16 @@ class VirtualClock(msgspec.Struct, frozen=True):
 
 
 def from_rfc3339(text: str) -> float:
-    """The instant of a text such as ``2026-11-24T09:30:00Z``. Raises: `ValueError`."""
-    return datetime.fromisoformat(text).timestamp()
+    """The instant of a text such as ``2026-11-24T09:30:00Z``.
+
+    Raises: `ValueError` where RFC 3339, section 5.6, knows no such instant.
+    """
+    if text.startswith("0000-"):  # a year that RFC 3339 has, and Python has not
+        return START_OF_TIME
+    second, leap = text[17:19], 0
+    if second == "60":  # section 5.7: the last minute of a day may have 61 seconds
+        second, leap = "59", 1
+    return datetime.fromisoformat(text[:17] + second + text[19:]).timestamp() + leap
 
 
 def rfc3339(instant: float) -> str:

@@ -140,7 +140,7 @@ async def search_journal(desk: Desk, request: Request) -> Answer:
     wanted = request.parameters
     limit = int(wanted.get("limit", DEFAULT_LIMIT))
     status_from, status_to = _status_range(wanted.get("status"))
-    since = wanted.get("since")
+    since, until = wanted.get("since"), wanted.get("until")
     found = await desk.journal.search(
         request.principal.namespace,
         Search(
@@ -151,6 +151,7 @@ async def search_journal(desk: Desk, request: Request) -> Answer:
             status_to=status_to,
             call_id=wanted["call_id"].lower() if "call_id" in wanted else None,
             since=None if since is None else from_rfc3339(since),
+            until=None if until is None else from_rfc3339(until),
             text=wanted.get("text"),
         ),
     )

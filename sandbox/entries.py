@@ -1,13 +1,11 @@
 """One exchange as the journal keeps it, and as it is shown: redacted.
 
 Keeping is cheap, since it happens for each request; showing does the rest, since it is rare.
-Tokens are gone before anything is kept. Of a phone number only country and end are shown, unless
-it is one of the scenario numbers, which belong to nobody.
+What it must not hold is taken out in ``redaction``. It is bounded in size, whatever was sent.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -15,16 +13,17 @@ import msgspec
 
 from sandbox.clock import rfc3339
 from sandbox.exchange import Exchange, HeaderList
+from sandbox.redaction import REDACTED, is_secret_header, with_short_numbers, without_secrets
 from sandbox.scenarios import Scenarios
 
 LONGEST_BODY: Final = 4096
 """Characters of a body that are kept."""
+LONGEST_PATH: Final = 4096
+LONGEST_HEADERS: Final = 8192
+"""Bytes of the headers of a message that are kept, names included."""
+LONGEST_WHY: Final = 2000
 
 _KEPT_BYTES: Final = 4 * LONGEST_BODY
-_TOKEN: Final = re.compile(rb"sandbox_[A-Za-z0-9_-]{4,64}|(?<=[Bb]earer )[^\s\"']+")
-_REDACTED: Final = b"[redacted]"
-_PHONE: Final = re.compile(r"(\+[1-9][0-9]{2})([0-9]{3,10})([0-9]{2})(?![0-9])")
-_SECRET_HEADERS: Final = frozenset({b"authorization", b"cookie", b"proxy-authorization"})
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
@@ -59,22 +58,17 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
     def shown(self, scenarios: Scenarios) -> dict[str, Any]:
         """The exchange as the control contract's ``Exchange`` describes it, without exports."""
 
-        def phone(match: re.Match[str]) -> str:
-            if match[0] in scenarios.by_number:
-                return match[0]
-            return match[1] + "*" * len(match[2]) + match[3]
-
-        def text(kept: bytes) -> str:
-            return _PHONE.sub(phone, kept.decode("utf-8", "replace"))
+        def text(kept: str) -> str:
+            return with_short_numbers(kept, scenarios.by_number)
 
         def message(kept: Message) -> dict[str, Any]:
             body = kept.body.decode("utf-8", "replace")
             return {
                 "headers": [
-                    [name.decode("latin-1"), _PHONE.sub(phone, value.decode("latin-1"))]
+                    [name.decode("latin-1"), text(value.decode("latin-1"))]
                     for name, value in kept.headers
                 ],
-                "body": _PHONE.sub(phone, body[:LONGEST_BODY]),
+                "body": text(body[:LONGEST_BODY]),
                 "body_bytes": kept.body_bytes,
                 "truncated": kept.body_bytes > _KEPT_BYTES or len(body) > LONGEST_BODY,
             }
@@ -85,11 +79,11 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
             "at": rfc3339(self.started_at),
             "sender": "provider" if self.by_provider else "integrator",
             "method": self.method,
-            "path": text(self.path),
+            "path": text(self.path.decode("utf-8", "replace")),
             "operation_id": self.operation_id,
             "status": self.status,
             "code": self.code,
-            "why": text(self.why) or None,
+            "why": text(self.why.decode("utf-8", "replace")[:LONGEST_WHY]) or None,
             "call_id": self.call_id,
             "scenario": self.scenario,
             "replayed": self.replayed,
@@ -110,11 +104,11 @@ def entry(seq: str, exchange: Exchange) -> Entry:
         started_at=exchange.started_at,
         by_provider=exchange.by_provider,
         method=exchange.method,
-        path=_without_tokens(path),
+        path=without_secrets(path[:LONGEST_PATH]),
         operation_id=exchange.operation_id,
         status=exchange.status,
         code=exchange.code,
-        why=_without_tokens(exchange.why.encode("utf-8", "replace")),
+        why=without_secrets(exchange.why.encode("utf-8", "replace")),
         call_id=None if exchange.call_id is None else str(exchange.call_id),
         scenario=exchange.scenario,
         replayed=exchange.replayed,
@@ -137,17 +131,15 @@ _decoder: Final = msgspec.msgpack.Decoder(list[Entry])
 
 
 def _message(headers: HeaderList, body: bytes) -> Message:
-    return Message(
-        [
-            (name, _REDACTED if name in _SECRET_HEADERS else _without_tokens(value))
-            for name, value in headers
-        ],
-        _without_tokens(body[:_KEPT_BYTES]),
-        len(body),
-    )
+    return Message(_headers(headers), without_secrets(body[:_KEPT_BYTES]), len(body))
 
 
-def _without_tokens(text: bytes) -> bytes:
-    if b"sandbox_" in text or b"earer " in text:  # looking is much cheaper than replacing
-        return _TOKEN.sub(_REDACTED, text)
-    return text
+def _headers(headers: HeaderList) -> HeaderList:
+    left = LONGEST_HEADERS
+    kept: list[tuple[bytes, bytes]] = []
+    for name, value in headers:
+        left -= len(name) + len(value)
+        if left < 0:
+            break
+        kept.append((name, REDACTED if is_secret_header(name) else without_secrets(value)))
+    return kept

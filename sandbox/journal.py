@@ -11,8 +11,9 @@ import asyncio
 import logging
 from collections import Counter, deque
 from collections.abc import AsyncIterator, Iterator, Sequence
-from itertools import islice
+from itertools import accumulate, islice
 from typing import Any, Final
+from urllib.parse import unquote_plus
 
 import msgspec
 import orjson
@@ -34,6 +35,8 @@ LATEST: Final = "~"
 _WRITE_SECONDS: Final = 1.0
 _FOLLOWED_WRITE_SECONDS: Final = 0.1
 _MOST_REMEMBERED_BYTES: Final = 8 * 1024 * 1024
+_MOST_UNWRITTEN_BYTES: Final = 64 * 1024 * 1024
+"""What waits, of all keys, for a database that cannot be written just now."""
 _EXCHANGE_BYTES: Final = 2048
 """What an exchange takes in memory beside its bodies, roughly."""
 _SEGMENT: Final = 100
@@ -52,6 +55,7 @@ class Search(msgspec.Struct, frozen=True):
     status_to: int | None = None
     call_id: str | None = None
     since: float | None = None
+    until: float | None = None
     text: str | None = None
 
     def matches(self, entry: Entry) -> bool:
@@ -63,6 +67,7 @@ class Search(msgspec.Struct, frozen=True):
             and (self.status_to is None or entry.status <= self.status_to)
             and self.call_id in (None, entry.call_id)
             and (self.since is None or entry.started_at >= self.since)
+            and (self.until is None or entry.started_at < self.until)
         )
 
 
@@ -79,6 +84,7 @@ class Journal:
         self.most = most
         self._remembered: dict[bytes, deque[tuple[str, Exchange]]] = {}
         self._remembered_bytes = 0
+        self._unwritten: list[JournalSegment] = []
         self._counts: Counter[tuple[bytes, str, int, str, str]] = Counter()
         self._written: Counter[bytes] = Counter()
         self._writing = asyncio.Lock()
@@ -127,29 +133,27 @@ class Journal:
     async def write(self) -> None:
         """Writes down everything that is remembered so far."""
         async with self._writing:
-            if not self._remembered:
+            if not self._remembered and not self._unwritten:
                 return
             remembered, self._remembered = self._remembered, {}
             counts, self._counts = self._counts, Counter()
             self._remembered_bytes = 0
             self._full.clear()
+            segments = self._unwritten
+            for namespace, kept in remembered.items():
+                segments += _segments(namespace, kept)
             try:
                 await self._store.append_journal(
-                    [
-                        s
-                        for namespace, kept in remembered.items()
-                        for s in _segments(namespace, kept)
-                    ],
+                    segments,
                     [(key[0], Covered(*key[1:], exchanges=n)) for key, n in counts.items()],
                 )
             except StorageUnavailable:
-                for namespace, kept in remembered.items():
-                    kept.extend(self._remembered.get(namespace, ()))
-                self._remembered |= remembered
+                self._unwritten = _newest(segments, _MOST_UNWRITTEN_BYTES)
                 self._counts += counts
                 raise
-            for namespace, kept in remembered.items():
-                self._written[namespace] += len(kept)
+            self._unwritten = []
+            for segment in segments:
+                self._written[segment.namespace] += segment.exchanges
             await self._trim()
         self._news.set()
         self._news = asyncio.Event()
@@ -159,7 +163,7 @@ class Journal:
         found = (entry for entry in await self._entries(namespace) if search.matches(entry))
         shown = (entry.shown(self._scenarios) for entry in found)
         if search.text is not None:
-            text = search.text.lower()
+            text = search.text.casefold()
             shown = (entry for entry in shown if text in _words(entry))
         return list(islice(shown, search.limit))
 
@@ -214,6 +218,7 @@ class Journal:
         """Drops what is remembered of a namespace and not written down yet."""
         async with self._writing:
             self._remembered.pop(namespace, None)
+            self._unwritten = [s for s in self._unwritten if s.namespace != namespace]
             for key in [key for key in self._counts if key[0] == namespace]:
                 del self._counts[key]
 
@@ -254,6 +259,13 @@ def _segments(
         )
 
 
+def _newest(segments: list[JournalSegment], most_bytes: int) -> list[JournalSegment]:
+    """As many of the last segments as fit."""
+    sizes = accumulate(len(segment.entries) for segment in reversed(segments))
+    fitting = sum(1 for size in sizes if size <= most_bytes)
+    return segments[len(segments) - fitting :]
+
+
 def _in_order(segments: Sequence[bytes]) -> list[Entry]:
     """Segments of several processes overlap."""
     kept = [entry for segment in segments for entry in entries.unpack(segment)]
@@ -262,12 +274,13 @@ def _in_order(segments: Sequence[bytes]) -> list[Entry]:
 
 
 def _words(shown: dict[str, Any]) -> str:
-    """All that a person reads of an exchange, in small letters."""
+    """All that a person reads of an exchange, in the form that ignores case."""
     words = [str(value) for value in shown.values() if isinstance(value, str | int)]
+    words.append(unquote_plus(shown["path"]))
     for message in (shown["request"], shown["response"]):
         words += [f"{name}: {value}" for name, value in message["headers"]]
         words.append(message["body"])
-    return "\n".join(words).lower()
+    return "\n".join(words).casefold()
 
 
 async def _passes(event: asyncio.Event, seconds: float) -> None:

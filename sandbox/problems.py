@@ -62,6 +62,12 @@ class Refusal(Exception):
         self.call_id = call_id
         self.scenario = scenario
 
+    @property
+    def why(self) -> str:
+        """What was wrong and where, for the journal."""
+        places = (f"{error.pointer or 'The body'}: {error.detail}" for error in self.errors)
+        return " ".join((self.detail, *places))
+
 
 def document(refusal: Refusal, *, request_id: str) -> dict[str, Any]:
     """The problem document of a refusal, as the contract's ``Problem`` schema describes it."""

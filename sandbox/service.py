@@ -120,7 +120,7 @@ class Service:
                 refusal.headers,
                 call_id=refusal.call_id,
                 scenario=refusal.scenario,
-                why=refusal.detail,
+                why=refusal.why,
             )
             code = refusal.code
             media_type = problems.MEDIA_TYPE

@@ -30,7 +30,7 @@ CHECKED_SUBJECTS = ("reading", "placing", "creating", "completing", "keeping_apa
 LAYERS = [
     {"sandbox"},
     {"client", "listen", "clock", "problems", "contract", "strict_json", "site", "store.queries"},
-    {"calls", "catalogue", "keys", "limits", "preferences", "routes", "validation"},
+    {"calls", "catalogue", "keys", "limits", "preferences", "redaction", "routes", "validation"},
     {"scenarios", "store.protocol", "exchange"},
     {"coverage", "entries", "exports", "housekeeping", "log", "pace", "provider", "store.sqlite"},
     {"journal", "service", "store", "world"},

@@ -13,12 +13,15 @@ import pytest
 
 from sandbox import clock
 from sandbox.client import SandboxClient
-from sandbox.entries import LONGEST_BODY
+from sandbox.entries import LONGEST_BODY, LONGEST_HEADERS, LONGEST_PATH
 from sandbox.exchange import Exchange
-from sandbox.journal import LATEST, MOST_EXCHANGES, Journal, Search
+from sandbox.journal import LATEST, MOST_EXCHANGES, OLDEST_SECONDS, Journal, Search
 from sandbox.scenarios import Scenarios
 from sandbox.store import open_store
-from sandbox.store.protocol import Store
+from sandbox.store.protocol import StorageUnavailable, Store
+from sandbox.store.sqlite import SQLiteStore
+
+from .conftest import FakeWall, Sandbox
 
 
 @pytest.fixture
@@ -95,6 +98,11 @@ def test_a_replay_is_marked(voice_sandbox: SandboxClient, agent: str) -> None:
         ({"text": "CALL_NOT_FOUND"}, 1),
         ({"text": '"code":"call_not_found"'}, 1),
         ({"text": "no such words"}, 0),
+        ({"text": '"AGENT":'}, 1),
+        ({"text": "Чалуу"}, 1),
+        ({"text": "truncated"}, 0),
+        ({"until": "2020-01-01T00:00:00Z"}, 0),
+        ({"until": "2999-01-01T00:00:00Z"}, 3),
         ({"since": "2020-01-01T00:00:00Z"}, 3),
         ({"since": "2999-01-01T00:00:00Z"}, 0),
     ],
@@ -104,7 +112,9 @@ def test_exchanges_are_found(
 ) -> None:
     """Each way to search leaves what it names, whatever the case of the letters."""
     voice_sandbox.call(numbers["busy"])
-    voice_sandbox.client.get("/v1/calls/00000000-0000-0000-0000-000000000000")
+    voice_sandbox.client.get(
+        "/v1/calls/00000000-0000-0000-0000-000000000000", params={"note": "ЧАЛУУ"}
+    )
     assert len(voice_sandbox.journal(**search)) == found
 
 
@@ -124,6 +134,54 @@ def test_pages_meet_without_gap_or_overlap(voice_sandbox: SandboxClient) -> None
     assert seen == sorted(seen, reverse=True)
 
 
+@pytest.mark.parametrize(
+    "instant",
+    [
+        "0000-01-01T00:00:00Z",
+        "0001-01-01T00:00:00Z",
+        "2016-12-31T23:59:60Z",
+        "2016-12-31T23:59:59.5Z",
+    ],
+)
+def test_every_instant_of_rfc_3339_can_be_searched(
+    voice_sandbox: SandboxClient, instant: str
+) -> None:
+    """The year 0 and a leap second are instants too."""
+    voice_sandbox.client.get("/v1/agents")
+    assert len(voice_sandbox.journal(since=instant)) == 1
+    assert voice_sandbox.journal(until=instant) == []
+
+
+@pytest.mark.parametrize(
+    ("search", "example"),
+    [
+        ("limit=0", "20"),
+        ("since=2026-02-30T00:00:00Z", "2026-11-24T09:30:00Z"),
+        ("status=9xx", "4xx"),
+        ("before=x", "01890a5dac96774bbcceb302099a8058"),
+        ("text=", "call_already_ended"),
+    ],
+)
+def test_a_refused_search_says_what_would_do(
+    voice_sandbox: SandboxClient, search: str, example: str
+) -> None:
+    """The refusal of a parameter names a value that would be taken."""
+    assert example in voice_sandbox.client.get(f"/sandbox/journal?{search}").json()["detail"]
+
+
+def test_a_search_by_text_goes_through_all_pages(voice_sandbox: SandboxClient) -> None:
+    """What is found may lie far behind the newest exchanges, and pages of it meet."""
+    voice_sandbox.client.get("/v1/agents?first")
+    voice_sandbox.client.get("/v1/agents?second")
+    for _ in range(250):
+        voice_sandbox.client.get("/v1/agents")
+    search = {"text": "agents?", "limit": "1"}
+    newest = voice_sandbox.client.get("/sandbox/journal", params=search).json()
+    assert newest["exchanges"][0]["path"] == "/v1/agents?second"
+    [oldest] = voice_sandbox.journal(**search, before=newest["next_before"])
+    assert oldest["path"] == "/v1/agents?first"
+
+
 @pytest.mark.parametrize("search", ["limit=0", "status=9xx", "call_id=x", "limit=1&limit=2"])
 def test_a_wrong_search_is_refused(voice_sandbox: SandboxClient, search: str) -> None:
     """A parameter of a wrong form, or one given twice, is a 400 that says what it takes."""
@@ -141,6 +199,64 @@ def test_no_token_enters_the_journal(voice_sandbox: SandboxClient) -> None:
     assert len(kept) == 2
     assert other not in json.dumps(kept)
     assert voice_sandbox.key not in json.dumps(kept)
+
+
+@pytest.mark.parametrize(
+    ("sent", "kept"),
+    [
+        ('{"phone": "+447911123456"}', '{"phone": "+447*******56"}'),
+        ('{"phone":"\\u002b447911123456"}', '{"phone":"+447*******56"}'),
+        ('{"phone":"447911123456"}', '{"phone":"4479******56"}'),
+        ('{"phone":"+44 7911 12-34-56"}', '{"phone":"+44 **** **-**-56"}'),
+        ('{"phone":"112"}', '{"phone":"112"}'),
+        ('{"phone":"+12025550111"}', '{"phone":"+12025550111"}'),
+        ('{"token":"live_abc", "agent": 1}', '{"token":"[redacted]", "agent": 1}'),
+        ('{"api_key" : "a\\"b"}', '{"api_key" : "[redacted]"}'),
+        ('{"a":"sandbox\\u005fother"}', '{"a":"[redacted]"}'),
+        ('{"a":"\\\\u005f"}', '{"a":"\\\\u005f"}'),
+        ('{"key":"first"}', '{"key":"first"}'),
+    ],
+)
+def test_however_a_secret_is_written_it_is_not_kept(
+    voice_sandbox: SandboxClient, sent: str, kept: str
+) -> None:
+    """Escapes and wrong forms hide nothing, and what is no secret stays as it was sent."""
+    headers = {"Content-Type": "application/json"}
+    voice_sandbox.client.post("/v1/calls", content=sent.encode(), headers=headers)
+    [made] = voice_sandbox.journal()
+    assert voice_sandbox.exchange(made["request_id"])["request"]["body"] == kept
+
+
+def test_a_number_in_an_address_is_shortened(voice_sandbox: SandboxClient) -> None:
+    """The plus sign of a number is escaped there, and a query may carry a token."""
+    voice_sandbox.client.get("/v1/agents?phone=%2B447911123456&token=abc&page=2")
+    [made] = voice_sandbox.journal()
+    assert made["path"] == "/v1/agents?phone=%2B447*******56&token=[redacted]&page=2"
+
+
+@pytest.mark.parametrize("name", ["Cookie", "X-Api-Key", "X-Auth-Token", "Proxy-Authorization"])
+def test_headers_of_secrets_are_left_out(voice_sandbox: SandboxClient, name: str) -> None:
+    """Whatever a header that sounds like a secret holds is not kept."""
+    voice_sandbox.client.get("/v1/agents", headers={name: "abc123"})
+    [made] = voice_sandbox.journal()
+    assert "abc123" not in json.dumps(voice_sandbox.exchange(made["request_id"]))
+
+
+def test_an_exchange_is_bounded_in_size(voice_sandbox: SandboxClient) -> None:
+    """Neither a long path nor long headers make the journal grow without end."""
+    voice_sandbox.client.get("/v1/" + "x" * 20_000, headers={"X-Note": "y" * 20_000})
+    [made] = voice_sandbox.journal()
+    kept = voice_sandbox.exchange(made["request_id"])
+    assert len(kept["path"]) == LONGEST_PATH
+    assert sum(len(name + value) for name, value in kept["request"]["headers"]) <= LONGEST_HEADERS
+
+
+def test_a_refused_body_is_explained_place_by_place(voice_sandbox: SandboxClient) -> None:
+    """Why a body was refused names each place, so nobody has to open the answer."""
+    voice_sandbox.client.post("/v1/calls", json={"phone": "x"})
+    [made] = voice_sandbox.journal()
+    assert "/phone: " in made["why"]
+    assert "/agent: " in made["why"]
 
 
 def test_phone_numbers_are_shortened(voice_sandbox: SandboxClient, agent: str) -> None:
@@ -322,3 +438,37 @@ async def test_what_is_remembered_is_bounded(
         while not await store.journal(b"n" * 16, after=""):
             await asyncio.sleep(0)
     writing.cancel()
+
+
+# With a wall that the test moves
+
+
+@pytest.mark.anyio
+async def test_what_is_older_than_a_day_is_gone(sandbox: Sandbox, wall: FakeWall) -> None:
+    """Even where nothing new came, yesterday's exchanges are not shown any more."""
+    request_id = (await sandbox.client.get("/v1/agents")).headers["x-request-id"]
+    wall.advance(OLDEST_SECONDS + 1)
+    assert (await sandbox.client.get("/sandbox/journal")).json()["exchanges"] == []
+    assert (await sandbox.client.get(f"/sandbox/exchanges/{request_id}")).status_code == 404
+    assert (await sandbox.client.get("/sandbox/journal/har")).json()["log"]["entries"] == []
+
+
+@pytest.mark.anyio
+async def test_an_outage_of_the_database_loses_nothing(
+    sandbox: Sandbox, wall: FakeWall, scenarios: Scenarios, tmp_path: Path
+) -> None:
+    """What cannot be written just now is written later, once and in order."""
+    await sandbox.client.get("/v1/agents?1")
+    await sandbox.client.get("/v1/agents?2")
+    store = SQLiteStore(str(tmp_path / "later.db"))
+    journal = Journal(store, scenarios, wall=wall)
+    for exchange in sandbox.exchanges:
+        journal.record(exchange)
+        with pytest.raises(StorageUnavailable):
+            await journal.write()
+    await store.open()
+    found = await journal.search(sandbox.exchanges[0].namespace, Search(before=LATEST, limit=10))
+    [counted] = await journal.coverage(sandbox.exchanges[0].namespace)
+    await store.close()
+    assert [entry["path"] for entry in found] == ["/v1/agents?2", "/v1/agents?1"]
+    assert counted.exchanges == 2
