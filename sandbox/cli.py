@@ -76,7 +76,8 @@ def main() -> None:
     show_default=True,
     envvar="VOICE_SANDBOX_DATABASE",
     show_envvar=True,
-    help="Where calls are kept: sqlite:///FILE, or sqlite:///:memory: to keep nothing.",
+    help="Where calls are kept: sqlite:///FILE, sqlite:///:memory: to keep nothing, or "
+    "postgresql://USER@HOST/NAME for several replicas. Keep its password in PGPASSWORD.",
 )
 @click.option(
     "--site",

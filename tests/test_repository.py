@@ -32,7 +32,8 @@ LAYERS = [
     {"client", "listen", "clock", "problems", "contract", "strict_json", "site", "store.queries"},
     {"calls", "catalogue", "keys", "limits", "preferences", "redaction", "routes", "validation"},
     {"scenarios", "store.protocol", "exchange"},
-    {"coverage", "entries", "exports", "housekeeping", "log", "pace", "provider", "store.sqlite"},
+    {"coverage", "entries", "exports", "housekeeping", "log", "pace", "provider"}
+    | {"store.postgres", "store.sqlite"},
     {"journal", "service", "store", "world"},
     {"delivery", "handlers"},
     {"control"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from sandbox.store.protocol import Store
 from sandbox.store.sqlite import SQLiteStore
 
@@ -9,16 +11,35 @@ __all__ = ["open_store"]
 
 
 def open_store(url: str) -> Store:
-    """The store of a database URL such as ``sqlite:///calls.db`` or ``sqlite:///:memory:``.
+    """The store of a database URL.
 
-    Raises: `ValueError` for any other kind of URL, `sandbox.store.protocol.StoreError` when the
-    database cannot be opened.
+    Such as ``sqlite:///calls.db``, ``sqlite:///:memory:`` or ``postgresql://user@host/name``.
+
+    Raises: `ValueError` for any other kind of URL or where its driver is not installed,
+    `sandbox.store.protocol.StoreError` when the database cannot be opened.
     """
-    prefix = "sqlite:///"
-    path = url.removeprefix(prefix)
-    if not url.startswith(prefix) or not path:
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and rest.startswith("/") and rest != "/":
+        return SQLiteStore(rest[1:])
+    if scheme in {"postgresql", "postgres"}:
+        return _postgres(url)
+    shown = re.sub(r"://.*@", "://…@", url, flags=re.DOTALL)
+    raise ValueError(
+        f"The database {shown!r} is not understood. Use sqlite:///FILE, where an absolute path "
+        "gives four slashes in a row, sqlite:///:memory: to keep nothing, or "
+        "postgresql://USER:PASSWORD@HOST:PORT/NAME."
+    )
+
+
+def _postgres(url: str) -> Store:
+    try:
+        # Not above: whoever keeps calls in SQLite needs no driver, and starts without it.
+        from sandbox.store.postgres import PostgresStore
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
         raise ValueError(
-            f"The database {url!r} is not understood. Use sqlite:///FILE, where an absolute path "
-            "gives four slashes in a row, or sqlite:///:memory: to keep nothing."
-        )
-    return SQLiteStore(path)
+            "PostgreSQL needs the driver asyncpg, which is not installed. "
+            "Install it with: pip install 'voice-sandbox[postgres]'"
+        ) from error
+    return PostgresStore(url)

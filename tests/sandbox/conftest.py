@@ -1,7 +1,7 @@
-"""The whole sandbox inside the test's own process: real SQLite, and a wall that tests move."""
+"""The whole sandbox inside the test's own process: real databases, and a wall that tests move."""
 
 import json
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -12,6 +12,8 @@ import pytest
 import yaml
 from hypothesis import settings
 
+import postgres_server
+from postgres_server import PostgresServer
 from sandbox.app import App
 from sandbox.catalogue import Catalogue, read_catalogue
 from sandbox.contract import Contract, Operation, find_contract, load_contract
@@ -25,6 +27,7 @@ settings.load_profile("patient")
 
 START = 1_795_512_600.0  # 2026-11-24T09:30:00Z
 KEY = "sandbox_test"
+ENGINES = ["sqlite-memory", "sqlite-file", "postgresql"]
 
 
 class FakeWall:
@@ -244,10 +247,35 @@ def wall() -> FakeWall:
     return FakeWall()
 
 
-@pytest.fixture(params=["memory", "file"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
-    """A database URL: everything in memory, and everything in a file."""
-    return "sqlite:///:memory:" if request.param == "memory" else f"sqlite:///{tmp_path}/calls.db"
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL for the whole run; each test has a schema of its own."""
+    if postgres_server.programs() is None:
+        pytest.skip(postgres_server.HOW_TO_GET_IT)
+    with postgres_server.postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
+    """A function from the name of an engine to the URL of an empty database."""
+
+    def new(engine: str) -> str:
+        if engine == "postgresql":
+            server: PostgresServer = request.getfixturevalue("postgres")
+            return server.new_schema()
+        return {
+            "sqlite-memory": "sqlite:///:memory:",
+            "sqlite-file": f"sqlite:///{tmp_path}/calls.db",
+        }[engine]
+
+    return new
+
+
+@pytest.fixture
+def database(new_database: Callable[[str], str]) -> str:
+    """The URL of an empty database; a room that every engine must serve has its own fixture."""
+    return new_database("sqlite-memory")
 
 
 @asynccontextmanager
@@ -274,9 +302,9 @@ def client_of(app: Any, key: str | None) -> httpx.AsyncClient:
 
 
 @pytest.fixture
-async def sandbox(wall: FakeWall) -> AsyncIterator[Sandbox]:
-    """A sandbox in memory."""
-    async with running_sandbox("sqlite:///:memory:", wall) as running:
+async def sandbox(database: str, wall: FakeWall) -> AsyncIterator[Sandbox]:
+    """A sandbox on an empty database."""
+    async with running_sandbox(database, wall) as running:
         yield running
 
 

@@ -1,6 +1,7 @@
 """The four operations: what they save, what they replay, and what they refuse."""
 
 import asyncio
+from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,6 +26,14 @@ from .conftest import (
 )
 
 pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture(params=["sqlite-memory", "postgresql"])
+def database(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> str:
+    """Every test of this room runs on both engines."""
+    return new_database(request.param)
+
+
 PHONE = CATALOGUE.sample.phone
 SAMPLE = str(CATALOGUE.sample.call_id)
 NEVER = "+12025550130"

@@ -20,7 +20,7 @@ from sandbox.store import open_store
 from sandbox.store.protocol import Due, IdempotencyKey, StorageUnavailable, Store, StoreError
 from sandbox_process import start_sandbox
 
-from .conftest import CATALOGUE, START, FakeWall, running_sandbox
+from .conftest import CATALOGUE, ENGINES, START, FakeWall, running_sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -33,17 +33,13 @@ SAMPLE = Call(UUID(int=1), "+12025550100", "a", "answered", START - 9, DONE, STA
 LEASE = 30.0
 SQL_FOLDER = Path(sandbox.store.__file__).parent / "sql"
 
-# Another implementation joins the suite by one line: a function from a folder to a URL.
-STORES: dict[str, Callable[[Path], str]] = {
-    "sqlite-memory": lambda folder: "sqlite:///:memory:",
-    "sqlite-file": lambda folder: f"sqlite:///{folder}/calls.db",
-}
 
-
-@pytest.fixture(params=STORES)
-async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Store]:
+@pytest.fixture(params=ENGINES)
+async def store(
+    request: pytest.FixtureRequest, new_database: Callable[[str], str]
+) -> AsyncIterator[Store]:
     """An open store of every kind, with one namespace."""
-    opened = open_store(STORES[request.param](tmp_path))
+    opened = open_store(new_database(request.param))
     await opened.open()
     await opened.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
     yield opened
