@@ -132,14 +132,7 @@ class Deliverer:
             return
         posted = await self._post(due.namespace, left[0].payload)
         following = left[1].due_at if len(left) > 1 else None
-        clock = await self._world.clock(due.namespace)
-        await store.finish_delivery(
-            due,
-            made=made,
-            answer=posted.status,
-            next_due_at=following,
-            next_wake_at=None if following is None else clock.wall_at(following),
-        )
+        await store.finish_delivery(due, made=made, answer=posted.status, next_due_at=following)
 
     async def _post(self, namespace: bytes, payload: Mapping[str, Any]) -> Posted:
         """Runs one request through the service."""

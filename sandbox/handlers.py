@@ -60,9 +60,7 @@ async def create_call(world: World, request: Request) -> Answer:
     )
     due_at = first_due_at(call, scenario)
     key = _idempotency_key(request, now)
-    kept = await world.store.create_call(
-        namespace, call, due_at=due_at, clock=virtual, idempotency_key=key
-    )
+    kept = await world.store.create_call(namespace, call, due_at=due_at, idempotency_key=key)
     if kept is None:
         if due_at is not None:
             world.call_planned(virtual.wall_at(due_at))
@@ -79,9 +77,9 @@ async def create_call(world: World, request: Request) -> Answer:
 
 async def get_call(world: World, request: Request) -> Answer:
     """Reads one call. Raises: `Refusal` ``call_not_found``."""
-    namespace = request.principal.namespace
-    virtual = await world.clock(namespace)
-    call = await world.store.call(namespace, UUID(request.parameters["call_id"]))
+    virtual, call = await world.call(
+        request.principal.namespace, UUID(request.parameters["call_id"])
+    )
     if call is None:
         raise _no_such_call()
     result = call.result
@@ -121,15 +119,14 @@ async def call_completed(world: World, request: Request) -> Answer:
             ],
         )
     namespace = request.principal.namespace
-    virtual = await world.clock(namespace)
     call_id = await _completed_call_id(world, namespace, body["provider_call_id"])
+    virtual, call = await world.call(namespace, call_id)
+    if call is None:
+        raise _no_such_call()
     now = virtual.now(world.wall())
     result = calls.normalized(
         world.catalogue.normalized_status[body["status"]], body["transcript"], body["duration"]
     )
-    call = await world.store.call(namespace, call_id)
-    if call is None:
-        raise _no_such_call()
     live_status = world.status(call, now)
     verdict = calls.judge(result, live_status=live_status, ended=call.result)
     if verdict is Verdict.ACCEPTED:
@@ -172,6 +169,7 @@ async def call_completed(world: World, request: Request) -> Answer:
 
 async def _completed_call_id(world: World, namespace: bytes, provider_call_id: str) -> UUID:
     if provider_call_id == world.catalogue.newest_call_alias:
+        await world.clock(namespace)  # a new namespace has a call too: the sample
         call_id = await world.store.newest_call_id(namespace)
     else:
         call_id = call_id_of(provider_call_id)

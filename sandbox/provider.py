@@ -36,14 +36,6 @@ class Plan(msgspec.Struct, frozen=True):
     answered_at: float | None
     deliveries: tuple[Delivery, ...]
 
-    def status_at(self, instant: float) -> str:
-        """Where the call stands at that instant while no completion was accepted."""
-        if self.answered_at is not None and instant >= self.answered_at:
-            return IN_PROGRESS
-        if self.ringing_at is not None and instant >= self.ringing_at:
-            return RINGING
-        return QUEUED
-
 
 def plan(call: Call, scenario: Scenario, *, longest_transcript: int) -> Plan:
     """The same call and scenario always give the same plan."""
@@ -70,6 +62,16 @@ def plan(call: Call, scenario: Scenario, *, longest_transcript: int) -> Plan:
             for completion in scenario.completions
         ),
     )
+
+
+def status_at(call: Call, scenario: Scenario, instant: float) -> str:
+    """Where the call stands at that instant while no completion was accepted."""
+    answered, ringing = scenario.answered_after_seconds, scenario.ringing_after_seconds
+    if answered is not None and instant >= call.created_at + answered:
+        return IN_PROGRESS
+    if ringing is not None and instant >= call.created_at + ringing:
+        return RINGING
+    return QUEUED
 
 
 def first_due_at(call: Call, scenario: Scenario) -> float | None:

@@ -6,14 +6,15 @@ A namespace comes into being here, with its fresh clock and its finished sample 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from uuid import UUID
 
 import msgspec
 
 from sandbox.calls import Call, Result
 from sandbox.catalogue import Catalogue
 from sandbox.clock import VirtualClock, Wall
-from sandbox.provider import Plan, plan
-from sandbox.scenarios import Scenarios
+from sandbox.provider import Plan, plan, status_at
+from sandbox.scenarios import Scenario, Scenarios
 from sandbox.store.protocol import Store
 
 
@@ -31,20 +32,35 @@ class World(msgspec.Struct, frozen=True):
 
     async def clock(self, namespace: bytes) -> VirtualClock:
         """The clock of a namespace, which is opened where it is new."""
-        now = self.wall()
-        return await self.store.namespace(
-            namespace, fresh=VirtualClock(now, now, self.speed), sample=self._sample_call(now)
-        )
+        return await self.store.clock(namespace) or await self._opened(namespace)
+
+    async def call(self, namespace: bytes, call_id: UUID) -> tuple[VirtualClock, Call | None]:
+        """A call and the clock it is read by, in one reading of the store."""
+        found = await self.store.call_with_clock(namespace, call_id)
+        if found is None:
+            clock = await self._opened(namespace)
+            found = await self.store.call_with_clock(namespace, call_id) or (clock, None)
+        return found
 
     def plan(self, call: Call) -> Plan:
         """What the simulated provider does with a call."""
-        # A database may be older than the catalogue, and hold a scenario that is gone.
-        scenario = self.scenarios.by_name.get(call.scenario, self.scenarios.default)
-        return plan(call, scenario, longest_transcript=self.catalogue.longest_transcript)
+        return plan(
+            call, self._scenario(call), longest_transcript=self.catalogue.longest_transcript
+        )
 
     def status(self, call: Call, now: float) -> str:
         """Where a call stands at an instant of its namespace's clock."""
-        return call.result.status if call.result else self.plan(call).status_at(now)
+        return call.result.status if call.result else status_at(call, self._scenario(call), now)
+
+    def _scenario(self, call: Call) -> Scenario:
+        # A database may be older than the catalogue, and hold a scenario that is gone.
+        return self.scenarios.by_name.get(call.scenario, self.scenarios.default)
+
+    async def _opened(self, namespace: bytes) -> VirtualClock:
+        now = self.wall()
+        return await self.store.open_namespace(
+            namespace, fresh=VirtualClock(now, now, self.speed), sample=self._sample_call(now)
+        )
 
     def _sample_call(self, now: float) -> Call:
         sample = self.catalogue.sample

@@ -78,10 +78,13 @@ class Store(Protocol):
     async def ping(self) -> None:
         """Returns where the database serves now. Raises: `StorageUnavailable`."""
 
-    async def namespace(
+    async def clock(self, namespace: bytes) -> VirtualClock | None:
+        """The clock of a namespace, ``None`` where it is not open."""
+
+    async def open_namespace(
         self, namespace: bytes, *, fresh: VirtualClock, sample: Call
     ) -> VirtualClock:
-        """The clock of a namespace; a new one starts with the fresh clock and the sample call."""
+        """Starts a namespace with clock and sample call, unless it is open; returns its clock."""
 
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> None:
         """Writes down that the namespaces were used at that wall time."""
@@ -98,12 +101,16 @@ class Store(Protocol):
         call: Call,
         *,
         due_at: float | None,
-        clock: VirtualClock,
         idempotency_key: IdempotencyKey | None,
     ) -> KeptCall | None:
         """Saves the call, or returns what its idempotency key already stands for."""
 
     async def call(self, namespace: bytes, call_id: UUID) -> Call | None: ...
+
+    async def call_with_clock(
+        self, namespace: bytes, call_id: UUID
+    ) -> tuple[VirtualClock, Call | None] | None:
+        """A call and the clock of its namespace at once, ``None`` where that is not open."""
 
     async def newest_call_id(self, namespace: bytes) -> UUID | None: ...
 
@@ -156,7 +163,6 @@ class Store(Protocol):
         made: int,
         answer: int,
         next_due_at: float | None,
-        next_wake_at: float | None,
     ) -> None:
         """Records the HTTP status that a delivery was answered with, and plans the next one.
 

@@ -6,12 +6,12 @@ Writes of one turn of the loop share a transaction; each is acknowledged after i
 from __future__ import annotations
 
 import asyncio
-import json
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 from uuid import UUID
 
+import orjson
 from msgspec.structs import asdict
 
 from sandbox.calls import Call, Result
@@ -64,22 +64,24 @@ class SQLiteStore:
     async def ping(self) -> None:
         self._read("ping")
 
-    async def namespace(
+    async def clock(self, namespace: bytes) -> VirtualClock | None:
+        row = self._read("read_namespace", namespace=namespace)
+        return None if row is None else VirtualClock(*row)
+
+    async def open_namespace(
         self, namespace: bytes, *, fresh: VirtualClock, sample: Call
     ) -> VirtualClock:
+        inserted = self._write(
+            "insert_namespace",
+            namespace=namespace,
+            anchor_wall=fresh.anchor_wall,
+            anchor=fresh.anchor,
+            rate=fresh.rate,
+        )
+        if inserted:
+            self._insert_call(namespace, sample, due_at=None)
         row = self._read("read_namespace", namespace=namespace)
-        if row is None:
-            inserted = self._write(
-                "insert_namespace",
-                namespace=namespace,
-                anchor_wall=fresh.anchor_wall,
-                anchor=fresh.anchor,
-                rate=fresh.rate,
-            )
-            if inserted:
-                self._insert_call(namespace, sample, due_at=None, wake_at=None)
-            row = self._read("read_namespace", namespace=namespace)
-            await self._committed()
+        await self._committed()
         return VirtualClock(*row)
 
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> None:
@@ -101,7 +103,6 @@ class SQLiteStore:
         call: Call,
         *,
         due_at: float | None,
-        clock: VirtualClock,
         idempotency_key: IdempotencyKey | None,
     ) -> KeptCall | None:
         if idempotency_key is not None:
@@ -122,8 +123,7 @@ class SQLiteStore:
                 )
                 await self._committed()
                 return KeptCall(UUID(bytes=call_id), fingerprint)
-        wake_at = None if due_at is None else clock.wall_at(due_at)
-        self._insert_call(namespace, call, due_at=due_at, wake_at=wake_at)
+        self._insert_call(namespace, call, due_at=due_at)
         await self._committed()
         return None
 
@@ -131,6 +131,15 @@ class SQLiteStore:
         row = self._read("read_call", namespace=namespace, call_id=call_id.bytes)
         await self._committed()  # what this turn has written may be part of it
         return None if row is None else _call(row)
+
+    async def call_with_clock(
+        self, namespace: bytes, call_id: UUID
+    ) -> tuple[VirtualClock, Call | None] | None:
+        row = self._read("read_call_with_clock", namespace=namespace, call_id=call_id.bytes)
+        await self._committed()  # what this turn has written may be part of it
+        if row is None:
+            return None
+        return VirtualClock(*row[:3]), None if row[3] is None else _call(row[3:])
 
     async def newest_call_id(self, namespace: bytes) -> UUID | None:
         row = self._read("newest_call_id", namespace=namespace)
@@ -229,7 +238,6 @@ class SQLiteStore:
         made: int,
         answer: int,
         next_due_at: float | None,
-        next_wake_at: float | None,
     ) -> None:
         self._write(
             "finish_delivery",
@@ -238,7 +246,6 @@ class SQLiteStore:
             made=made,
             answer=answer,
             due_at=next_due_at,
-            wake_at=next_wake_at,
         )
         await self._committed()
 
@@ -266,9 +273,7 @@ class SQLiteStore:
     async def coverage(self, namespace: bytes) -> Sequence[Covered]:
         return [Covered(*row) for row in self._read_all("read_coverage", namespace=namespace)]
 
-    def _insert_call(
-        self, namespace: bytes, call: Call, *, due_at: float | None, wake_at: float | None
-    ) -> None:
+    def _insert_call(self, namespace: bytes, call: Call, *, due_at: float | None) -> None:
         result = call.result
         self._write(
             "insert_call",
@@ -283,7 +288,6 @@ class SQLiteStore:
             duration_seconds=result and result.duration_seconds,
             ended_at=call.ended_at,
             due_at=due_at,
-            wake_at=wake_at,
         )
 
     def _read(self, query: str, **values: Any) -> Any:
@@ -362,7 +366,7 @@ def _call(row: Sequence[Any]) -> Call:
         result=None if status is None else Result(status, transcript, duration_seconds),
         ended_at=row[8],
         completed_by=row[9],
-        delivery_answers=tuple(json.loads(row[10])),
+        delivery_answers=tuple(orjson.loads(row[10])),
     )
 
 

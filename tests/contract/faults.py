@@ -1351,10 +1351,11 @@ def transcript_is_cut_in_bytes(shop: Workshop) -> None:
 def another_calls_result_is_returned(shop: Workshop) -> None:
     """Reading a call returns the result of the newest call."""
     shop.sql(
-        "read_call",
-        "SELECT :call_id, phone, agent, scenario, created_at, status, transcript, "
-        "duration_seconds, ended_at, completed_by, delivery_answers FROM calls "
-        "WHERE namespace = :namespace ORDER BY call_id DESC LIMIT 1;",
+        "read_call_with_clock",
+        "SELECT anchor_wall, anchor, rate, :call_id, phone, agent, scenario, created_at, status, "
+        "transcript, duration_seconds, ended_at, completed_by, delivery_answers "
+        "FROM namespaces LEFT JOIN calls ON calls.namespace = namespaces.namespace "
+        "WHERE namespaces.namespace = :namespace ORDER BY call_id DESC LIMIT 1;",
     )
     shop.replace(
         world.World,

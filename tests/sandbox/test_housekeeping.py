@@ -26,7 +26,7 @@ async def opened(store: Store, *, now: float) -> None:
         result=Result("completed", "agent: Hello", 1),
         ended_at=now,
     )
-    await store.namespace(NAMESPACE, fresh=VirtualClock(now, now), sample=sample)
+    await store.open_namespace(NAMESPACE, fresh=VirtualClock(now, now), sample=sample)
 
 
 async def exists(store: Store) -> bool:

@@ -41,7 +41,7 @@ async def store(
     """An open store of every kind, with one namespace."""
     opened = open_store(new_database(request.param))
     await opened.open()
-    await opened.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+    await opened.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
     yield opened
     await opened.close()
 
@@ -59,7 +59,7 @@ async def create(
     now: float = START,
 ) -> Call:
     call = new_call(now)
-    kept = await store.create_call(namespace, call, due_at=due_at, clock=CLOCK, idempotency_key=key)
+    kept = await store.create_call(namespace, call, due_at=due_at, idempotency_key=key)
     assert kept is None
     return call
 
@@ -83,7 +83,7 @@ async def complete(
 async def test_namespace_keeps_its_first_clock(store: Store) -> None:
     """Opening a namespace again changes nothing."""
     later = VirtualClock(START + 9, START + 9, 5)
-    assert await store.namespace(ONE, fresh=later, sample=SAMPLE) == CLOCK
+    assert await store.open_namespace(ONE, fresh=later, sample=SAMPLE) == CLOCK
 
 
 async def test_namespace_starts_with_its_sample_call(store: Store) -> None:
@@ -94,7 +94,7 @@ async def test_namespace_starts_with_its_sample_call(store: Store) -> None:
 async def test_namespaces_do_not_see_each_other(store: Store) -> None:
     """A call of one key does not exist for another."""
     call = await create(store)
-    await store.namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+    await store.open_namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
     assert await store.call(OTHER, call.call_id) is None
     assert await store.newest_call_id(OTHER) == SAMPLE.call_id
 
@@ -102,7 +102,7 @@ async def test_namespaces_do_not_see_each_other(store: Store) -> None:
 async def test_deleting_a_namespace_leaves_the_others(store: Store) -> None:
     """Emptying one namespace takes nothing from another."""
     call = await create(store)
-    await store.namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+    await store.open_namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
     await store.delete_namespace(OTHER)
     assert await store.call(ONE, call.call_id) == call
     assert await store.call(OTHER, SAMPLE.call_id) is None
@@ -113,7 +113,7 @@ async def test_deleted_namespace_opens_fresh(store: Store) -> None:
     call = await create(store)
     await store.delete_namespace(ONE)
     fresh = VirtualClock(START + 60, START + 60)
-    assert await store.namespace(ONE, fresh=fresh, sample=SAMPLE) == fresh
+    assert await store.open_namespace(ONE, fresh=fresh, sample=SAMPLE) == fresh
     assert await store.call(ONE, call.call_id) is None
     assert await store.next_due_at(ONE) is None
 
@@ -201,7 +201,7 @@ async def test_key_in_use_gives_the_first_call(store: Store) -> None:
     first = await create(store, key=idempotency_key())
     second = new_call()
     kept = await store.create_call(
-        ONE, second, due_at=None, clock=CLOCK, idempotency_key=idempotency_key(b"other")
+        ONE, second, due_at=None, idempotency_key=idempotency_key(b"other")
     )
     assert kept is not None
     assert (kept.call_id, kept.fingerprint) == (first.call_id, b"body")
@@ -212,7 +212,7 @@ async def test_key_is_kept_until_it_expires(store: Store) -> None:
     """Just before its end a key is in use, and from its end on it is new."""
     await create(store, key=idempotency_key(expires_at=START + 100))
     early = await store.create_call(
-        ONE, new_call(START + 99), due_at=None, clock=CLOCK, idempotency_key=idempotency_key()
+        ONE, new_call(START + 99), due_at=None, idempotency_key=idempotency_key()
     )
     assert early is not None
     await create(store, key=idempotency_key(expires_at=START + 200), now=START + 100)
@@ -220,7 +220,7 @@ async def test_key_is_kept_until_it_expires(store: Store) -> None:
 
 async def test_key_belongs_to_its_namespace(store: Store) -> None:
     """Two keys may use the same Idempotency-Key."""
-    await store.namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+    await store.open_namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
     await create(store, key=idempotency_key())
     await create(store, namespace=OTHER, key=idempotency_key())
 
@@ -229,9 +229,7 @@ async def test_one_of_many_creations_wins(store: Store) -> None:
     """Thirty creations at once with one key save one call."""
     kept = await asyncio.gather(
         *(
-            store.create_call(
-                ONE, new_call(), due_at=None, clock=CLOCK, idempotency_key=idempotency_key()
-            )
+            store.create_call(ONE, new_call(), due_at=None, idempotency_key=idempotency_key())
             for _ in range(30)
         )
     )
@@ -246,7 +244,7 @@ async def test_clock_moves_forward(store: Store) -> None:
     """A moved clock is kept."""
     moved = await store.move_clock(ONE, START + 60, wall_now=START)
     assert moved == VirtualClock(START, START + 60)
-    assert await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE) == moved
+    assert await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE) == moved
 
 
 async def test_clock_never_moves_backward(store: Store) -> None:
@@ -327,7 +325,7 @@ async def test_claim_of_a_namespace_takes_the_earliest(store: Store) -> None:
 
 async def test_claim_of_a_namespace_leaves_the_others(store: Store) -> None:
     """An advance delivers nothing for another key."""
-    await store.namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+    await store.open_namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
     await create(store, namespace=OTHER)
     assert (
         await store.claim_next(ONE, until=START + 99, wall_now=START, lease_seconds=LEASE) is None
@@ -352,9 +350,7 @@ async def test_finished_delivery_is_recorded(store: Store) -> None:
     call = await create(store, due_at=START + 8)
     for made, (answer, following) in enumerate(((422, START + 10), (200, None))):
         [due] = await claim(store, START + 11)
-        await store.finish_delivery(
-            due, made=made, answer=answer, next_due_at=following, next_wake_at=following
-        )
+        await store.finish_delivery(due, made=made, answer=answer, next_due_at=following)
     saved = await store.call(ONE, call.call_id)
     assert saved is not None
     assert saved.delivery_answers == (422, 200)
@@ -366,9 +362,7 @@ async def test_delivery_is_recorded_once(store: Store) -> None:
     call = await create(store, due_at=START + 8)
     [due] = await claim(store, START + 8)
     for answer, following in ((200, None), (409, START + 9)):
-        await store.finish_delivery(
-            due, made=0, answer=answer, next_due_at=following, next_wake_at=following
-        )
+        await store.finish_delivery(due, made=0, answer=answer, next_due_at=following)
     saved = await store.call(ONE, call.call_id)
     assert saved is not None
     assert saved.delivery_answers == (200,)
@@ -388,9 +382,7 @@ async def test_plan_dropped_during_a_delivery_stays_dropped(store: Store) -> Non
     call = await create(store, due_at=START + 8)
     [due] = await claim(store, START + 8)
     await complete(store, call, drop_plan=True)
-    await store.finish_delivery(
-        due, made=0, answer=409, next_due_at=START + 9, next_wake_at=START + 9
-    )
+    await store.finish_delivery(due, made=0, answer=409, next_due_at=START + 9)
     assert await store.next_due_at(ONE) is None
 
 
@@ -399,7 +391,7 @@ async def test_delivery_into_an_emptied_namespace_changes_nothing(store: Store) 
     await create(store, due_at=START + 8)
     [due] = await claim(store, START + 8)
     await store.delete_namespace(ONE)
-    await store.finish_delivery(due, made=0, answer=200, next_due_at=START, next_wake_at=START)
+    await store.finish_delivery(due, made=0, answer=200, next_due_at=START)
     assert (await store.call(ONE, due.call_id), await store.next_wake_at()) == (None, None)
 
 
@@ -443,18 +435,18 @@ async def test_acknowledged_data_is_there_after_reopening(tmp_path: Path) -> Non
     """Calls, results, clocks, kept keys and plans survive the process."""
     path = tmp_path / "calls.db"
     async with opened(path) as store:
-        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
         await store.move_clock(ONE, START + 5, wall_now=START)
         call = await create(store, key=idempotency_key(), due_at=START + 8)
         done = await create(store, due_at=None)
         await complete(store, done)
     async with opened(path) as store:
-        assert (await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)).now(START) == START + 5
+        assert (await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)).now(START) == START + 5
         assert await store.call(ONE, call.call_id) == call
         assert (await store.call(ONE, done.call_id) or call).result == DONE
         assert await store.next_due_at(ONE) == START + 8
         kept = await store.create_call(
-            ONE, new_call(), due_at=None, clock=CLOCK, idempotency_key=idempotency_key()
+            ONE, new_call(), due_at=None, idempotency_key=idempotency_key()
         )
         assert kept is not None
 
@@ -566,7 +558,7 @@ async def test_lost_file_is_unavailable_not_broken(tmp_path: Path) -> None:
     """A table that disappears while the sandbox runs is answered as unavailable."""
     path = tmp_path / "calls.db"
     async with opened(path) as store:
-        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
         execute(path, "DROP TABLE calls")
         with pytest.raises(StorageUnavailable):
             await store.call(ONE, SAMPLE.call_id)
@@ -590,13 +582,11 @@ async def test_failed_creation_keeps_no_key(tmp_path: Path) -> None:
     """A creation that fails after its key was written leaves no key behind."""
     path = tmp_path / "calls.db"
     async with opened(path) as store:
-        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
         execute(path, FORBID)
         forbidden = replace(new_call(), phone="+12025550199")
         with pytest.raises(StorageUnavailable):
-            await store.create_call(
-                ONE, forbidden, due_at=None, clock=CLOCK, idempotency_key=idempotency_key()
-            )
+            await store.create_call(ONE, forbidden, due_at=None, idempotency_key=idempotency_key())
         assert execute(path, "SELECT count(*) FROM idempotency_keys") == [(0,)]
         await create(store, key=idempotency_key())
 
@@ -605,14 +595,11 @@ async def test_failed_write_undoes_the_whole_turn(tmp_path: Path) -> None:
     """Writes that share a turn are saved together or refused together."""
     path = tmp_path / "calls.db"
     async with opened(path) as store:
-        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
         execute(path, FORBID)
         calls = [new_call(), replace(new_call(), phone="+12025550199")]
         outcomes = await asyncio.gather(
-            *(
-                store.create_call(ONE, call, due_at=None, clock=CLOCK, idempotency_key=None)
-                for call in calls
-            ),
+            *(store.create_call(ONE, call, due_at=None, idempotency_key=None) for call in calls),
             return_exceptions=True,
         )
         assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 2
@@ -623,14 +610,13 @@ async def test_store_serves_on_after_a_failed_write(tmp_path: Path) -> None:
     """One failed turn does not take the next one with it."""
     path = tmp_path / "calls.db"
     async with opened(path) as store:
-        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
         execute(path, FORBID)
         with pytest.raises(StorageUnavailable):
             await store.create_call(
                 ONE,
                 replace(new_call(), phone="+12025550199"),
                 due_at=None,
-                clock=CLOCK,
                 idempotency_key=None,
             )
         call = await create(store)
@@ -641,14 +627,11 @@ async def test_write_after_a_failed_one_in_the_same_turn_is_saved(tmp_path: Path
     """Whoever writes later in a turn that was undone starts a new transaction."""
     path = tmp_path / "calls.db"
     async with opened(path) as store:
-        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
         execute(path, FORBID)
         calls = [replace(new_call(), phone="+12025550199"), new_call()]
         failed, saved = await asyncio.gather(
-            *(
-                store.create_call(ONE, call, due_at=None, clock=CLOCK, idempotency_key=None)
-                for call in calls
-            ),
+            *(store.create_call(ONE, call, due_at=None, idempotency_key=None) for call in calls),
             return_exceptions=True,
         )
         assert isinstance(failed, StorageUnavailable)
@@ -659,7 +642,7 @@ async def test_write_after_a_failed_one_in_the_same_turn_is_saved(tmp_path: Path
 async def test_cancelled_writer_takes_nobody_with_it(tmp_path: Path) -> None:
     """A client that goes away in the middle leaves the writes of others alone."""
     async with opened(tmp_path / "calls.db") as store:
-        await store.namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
         gone = asyncio.create_task(create(store))
         stays = asyncio.create_task(create(store))
         await asyncio.sleep(0)

@@ -30,13 +30,22 @@ INSERT INTO calls (
     status, transcript, duration_seconds, ended_at, due_at, wake_at
 ) VALUES (
     :namespace, :call_id, :phone, :agent, :scenario, :created_at,
-    :status, :transcript, :duration_seconds, :ended_at, :due_at, :wake_at
+    :status, :transcript, :duration_seconds, :ended_at, :due_at,
+    (SELECT anchor_wall + (:due_at - anchor) / rate FROM namespaces WHERE namespace = :namespace)
 );
 
 -- name: read_call
 SELECT call_id, phone, agent, scenario, created_at,
        status, transcript, duration_seconds, ended_at, completed_by, delivery_answers
 FROM calls WHERE namespace = :namespace AND call_id = :call_id;
+
+-- name: read_call_with_clock
+SELECT anchor_wall, anchor, rate,
+       call_id, phone, agent, scenario, created_at,
+       status, transcript, duration_seconds, ended_at, completed_by, delivery_answers
+FROM namespaces LEFT JOIN calls
+  ON calls.namespace = namespaces.namespace AND call_id = :call_id
+WHERE namespaces.namespace = :namespace;
 
 -- name: newest_call_id
 SELECT call_id FROM calls WHERE namespace = :namespace ORDER BY call_id DESC LIMIT 1;
@@ -96,7 +105,10 @@ SELECT min(wake_at) FROM calls WHERE wake_at IS NOT NULL;
 -- A plan that was dropped while its delivery was under way stays dropped.
 UPDATE calls
 SET delivery_answers = json_insert(delivery_answers, '$[#]', :answer),
-    due_at = iif(due_at IS NULL, NULL, :due_at), wake_at = iif(due_at IS NULL, NULL, :wake_at),
+    due_at = iif(due_at IS NULL, NULL, :due_at),
+    wake_at = iif(due_at IS NULL, NULL, (
+        SELECT anchor_wall + (:due_at - anchor) / rate FROM namespaces WHERE namespace = :namespace
+    )),
     leased_until = 0
 WHERE namespace = :namespace AND call_id = :call_id
   AND json_array_length(delivery_answers) = :made;
