@@ -1825,10 +1825,12 @@ def last_of_two_keys_counts(shop: Workshop) -> None:
 def calls_of_other_keys_are_shown(shop: Workshop) -> None:
     """A key reads the calls of every other key."""
     shop.sql(
-        "read_call",
-        "SELECT call_id, phone, agent, scenario, created_at, status, transcript, "
-        "duration_seconds, ended_at, completed_by, delivery_answers FROM calls "
-        "WHERE call_id = :call_id AND :namespace IS NOT NULL ORDER BY namespace = :namespace DESC;",
+        "read_call_with_clock",
+        "SELECT anchor_wall, anchor, rate, call_id, phone, agent, scenario, created_at, status, "
+        "transcript, duration_seconds, ended_at, completed_by, delivery_answers "
+        "FROM namespaces LEFT JOIN calls ON call_id = :call_id "
+        "WHERE namespaces.namespace = :namespace "
+        "ORDER BY calls.namespace = :namespace DESC;",
     )
 
 
@@ -1854,6 +1856,7 @@ def foreign_reference_is_the_newest_call(shop: Workshop) -> None:
     """The provider's id of another key's call is taken for the newest call."""
 
     async def newest(w: Any, namespace: bytes, provider_call_id: str) -> UUID:
+        await w.clock(namespace)
         found: UUID | None = await w.store.newest_call_id(namespace)
         if found is None:
             raise handlers._no_such_call()
@@ -1944,8 +1947,8 @@ def reset_keeps_idempotency_keys(shop: Workshop) -> None:
 @fault("isolation", "journal_tells_what_was_sent")
 def journal_shows_tokens(shop: Workshop) -> None:
     """The journal shows the keys that were sent."""
-    shop.replace(entries, "_SECRET_HEADERS", frozenset())
-    shop.replace(entries, "_without_tokens", lambda text: text)
+    shop.replace(entries, "is_secret_header", lambda name: False)
+    shop.replace(entries, "without_secrets", lambda text: text)
     shop.replace(control, "_SUMMARY_LEAVES_OUT", set())
 
 
