@@ -2,6 +2,7 @@
 
 import json
 import re
+from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -130,7 +131,9 @@ def test_invalid_json_is_marked_before_anything_is_sent(quickstart):
     body.fill('{\n  "phone": "+12025550100"\n  "agent": "x"\n}')
     body.press("Control+Enter")
     expect(body).to_have_attribute("aria-invalid", "true")
-    expect(created.locator(".card-body-error")).to_contain_text("line 3, column 3")
+    expect(created.locator(".card-body-error")).to_contain_text(
+        "line 3, column 3: a comma or } is missing"
+    )
     expect(body).to_be_focused()
     assert not any("/v1/" in url for url in sent)
     body.fill("{}")
@@ -156,7 +159,8 @@ def test_stopped_sandbox_is_told_apart(quickstart, expected_console_errors):
     expect(agents.locator(".card-problem")).to_contain_text("The sandbox is not running")
     expect(agents.locator(".card-status")).to_contain_text("Recorded answer")
     expect(agents.locator(".card-json")).to_contain_text('"agents"')
-    expect(agents.locator(".card-problem")).to_contain_text("make serve")
+    port = urlsplit(quickstart.url).port
+    expect(agents.locator(".card-command code")).to_have_text(f"make serve PORT={port}")
     expect(agents).not_to_contain_text("Failed to fetch")
     quickstart.unroute("**/*")
     agents.get_by_role("button", name="Retry").click()
@@ -192,6 +196,40 @@ def test_escape_cancels(quickstart):
     expect(agents.locator(".card-problem")).to_contain_text("Canceled")
     expect(button).to_have_text("Try API")
     expect(button).to_be_focused()
+
+
+def test_cancel_works_without_a_keyboard_too(quickstart):
+    """While a request is under way a button cancels it, and the focus goes back to Try API."""
+    quickstart.route("**/v1/agents", lambda route: None)
+    agents = run(quickstart, "Try list agents")
+    cancel = agents.get_by_role("button", name="Cancel")
+    cancel.focus()
+    cancel.click()
+    expect(agents.locator(".card-problem")).to_contain_text("Canceled")
+    expect(cancel).to_be_hidden()
+    expect(agents.locator(".card-run")).to_be_focused()
+
+
+def test_escape_cancels_though_the_focus_is_nowhere(quickstart):
+    """Where a click focuses no button, Esc on the page itself cancels all the same."""
+    quickstart.route("**/v1/agents", lambda route: None)
+    agents = run(quickstart, "Try list agents")
+    quickstart.evaluate("document.activeElement.blur()")
+    quickstart.keyboard.press("Escape")
+    expect(agents.locator(".card-problem")).to_contain_text("Canceled")
+
+
+def test_answer_that_never_comes_ends_the_wait(quickstart):
+    """After 15 seconds without an answer the card says so, and offers another try."""
+    quickstart.clock.install()
+    quickstart.route("**/v1/calls", lambda route: None)
+    with quickstart.expect_request("**/v1/calls"):
+        created = run(quickstart, "Try create call")
+    quickstart.clock.fast_forward(15_001)
+    expect(created.locator(".card-problem")).to_contain_text("No answer in 15 seconds")
+    expect(created.locator(".card-problem")).to_contain_text("may have done what it asks for")
+    expect(created.get_by_role("button", name="Retry")).to_be_visible()
+    expect(created.locator(".card-status")).to_contain_text("Recorded answer")
 
 
 def test_answer_is_announced_once(quickstart):

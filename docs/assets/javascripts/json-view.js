@@ -22,29 +22,6 @@ export function jsonNodes(value) {
   return nodes;
 }
 
-/** What is wrong with a text that should be JSON, and where, or null when nothing is. */
-export function jsonFault(text) {
-  try {
-    JSON.parse(text);
-    return null;
-  } catch (error) {
-    const message = String(error.message);
-    const place = /line (\d+) column (\d+)/.exec(message);
-    const position = /position (\d+)/.exec(message);
-    const offset = position ? Number(position[1]) : text.length;
-    const before = text.slice(0, offset).split("\n");
-    const line = place ? Number(place[1]) : before.length;
-    const column = place ? Number(place[2]) : before.at(-1).length + 1;
-    return { line, column, offset: offsetOf(text, line, column) };
-  }
-}
-
-function offsetOf(text, line, column) {
-  const lines = text.split("\n");
-  const before = lines.slice(0, line - 1).reduce((sum, each) => sum + each.length + 1, 0);
-  return Math.min(text.length, before + column - 1);
-}
-
 function token(kind, text) {
   return node("span", { class: kind }, text);
 }

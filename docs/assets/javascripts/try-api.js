@@ -6,8 +6,8 @@ import { CardAnswer } from "./card-answer.js";
 import { Unreached, freshId, send } from "./exchange.js";
 import { fillPath, filled } from "./expressions.js";
 import { chooseKey } from "./key-chooser.js";
+import { jsonFault } from "./json-fault.js";
 import { literal, text } from "./literals.js";
-import { jsonFault } from "./json-view.js";
 import { mendFor } from "./mends.js";
 import { node } from "./nodes.js";
 import * as session from "./session.js";
@@ -26,6 +26,7 @@ class TryApi extends HTMLElement {
     this.find = (selector) => this.querySelector(selector);
     this.answer = new CardAnswer(this.find(".card-answer"));
     this.button = this.find(".card-run");
+    this.cancelButton = this.find(".card-cancel");
     this.editor = this.find("textarea");
     this.outcome = this.find(".card-outcome select");
     this.inputs = [...this.querySelectorAll(".card-parameter input")];
@@ -46,7 +47,10 @@ class TryApi extends HTMLElement {
   listen() {
     const { signal } = this.left;
     this.button.addEventListener("click", () => this.run(), { signal });
+    this.cancelButton.addEventListener("click", () => this.cancel(), { signal });
     this.addEventListener("keydown", (event) => this.pressed(event), { signal });
+    // Some browsers leave the focus on the page when a button is clicked: Esc is meant for us all the same.
+    document.addEventListener("keydown", (event) => event.target === document.body && this.pressed(event), { signal });
     this.editor?.addEventListener("input", () => this.edited(), { signal });
     this.outcome?.addEventListener("change", () => this.chooseOutcome(), { signal });
     this.find("button.card-key")?.addEventListener("click", () => chooseKey(), { signal });
@@ -67,13 +71,18 @@ class TryApi extends HTMLElement {
   pressed(event) {
     if (event.key === "Escape" && this.running) {
       event.preventDefault();
-      this.running.abort();
+      this.cancel();
     }
     const writing = event.target === this.editor || this.inputs.includes(event.target);
     if (event.key === "Enter" && writing && (event.ctrlKey || event.metaKey || event.target !== this.editor)) {
       event.preventDefault();
       this.run();
     }
+  }
+
+  cancel() {
+    if (document.activeElement === this.cancelButton) this.button.focus(); // this button goes away
+    this.running?.abort();
   }
 
   /** Sends the card's requests. A mend sends only the last one, with `changes`. */
@@ -95,7 +104,7 @@ class TryApi extends HTMLElement {
     } finally {
       this.running = null;
       this.button.textContent = this.dataset.state === "offline" ? "Retry" : "Try API";
-      this.find(".card-keys").hidden = true;
+      this.cancelButton.hidden = true;
     }
   }
 
@@ -180,7 +189,7 @@ class TryApi extends HTMLElement {
     this.dataset.state = state;
     if (state !== "running") return;
     this.button.textContent = "Running…";
-    this.find(".card-keys").hidden = false;
+    this.cancelButton.hidden = false;
   }
 
   showAnswer(step, answer) {
@@ -205,7 +214,7 @@ class TryApi extends HTMLElement {
 
   showUnreached(kind) {
     this.enter(kind === "canceled" ? "idle" : "offline");
-    this.announce(this.answer.showUnreached(kind));
+    this.announce(this.answer.showUnreached(kind, this.step));
   }
 
   showParameter(name, value) {
@@ -306,7 +315,7 @@ class TryApi extends HTMLElement {
     }
     this.find(".card-edit").open = true;
     this.editor.setAttribute("aria-invalid", "true");
-    message.textContent = `This is not valid JSON: line ${fault.line}, column ${fault.column}. Nothing was sent.`;
+    message.textContent = `Not valid JSON at line ${fault.line}, column ${fault.column}: ${fault.reason}. Nothing was sent.`;
     this.announce(message.textContent);
     this.editor.focus();
     this.editor.setSelectionRange(fault.offset, Math.min(fault.offset + 1, this.editor.value.length));
