@@ -63,6 +63,7 @@ def view(choice: Choice, sources: Sources, answers: list[Recorded]) -> dict[str,
             {"name": name, "value": value} for name, value in step.parameters.items()
         ],
         "scenarios": list(sources.scenarios) if _picks_outcome(choice) else [],
+        "other_line": sources.scenarios.default.line.partition(". ")[0] + ".",
         "first": choice.steps[:-1],
         "own_token": step.token is not None,
         "status": answer.status,

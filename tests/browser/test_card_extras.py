@@ -63,7 +63,7 @@ def test_answer_that_breaks_the_contract_is_marked(quickstart):
 def test_outcome_is_chosen_from_the_catalogue(quickstart):
     """Choosing busy calls the number of that scenario, in the body and in every snippet."""
     card = created(quickstart)
-    card.get_by_label("What becomes of it").select_option("+12025550111")
+    card.get_by_label("Outcome").select_option("+12025550111")
     expect(card.locator('[data-language="bash"]')).to_contain_text('"phone": "+12025550111"')
     assert json.loads(card.locator("textarea").input_value())["phone"] == "+12025550111"
     card.get_by_role("button", name="Try API").click()
@@ -78,15 +78,57 @@ def test_end_of_a_call_shows_what_was_posted_and_saved(quickstart):
     card.get_by_role("button", name="Skip to the end").click()
     posted, read = card.locator(".life-side").first, card.locator(".life-side").last
     expect(posted).to_contain_text('"event_type": "call.completed"')
-    expect(posted).to_contain_text("and was answered 200.")
+    expect(posted).to_contain_text("and was answered 200")
     expect(read).to_contain_text('"status": "completed"')
     assert "prov_" not in card.inner_text()
+
+
+def test_second_delivery_is_shown_though_the_call_is_over(quickstart):
+    """A provider that contradicts itself is followed until its refused completion is shown too."""
+    card = created(quickstart)
+    card.get_by_label("Outcome").select_option("+12025550133")
+    card.get_by_role("button", name="Try API").click()
+    expect(card.locator(".life-end")).to_contain_text("completed", timeout=15_000)
+    answered = card.locator(".life-answered")
+    expect(answered).to_have_text(["and was answered 200", "and was answered 409"])
+
+
+def test_state_is_read_as_it_changes_and_no_oftener(quickstart):
+    """While the call goes on the card shows what a reader gets, in one request a state."""
+    reads = []
+    quickstart.on(
+        "request", lambda r: reads.append(r.url) if re.search("/v1/calls/.", r.url) else None
+    )
+    card = created(quickstart)
+    card.get_by_role("button", name="Try API").click()
+    read = card.locator(".life-side").last
+    expect(read).to_contain_text('"status": "ringing"')
+    expect(read).to_contain_text('"duration": null')
+    expect(read).to_contain_text('"status": "completed"', timeout=15_000)
+    expect(card.locator(".life-stage").last).to_contain_text("8.0 s")
+    assert len(reads) == 4
+
+
+def test_emptied_namespace_ends_the_time_line(quickstart, expected_console_errors, sandbox_server):
+    """When somebody empties the namespace, the card says that the call is gone."""
+    expected_console_errors.append("status of 404")
+    card = created(quickstart)
+    card.locator(".card-key").click()
+    dialog = quickstart.get_by_role("dialog", name="Your sandbox key")
+    dialog.get_by_label("Key in use").fill("sandbox_emptied")
+    dialog.get_by_role("button", name="Use this key").click()
+    card.get_by_role("button", name="Try API").click()
+    expect(card.locator(".life-now")).to_be_visible()
+    headers = {"authorization": "Bearer sandbox_emptied"}
+    quickstart.request.delete(f"{sandbox_server.url}/sandbox/state", headers=headers)
+    expect(card.locator(".life-note")).to_contain_text("The call is gone")
+    expect(card.locator(".life-skip")).to_be_hidden()
 
 
 def test_call_that_never_ends_says_so(quickstart):
     """Skipping to the end of a call without end tells how to end it."""
     card = created(quickstart)
-    card.get_by_label("What becomes of it").select_option("+12025550130")
+    card.get_by_label("Outcome").select_option("+12025550130")
     card.get_by_role("button", name="Try API").click()
     card.get_by_role("button", name="Skip to the end").click()
     expect(card.locator(".life-note")).to_contain_text("never end this call")
@@ -182,7 +224,7 @@ def test_nothing_moves_when_a_card_answers(quickstart):
     card = created(quickstart)
     card.get_by_role("button", name="Try API").click()
     expect(card.locator(".life-end")).to_be_visible(timeout=15_000)
-    expect(card.locator(".life-sides")).to_be_visible()
+    expect(card.locator(".life-answered")).to_be_visible()
     assert quickstart.evaluate("shift") < 0.01
 
 

@@ -1,11 +1,11 @@
 // Programs and commands name the sandbox that serves this page, on whatever host and port it runs.
 
-import { origin } from "./session.js";
+import { origin, writtenOrigin } from "./session.js";
 
-const written = document.querySelector('meta[name="voice-sandbox"]')?.dataset.written;
+const written = writtenOrigin();
 
 function rewrite() {
-  if (!written || written === origin()) return;
+  if (written === origin()) return;
   for (const code of document.querySelectorAll(".md-typeset code")) {
     const texts = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);
     while (texts.nextNode()) {

@@ -1,12 +1,18 @@
-// The life of a call as it happens: asks for its state until it is over, and draws the time line.
+// The life of a call as it happens: follows it until it is over, and draws the time line.
+// It asks the provider's side of the sandbox, which tells the exact times and is not journaled, and reads
+// the call as an integrator does whenever its state has changed.
 
 import { Unreached, send } from "./exchange.js";
 import { fillPath, filled } from "./expressions.js";
 import { jsonNodes } from "./json-view.js";
 import { node } from "./nodes.js";
+import { site } from "./session.js";
 
-const POLL_MS = 400;
-const LONGEST_MS = 120_000;
+const POLL_MS = 300;
+const SLOW_POLL_MS = 1000;
+const SLOW_AFTER_MS = 15_000;
+const LONGEST_MS = 180_000;
+const MOST_TURNS = 100;
 
 /** Follows one call. `plan` is the card's data on the operation that reads it. */
 export class CallLife {
@@ -18,25 +24,25 @@ export class CallLife {
     this.abort = new AbortController();
     this.startedAt = performance.now();
     this.reached = new Map(); // status -> seconds since the call was created
-    this.skipButton = node(
-      "button",
-      { type: "button", class: "life-skip", onclick: () => this.skip() },
-      "Skip to the end",
-    );
+    this.skipButton = node("button", { type: "button", class: "life-skip", onclick: () => this.skip() }, "Skip to the end");
     this.line = node("ol", { class: "life-line" });
     this.note = node("p", { class: "life-note" });
-    this.result = node(
-      "div",
-      { class: "life-result", tabindex: "0", role: "group", "aria-label": "Result of the call" },
-      node("p", { class: "life-wait" }, "When the call is over, you see here what the provider posted and what was saved."),
-    );
+    this.said = scrolled("life-said", "What was said", node("p", { class: "life-wait" }, "The transcript comes when the call is over."));
+    this.posted = node("div", {}, node("p", { class: "life-wait" }, "Nothing yet: the provider posts when the call is over."));
+    this.read = node("div");
     this.element = node(
       "div",
       { class: "life" },
       node("div", { class: "life-head" }, node("p", { class: "life-title" }, "The call as it happens"), this.skipButton),
       this.line,
       this.note,
-      this.result,
+      this.said,
+      node(
+        "div",
+        { class: "life-sides" },
+        side("The provider posts", `POST ${plan.webhook}`, this.posted),
+        side("You read", `${plan.method} ${plan.path}`, this.read),
+      ),
     );
     this.draw(plan.states[0]);
   }
@@ -49,23 +55,11 @@ export class CallLife {
   async follow() {
     try {
       while (performance.now() - this.startedAt < LONGEST_MS) {
-        const answer = await this.read();
-        if (answer.status === 429 || answer.status === 503) {
-          await this.pause(1000);
-          continue;
-        }
-        if (answer.status !== 200) {
-          this.note.textContent = `The state cannot be read: ${answer.json?.title ?? answer.status}.`;
-          break;
-        }
-        this.show(answer.json);
-        if (!this.plan.unfinished.includes(answer.json.status)) {
-          this.finish(answer.json);
-          return;
-        }
-        await this.pause(POLL_MS);
+        const behind = await this.look();
+        if (this.isGone || (this.isOver && behind && !isPending(behind))) break;
+        await this.pause(performance.now() - this.startedAt < SLOW_AFTER_MS ? POLL_MS : SLOW_POLL_MS);
       }
-      if (this.note.textContent === "") {
+      if (!this.isOver && this.note.textContent === "") {
         this.note.textContent = "The call is still going on. Read its state with its call_id whenever you like.";
       }
     } catch (error) {
@@ -75,8 +69,35 @@ export class CallLife {
     this.stop();
   }
 
+  /** Asks once for the provider's side, and shows what changed; null when it cannot be told now. */
+  async look() {
+    const path = fillPath(this.plan.behind, this.parameters);
+    const { status, json } = await send({ method: "GET", path, signal: this.abort.signal });
+    this.isGone = status === 404;
+    if (this.isGone) this.note.textContent = "The call is gone: somebody has emptied the namespace of this key.";
+    if (status !== 200) return null;
+    const created = Date.parse(json.timeline[0].at);
+    for (const { status: reached, at } of json.timeline) this.reached.set(reached, (Date.parse(at) - created) / 1000);
+    if (json.status !== this.shown) await this.readCall();
+    if (this.isOver) this.showPosted(json.deliveries);
+    return json;
+  }
+
+  /** Reads the call as an integrator does, and shows it. */
+  async readCall() {
+    const { status, json } = await send({ method: this.plan.method, path: this.path, signal: this.abort.signal });
+    if (status !== 200) return;
+    this.shown = json.status;
+    this.draw(json.status);
+    this.read.replaceChildren(node("pre", {}, node("code", {}, ...jsonNodes(json))));
+    if (this.plan.unfinished.includes(json.status)) this.announce(`The call is ${words(json.status)}`);
+    else this.finish(json);
+  }
+
   async skip() {
-    this.skipButton.disabled = true;
+    if (this.skipping) return;
+    this.skipping = true;
+    this.skipButton.setAttribute("aria-disabled", "true"); // it keeps the focus
     try {
       await send({
         method: "POST",
@@ -85,19 +106,20 @@ export class CallLife {
         mediaType: "application/json",
         signal: this.abort.signal,
       });
-      const answer = await this.read();
-      if (this.plan.unfinished.includes(answer.json?.status)) {
-        this.note.textContent = "The provider will never end this call. End it by hand: post a completion with the webhook card.";
-      }
+      await this.look();
+      if (!this.isOver) this.showEndless();
       this.wake?.();
     } catch (error) {
       if (!(error instanceof Unreached)) throw error;
     }
-    this.skipButton.disabled = false;
+    this.skipping = false;
+    this.skipButton.removeAttribute("aria-disabled");
   }
 
-  read() {
-    return send({ method: this.plan.method, path: this.path, signal: this.abort.signal });
+  showEndless() {
+    const webhooks = node("a", { href: new URL("webhooks/#post-a-completion", site).href }, "post a completion");
+    this.note.replaceChildren("The provider will never end this call. End it by hand: ", webhooks, ".");
+    this.announce(this.note.textContent);
   }
 
   pause(milliseconds) {
@@ -111,64 +133,69 @@ export class CallLife {
     });
   }
 
-  show(call) {
-    if (this.reached.has(call.status)) return;
-    this.reached.set(call.status, (performance.now() - this.startedAt) / 1000);
-    this.announce(`The call is ${words(call.status)}`);
-    this.draw(call.status);
-  }
-
   draw(current) {
     this.line.replaceChildren(...stages(this.plan, current, this.reached));
   }
 
-  async finish(call) {
-    if (document.activeElement === this.skipButton) this.result.focus(); // the button goes away
-    this.stop();
+  finish(call) {
+    this.isOver = true;
+    if (document.activeElement === this.skipButton) this.said.focus(); // the button goes away
+    this.skipButton.hidden = true;
+    this.note.replaceChildren();
     this.announce(`The call is over: ${words(call.status)}, ${call.duration} seconds`);
     const turns = (call.transcript ?? "").split("\n").filter(Boolean);
-    const summary = node(
-      "p",
-      { class: "life-summary" },
-      node("strong", {}, capitalized(words(call.status))),
-      call.duration > 0 ? ` after ${call.duration} s of talk. ` : ". ",
-      turns.length ? null : "Nobody spoke, so there is no transcript.",
-    );
-    const posted = await this.posted();
-    this.result.replaceChildren(
-      summary,
-      ...(turns.length ? [transcript(turns)] : []),
+    this.said.replaceChildren(
       node(
-        "div",
-        { class: "life-sides" },
-        posted.length
-          ? side(`The provider posted to ${this.plan.webhook}`, posted)
-          : side("Nobody but you posted a completion", []),
-        side("You read", [node("pre", { tabindex: "0" }, node("code", {}, ...jsonNodes(call)))]),
+        "p",
+        { class: "life-summary" },
+        node("strong", {}, capitalized(words(call.status))),
+        call.duration > 0 ? ` after ${call.duration} s of talk. ` : ". ",
+        turns.length ? null : "Nobody spoke, so there is no transcript.",
       ),
+      ...(turns.length ? [transcript(turns)] : []),
     );
   }
 
   /** What the provider delivered, as the control API of the sandbox tells it. */
-  async posted() {
-    try {
-      const answer = await send({ method: "GET", path: fillPath(this.plan.behind, this.parameters) });
-      return (answer.json?.deliveries ?? [])
-        .filter((delivery) => delivery.answered !== null)
-        .flatMap(({ payload, answered }) => [
-          // Its own id of the call is nobody's business but the provider's.
-          node("pre", { tabindex: "0" }, node("code", {}, ...jsonNodes({ ...payload, provider_call_id: "…" }))),
-          node("p", { class: "life-answered" }, `and was answered ${answered}.`),
-        ]);
-    } catch (error) {
-      if (!(error instanceof Unreached)) throw error;
-      return [];
-    }
+  showPosted(deliveries) {
+    const made = deliveries.filter(({ answered }) => answered !== null);
+    if (made.length === this.made) return;
+    this.made = made.length;
+    this.posted.replaceChildren(
+      ...(made.length ? made.flatMap(delivery) : [node("p", { class: "life-wait" }, "Nobody but you posted a completion.")]),
+    );
   }
 }
 
-function side(title, nodes) {
-  return node("div", { class: "life-side" }, node("p", { class: "life-side-title" }, title), ...nodes);
+function isPending({ deliveries }) {
+  return deliveries.some(({ answered }) => answered === null);
+}
+
+function delivery({ payload, answered }) {
+  const shown = { ...payload, provider_call_id: "…" }; // its own id of the call is the provider's business alone
+  return [
+    node("pre", {}, node("code", {}, ...jsonNodes(shown))),
+    node(
+      "p",
+      { class: "life-answered" },
+      "and was answered ",
+      node("span", { class: `status status-${Math.floor(answered / 100)}` }, String(answered)),
+    ),
+  ];
+}
+
+/** A part of the life that scrolls in itself, so that nothing below moves when it fills. */
+function scrolled(name, label, ...children) {
+  return node("div", { class: name, tabindex: "0", role: "group", "aria-label": label }, ...children);
+}
+
+function side(title, request, place) {
+  return scrolled(
+    "life-side",
+    `${title}: ${request}`,
+    node("p", { class: "life-side-title" }, title, " ", node("code", {}, request)),
+    place,
+  );
 }
 
 /** The stages of a time line. `reached` holds the seconds at which the call came to each status. */
@@ -200,10 +227,11 @@ function transcript(turns) {
   return node(
     "dl",
     { class: "life-transcript" },
-    ...turns.map((turn) => {
+    ...turns.slice(0, MOST_TURNS).map((turn) => {
       const [, speaker, said] = /^([^:]{1,40}): ?(.*)$/s.exec(turn) ?? [null, "", turn];
       return node("div", {}, node("dt", {}, speaker || "—"), node("dd", {}, said));
     }),
+    turns.length > MOST_TURNS ? node("div", {}, node("dt", {}, "…"), node("dd", {}, `${turns.length - MOST_TURNS} more turns`)) : null,
   );
 }
 

@@ -53,6 +53,7 @@ export class CardAnswer {
     );
     this.showFit(tick, step, answer);
     this.showProblem(refused && answer.json ? [...problemNodes(answer.json), mend] : []);
+    this.find(".card-status").after(this.find(".card-problem")); // what was answered, then what that means
     this.find(".card-json").hidden = answer.text === "";
     this.find(".card-json code").replaceChildren(...(answer.json === undefined ? [answer.text] : jsonNodes(answer.json)));
     this.find(".card-headers dl").replaceChildren(
@@ -62,12 +63,13 @@ export class CardAnswer {
   }
 
   /** No answer came: says why, above the answer that the build recorded. Returns the title. */
-  showUnreached(kind) {
-    this.element.dataset.state = "offline";
+  showUnreached(kind, step) {
+    this.element.dataset.state = kind === "canceled" ? "canceled" : "offline";
     for (const [place, nodes] of this.recorded) place.replaceChildren(...nodes.map((each) => each.cloneNode(true)));
     this.find(".card-json").hidden = false;
-    const nodes = unreachedNodes(kind);
+    const nodes = unreachedNodes(kind, step);
     this.showProblem(nodes);
+    this.find(".card-status").before(this.find(".card-problem")); // why there is nothing but a recording
     return nodes[0].textContent;
   }
 

@@ -4,20 +4,29 @@ import { node } from "./nodes.js";
 
 const SHOWN_MS = 1500;
 
-/** Adds the button to each block of the page that has none yet, and lets the keyboard scroll wide ones. */
+/** The button that copies the text of a block of code. */
+export function copyButton(code) {
+  const button = node("button", { type: "button", class: "copy", "aria-label": "Copy to the clipboard" });
+  button.addEventListener("click", () => copied(button, code));
+  return button;
+}
+
+/** Adds the button to each block of the page, and lets the keyboard scroll the wide ones. */
 export function addButtons() {
-  const codes = [...document.querySelectorAll(".md-typeset pre > code")];
-  // The theme does this too, but only for blocks that came into view.
-  const wide = codes.filter((code) => code.scrollWidth > code.clientWidth);
-  for (const code of wide) code.tabIndex = 0;
-  for (const code of codes) {
+  for (const code of document.querySelectorAll(".md-typeset pre > code")) {
     const block = code.closest(".card-json") ?? code.parentElement;
-    if (block.querySelector(".copy")) continue;
-    const button = node("button", { type: "button", class: "copy", "aria-label": "Copy to the clipboard" });
-    button.addEventListener("click", () => copied(button, code));
-    block.append(button);
+    if (!block.querySelector(".copy")) block.append(copyButton(code));
+    widths.observe(code);
   }
 }
+
+// Told after the layout is made, and only of blocks that are shown: to ask for widths would force one.
+const widths = new ResizeObserver((changes) => {
+  for (const { target } of changes) {
+    // The theme does this too, but only for blocks that came into view.
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+  }
+});
 
 async function copied(button, code) {
   const done = await copy(code.textContent.trimEnd());

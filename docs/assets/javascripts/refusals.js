@@ -1,7 +1,8 @@
 // What a card says when the answer is a problem, or when no answer came.
 
+import { copyButton } from "./copy.js";
 import { node, prose } from "./nodes.js";
-import { origin, site } from "./session.js";
+import { origin, site, writtenOrigin } from "./session.js";
 
 /** The nodes that explain an RFC 9457 problem, with the way to its entry on the Errors page. */
 export function problemNodes(problem) {
@@ -29,7 +30,7 @@ function entryLink(problem) {
 }
 
 const REASONS = {
-  canceled: ["Canceled", "You stopped this request before the answer came."],
+  canceled: ["Canceled", "You stopped waiting before the answer came."],
   timeout: ["No answer in 15 seconds", "The sandbox took the request but did not answer. See what its terminal says, then try again."],
   "browser-offline": ["Your browser is offline", "It says that it has no network at all. Connect it, then try again."],
   blocked: [
@@ -38,11 +39,12 @@ const REASONS = {
   ],
 };
 
-/** The nodes that explain why no answer came. */
-export function unreachedNodes(kind) {
+/** The nodes that explain why no answer came to a request of that step. */
+export function unreachedNodes(kind, { method } = { method: "GET" }) {
   if (kind in REASONS) {
     const [title, line] = REASONS[kind];
-    return [node("p", { class: "problem-title" }, title), node("p", {}, line)];
+    const mayBeDone = ["canceled", "timeout"].includes(kind) && method !== "GET" ? " The sandbox may have done what it asks for." : "";
+    return [node("p", { class: "problem-title" }, title), node("p", {}, line + mayBeDone)];
   }
   const title = kind === "not-a-sandbox" ? "This address is not a sandbox" : "The sandbox is not running";
   const line =
@@ -52,6 +54,17 @@ export function unreachedNodes(kind) {
   return [
     node("p", { class: "problem-title" }, title),
     node("p", {}, line),
-    node("pre", { class: "card-command" }, node("code", {}, "make serve")),
+    command(startCommand()),
   ];
+}
+
+/** The command that starts a sandbox where this page looks for one. */
+function startCommand() {
+  const { port } = new URL(origin());
+  return port === "" || port === new URL(writtenOrigin()).port ? "make serve" : `make serve PORT=${port}`;
+}
+
+function command(text) {
+  const code = node("code", {}, text);
+  return node("pre", { class: "card-command" }, code, copyButton(code));
 }

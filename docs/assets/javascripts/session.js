@@ -58,6 +58,11 @@ export function origin() {
   return document.querySelector('meta[name="voice-sandbox"]')?.content || location.origin;
 }
 
+/** The sandbox's origin as the contract writes it, and with it every command on the pages. */
+export function writtenOrigin() {
+  return document.querySelector('meta[name="voice-sandbox"]')?.dataset.written || origin();
+}
+
 /** Folder of the site, from the place of this script. */
 export const site = new URL("../../", import.meta.url);
 
