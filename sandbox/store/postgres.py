@@ -112,13 +112,14 @@ class PostgresStore:
     async def ping(self) -> None:
         await self._row("ping")
 
-    async def namespace(
+    async def clock(self, namespace: bytes) -> VirtualClock | None:
+        row = await self._row("read_namespace", namespace=namespace)
+        return None if row is None else VirtualClock(*row)
+
+    async def open_namespace(
         self, namespace: bytes, *, fresh: VirtualClock, sample: Call
     ) -> VirtualClock:
         for _ in range(_ATTEMPTS):
-            row = await self._row("read_namespace", namespace=namespace)
-            if row is not None:
-                return VirtualClock(*row)
             await self._rows(
                 "open_namespace",
                 namespace=namespace,
@@ -127,6 +128,9 @@ class PostgresStore:
                 rate=fresh.rate,
                 **_columns(sample),
             )
+            clock = await self.clock(namespace)
+            if clock is not None:
+                return clock
         raise StorageUnavailable("the namespace is emptied again and again")
 
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> None:
@@ -154,7 +158,6 @@ class PostgresStore:
         call: Call,
         *,
         due_at: float | None,
-        clock: VirtualClock,
         idempotency_key: IdempotencyKey | None,
     ) -> KeptCall | None:
         for _ in range(_ATTEMPTS):
@@ -187,6 +190,15 @@ class PostgresStore:
     async def call(self, namespace: bytes, call_id: UUID) -> Call | None:
         row = await self._row("read_call", namespace=namespace, call_id=call_id)
         return None if row is None else _call(row)
+
+    async def call_with_clock(
+        self, namespace: bytes, call_id: UUID
+    ) -> tuple[VirtualClock, Call | None] | None:
+        row = await self._row("read_call_with_clock", namespace=namespace, call_id=call_id)
+        if row is None:
+            return None
+        clock, call = tuple(row)[:3], tuple(row)[3:]
+        return VirtualClock(*clock), None if call[0] is None else _call(call)
 
     async def newest_call_id(self, namespace: bytes) -> UUID | None:
         row = await self._row("newest_call_id", namespace=namespace)
@@ -276,7 +288,6 @@ class PostgresStore:
         made: int,
         answer: int,
         next_due_at: float | None,
-        next_wake_at: float | None,
     ) -> None:
         await self._rows(
             "finish_delivery",

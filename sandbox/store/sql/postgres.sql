@@ -79,6 +79,14 @@ SELECT call_id, phone, agent, scenario, created_at,
        status, transcript, duration_seconds, ended_at, completed_by, delivery_answers
 FROM calls WHERE namespace = :namespace AND call_id = :call_id;
 
+-- name: read_call_with_clock
+SELECT anchor_wall, anchor, rate,
+       call_id, phone, agent, scenario, created_at,
+       status, transcript, duration_seconds, ended_at, completed_by, delivery_answers
+FROM namespaces LEFT JOIN calls
+  ON calls.namespace = namespaces.namespace AND call_id = :call_id
+WHERE namespaces.namespace = :namespace;
+
 -- name: newest_call_id
 SELECT call_id FROM calls WHERE namespace = :namespace ORDER BY call_id DESC LIMIT 1;
 
