@@ -19,7 +19,7 @@ from sandbox.app import App
 from sandbox.contract import ContractError
 from sandbox.keys import DEMO_KEY
 from sandbox.listen import ListenError, listen, origin_of
-from sandbox.log import log_to
+from sandbox.log import Log
 from sandbox.remote import COMMANDS
 from sandbox.scenarios import ScenarioError
 from sandbox.store.protocol import StoreError
@@ -114,14 +114,14 @@ def serve(
     """
     folder = _site_folder(site)
     try:
-        with listen(host, port) as listener:
+        with Log(sys.stderr) as log, listen(host, port) as listener:
             address = origin_of(listener)
             app = App(
                 database=database,
                 site=folder,
                 speed=speed,
                 contract_path=contract,
-                observe=log_to(sys.stderr),
+                observe=log,
             )
             config = uvicorn.Config(
                 app,

@@ -11,6 +11,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +23,9 @@ DEMO_KEY: Final = "sandbox_demo"
 HOW_A_KEY_LOOKS: Final = (
     f"A sandbox key is sandbox_ followed by 4 to 64 letters, digits, _ or -, such as {DEMO_KEY}."
 )
+
+_NOT_A_KEY: Final = f"This token is not accepted. {HOW_A_KEY_LOOKS}"
+_MOST_KNOWN: Final = 4096
 
 _SANDBOX_KEY: Final = re.compile(r"sandbox_[A-Za-z0-9_-]{4,64}")
 _DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}")
@@ -57,10 +61,13 @@ class Keyring:
         self._provider_prefix = f"provider.{secret}."
         self._allowed = allowed
         self._admit = admit
+        # The same key comes again and again. A refusal is not kept, so nobody can fill this.
+        self._known = lru_cache(_MOST_KNOWN)(self._principal)
 
     def allow(self, allowed: frozenset[bytes]) -> None:
         """Accepts the keys of those digests, and no others, from now on."""
         self._allowed = allowed
+        self._known.cache_clear()
 
     def principal(self, authorization: Sequence[bytes]) -> Principal:
         """From all values of the header ``Authorization``.
@@ -75,19 +82,26 @@ class Keyring:
                 "Add the header Authorization: Bearer YOUR_SERVICE_API_KEY.",
                 headers={"WWW-Authenticate": _REALM},
             )
-        bearer = _BEARER.fullmatch(authorization[0].decode("latin-1"))
-        if bearer and len(authorization) == 1:
+        if len(authorization) > 1:
+            raise _invalid_token()
+        principal = self._known(authorization[0])
+        if self._admit is not None and not principal.is_provider:
+            self._admit(principal.namespace)
+        return principal
+
+    def provider_authorization(self, namespace: bytes) -> bytes:
+        """The header with which the simulated provider posts into a namespace."""
+        return f"Bearer {self._provider_prefix}{namespace.hex()}".encode()
+
+    def _principal(self, authorization: bytes) -> Principal:
+        if bearer := _BEARER.fullmatch(authorization.decode("latin-1")):
             token = bearer[1]
             if _SANDBOX_KEY.fullmatch(token):
                 return self._integrator(token)
             prefix, namespace = token[:-32], token[-32:]
             if hmac.compare_digest(prefix, self._provider_prefix):
                 return Principal(bytes.fromhex(namespace), is_provider=True)
-        raise _invalid_token(f"This token is not accepted. {HOW_A_KEY_LOOKS}")
-
-    def provider_authorization(self, namespace: bytes) -> bytes:
-        """The header with which the simulated provider posts into a namespace."""
-        return f"Bearer {self._provider_prefix}{namespace.hex()}".encode()
+        raise _invalid_token()
 
     def _integrator(self, token: str) -> Principal:
         # Looked up by digest: what the time of it could tell leads back to no key.
@@ -96,10 +110,7 @@ class Keyring:
                 "This deployment accepts the keys on its list alone, and yours is not one of them. "
                 "Ask whoever runs it for a key."
             )
-        namespace = namespace_of(token)
-        if self._admit is not None:
-            self._admit(namespace)
-        return Principal(namespace, is_provider=False)
+        return Principal(namespace_of(token), is_provider=False)
 
 
 def read_keys(path: Path) -> frozenset[bytes]:
@@ -143,7 +154,7 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode()).digest()
 
 
-def _invalid_token(detail: str) -> Refusal:
+def _invalid_token(detail: str = _NOT_A_KEY) -> Refusal:
     return Refusal(
         "invalid_token",
         detail,

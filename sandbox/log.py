@@ -5,25 +5,50 @@ No token, no phone number and no transcript ever stands in it.
 
 from __future__ import annotations
 
-from typing import Final, TextIO
+import asyncio
+from typing import Final, Self, TextIO
 
 import click
 import orjson
 
-from sandbox.exchange import Exchange, Observer
+from sandbox.exchange import Exchange
 
 _COLOURS: Final = {2: "green", 4: "yellow", 5: "red"}
+_BATCH_SECONDS: Final = 0.1
 
 
-def log_to(stream: TextIO) -> Observer:
-    """An observer that writes each exchange to the stream."""
-    line = _for_people if stream.isatty() else _as_json
+class Log:
+    """An observer that writes each exchange to a stream.
 
-    def observe(exchange: Exchange) -> None:
-        stream.write(line(exchange))
-        stream.flush()
+    A person sees each at once. For a machine those of a tenth of a second are written together:
+    a write for each would cost as much as the request itself.
+    """
 
-    return observe
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._for_people = stream.isatty()
+        self._waiting: list[Exchange] = []
+
+    def __call__(self, exchange: Exchange) -> None:
+        if self._for_people:
+            self._stream.write(_for_people(exchange))
+            self._stream.flush()
+            return
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(_BATCH_SECONDS, self.flush)
+        self._waiting.append(exchange)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes what waits."""
+        waiting, self._waiting = self._waiting, []
+        self._stream.write("".join(map(_as_json, waiting)))
+        self._stream.flush()
 
 
 def _for_people(exchange: Exchange) -> str:
@@ -38,6 +63,7 @@ def _for_people(exchange: Exchange) -> str:
 
 def _as_json(exchange: Exchange) -> str:
     fields = {
+        "time": round(exchange.started_at, 3),
         "request_id": exchange.request_id,
         "method": exchange.method,
         "path": exchange.path,

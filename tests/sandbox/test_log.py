@@ -1,15 +1,24 @@
 """The log: one line a request, without a secret, whatever stands in the path."""
 
+import asyncio
 import io
 import json
 
 import pytest
 
 from sandbox.app import App
-from sandbox.exchange import Observer
-from sandbox.log import log_to
+from sandbox.log import Log
 
-from .conftest import CATALOGUE, KEY, FakeWall, Sandbox, client_of, completion, raw_request
+from .conftest import (
+    CATALOGUE,
+    KEY,
+    FakeWall,
+    RawAnswer,
+    Sandbox,
+    client_of,
+    completion,
+    raw_request,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -21,21 +30,31 @@ class Terminal(io.StringIO):
         return True
 
 
-async def _used(observe: Observer) -> None:
-    """A call is placed, ended and read by a sandbox that logs."""
-    app = App(wall=FakeWall(), observe=observe)
+async def _used(stream: io.StringIO) -> None:
+    """A call is placed, ended and read by a sandbox that logs to the stream."""
+    log = Log(stream)
+    app = App(wall=FakeWall(), observe=log)
     async with app.running(), client_of(app, KEY) as client:
         sandbox = Sandbox(app, FakeWall(), client)
         call_id = await sandbox.create(CATALOGUE.sample.phone)
         await sandbox.complete(transcript="agent: secret words")
         await sandbox.read(call_id)
         await client.get("/v1/nowhere")
+    log.flush()
+
+
+async def _asked(stream: io.StringIO, path: str) -> RawAnswer:
+    """One request to a sandbox that logs to the stream."""
+    log = Log(stream)
+    answer = await raw_request(App(observe=log), "GET", path)
+    log.flush()
+    return answer
 
 
 async def test_each_exchange_is_one_json_object() -> None:
     """A machine reads one JSON object a line."""
     stream = io.StringIO()
-    await _used(log_to(stream))
+    await _used(stream)
     lines = [json.loads(line) for line in stream.getvalue().splitlines()]
     assert [(line["operation_id"], line["status"], line["code"]) for line in lines] == [
         ("createCall", 201, None),
@@ -48,14 +67,25 @@ async def test_each_exchange_is_one_json_object() -> None:
 async def test_request_id_is_the_one_that_was_answered() -> None:
     """A line can be found by the X-Request-Id that a client quotes."""
     stream = io.StringIO()
-    answer = await raw_request(App(observe=log_to(stream)), "GET", "/sandbox")
+    answer = await _asked(stream, "/sandbox")
     assert json.loads(stream.getvalue())["request_id"] == answer.header("x-request-id")
+
+
+async def test_lines_are_written_without_being_asked_for() -> None:
+    """What waits to be written together is written soon, while the sandbox goes on."""
+    stream = io.StringIO()
+    await raw_request(App(observe=Log(stream)), "GET", "/sandbox")
+    assert stream.getvalue() == ""
+    async with asyncio.timeout(10):
+        while not stream.getvalue():
+            await asyncio.sleep(0.01)
+    assert json.loads(stream.getvalue())["operation_id"] == "describeSandbox"
 
 
 @pytest.mark.parametrize("stream", [io.StringIO(), Terminal()], ids=["machine", "person"])
 async def test_no_secret_is_logged(stream: io.StringIO) -> None:
     """No token, no phone number and no transcript ever stands in the log."""
-    await _used(log_to(stream))
+    await _used(stream)
     said = stream.getvalue()
     assert said
     for secret in (KEY, CATALOGUE.sample.phone[1:], "secret words", completion()["transcript"]):
@@ -65,7 +95,7 @@ async def test_no_secret_is_logged(stream: io.StringIO) -> None:
 async def test_a_person_reads_status_method_path_and_code() -> None:
     """A line at a terminal says what was asked and how it went."""
     stream = Terminal()
-    await raw_request(App(observe=log_to(stream)), "GET", "/v1/nowhere")
+    await _asked(stream, "/v1/nowhere")
     [line] = stream.getvalue().splitlines()
     assert all(word in line for word in ("404", "GET", "/v1/nowhere", "not_found"))
 
@@ -77,7 +107,7 @@ TRICKS = ["\n200 fake", "\x1b[2Jgone", "\r", "\u202etxt", "\x9b1m", "\u2028"]
 async def test_no_path_steers_a_terminal(trick: str) -> None:
     """A path with line breaks or escape sequences is shown, not obeyed."""
     stream = Terminal()
-    await raw_request(App(observe=log_to(stream)), "GET", f"/v1/{trick}")
+    await _asked(stream, f"/v1/{trick}")
     assert trick not in stream.getvalue()
     assert len(stream.getvalue().splitlines()) == 1
 
@@ -86,6 +116,6 @@ async def test_no_path_steers_a_terminal(trick: str) -> None:
 async def test_no_path_adds_a_line_for_machines(trick: str) -> None:
     """However the path looks, an exchange is one JSON object on one line."""
     stream = io.StringIO()
-    await raw_request(App(observe=log_to(stream)), "GET", f"/v1/{trick}")
+    await _asked(stream, f"/v1/{trick}")
     [line, rest] = stream.getvalue().split("\n")
     assert (json.loads(line)["path"], rest) == (f"/v1/{trick}", "")
