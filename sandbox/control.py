@@ -167,6 +167,7 @@ async def search_journal(desk: Desk, request: Request) -> Answer:
 
 async def stream_journal(desk: Desk, request: Request) -> Answer:
     """The exchanges of the namespace as they end."""
+    await desk.world.store.ping()  # once a stream has begun it can only wait, and not refuse
     events = desk.journal.follow(
         request.principal.namespace, after=request.parameters.get("Last-Event-ID")
     )

@@ -26,7 +26,8 @@ from sandbox.world import World
 logger = logging.getLogger("sandbox")
 
 WEBHOOK_PATH: Final = "/v1/webhooks/call-completed"
-LEASE_SECONDS: Final = 30.0
+LEASE_SECONDS: Final = 5.0
+"""A delivery takes milliseconds; what a process that died has claimed waits so long."""
 BATCH: Final = 100
 # Other processes on the same database plan calls too, so look again at least this often.
 LONGEST_NAP_SECONDS: Final = 1.0

@@ -195,9 +195,13 @@ class Journal:
                 news = self._news
                 # Another process may write down a little later what ended a little earlier.
                 settled = clock.seq_before(cursor, _SETTLED_SECONDS)
+                try:
+                    segments = await self._store.journal(namespace, after=settled)
+                except StorageUnavailable:
+                    segments = []  # so does the stream wait
                 fresh = [
                     entry
-                    for entry in _in_order(await self._store.journal(namespace, after=settled))
+                    for entry in _in_order(segments)
                     if entry.seq > start and entry.seq not in told
                 ]
                 for entry in fresh:

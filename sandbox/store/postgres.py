@@ -82,7 +82,7 @@ class PostgresStore:
         try:
             self._pool = await asyncpg.create_pool(
                 self._url,
-                min_size=1,
+                min_size=0,  # a floor is restored with a traceback in the log
                 max_size=_CONNECTIONS,
                 timeout=_CONNECT_SECONDS,
                 command_timeout=_STATEMENT_SECONDS,
@@ -331,13 +331,9 @@ class PostgresStore:
         rows = await self._rows(statement, **values)
         return rows[0] if rows else None
 
-    async def _rows(
-        self, statement: str, *, seconds: float = _STATEMENT_SECONDS, **values: Any
-    ) -> list[Any]:
+    async def _rows(self, statement: str, **values: Any) -> list[Any]:
         """Runs a statement as a transaction of its own."""
-        return await self._run(
-            lambda connection: self._on(connection, statement, values, seconds=seconds)
-        )
+        return await self._run(lambda connection: self._on(connection, statement, values))
 
     async def _on(
         self,
@@ -345,7 +341,7 @@ class PostgresStore:
         statement: str,
         values: Mapping[str, Any],
         *,
-        seconds: float = _STATEMENT_SECONDS,
+        seconds: float | None = None,
     ) -> list[Any]:
         sql, names = self._statements[statement]
         rows: list[Any] = await connection.fetch(
@@ -455,6 +451,8 @@ def _reason(error: BaseException) -> str:
     """What went wrong in one line, without the values that PostgreSQL quotes in its details."""
     if isinstance(error, TimeoutError):
         return "it does not answer in time"
+    if isinstance(error, OSError):
+        return error.strerror or type(error).__name__
     return str(error.args[0] if error.args else error).partition("\n")[0] or type(error).__name__
 
 
@@ -465,10 +463,14 @@ def _without_secrets(url: str) -> str:
     not for another; what follows it would be shown as a host, and asked for in the DNS.
     """
     parts = urlsplit(url)
-    if parts.netloc.count("@") > 1 or ("@" in url and "@" not in parts.netloc + parts.query):
+    try:
+        is_clear = url.count("@") == parts.netloc.count("@") <= 1 and parts.port != 0
+    except ValueError:  # the port is no number: most likely it is the password
+        is_clear = False
+    if not is_clear:
         raise ValueError(
             "It is not clear where the password in the database URL ends. Write "
-            "postgresql://USER:PASSWORD@HOST:PORT/NAME, and in user and password %40 for @, "
+            "postgresql://USER:PASSWORD@HOST:PORT/NAME, and elsewhere in it %40 for @, "
             "%3A for a colon, %2F for /, %3F for ? and %23 for #."
         )
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

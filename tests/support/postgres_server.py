@@ -31,7 +31,6 @@ listen_addresses = '127.0.0.1'
 port = {port}
 unix_socket_directories = '{folder}'
 fsync = {fsync}
-synchronous_commit = {fsync}
 full_page_writes = {fsync}
 max_connections = 200
 shared_buffers = 64MB

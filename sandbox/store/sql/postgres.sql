@@ -147,7 +147,8 @@ SET delivery_answers = array_append(delivery_answers, :answer),
     wake_at = CASE WHEN due_at IS NULL THEN NULL
               ELSE (SELECT anchor_wall + (:due_at - anchor) / rate FROM open) END,
     leased_until = 0
-WHERE namespace = :namespace AND call_id = :call_id AND cardinality(delivery_answers) = :made;
+WHERE namespace = :namespace AND call_id = :call_id AND cardinality(delivery_answers) = :made
+  AND (:due_at IS NULL OR EXISTS (SELECT FROM open));
 
 -- name: delete_namespace
 -- First of all, so that nobody adds to what is going; calls and kept keys go with it.

@@ -1,0 +1,551 @@
+"""What only PostgreSQL can do or suffer: replicas, restarts, a server that hangs, a secret URL."""
+
+import asyncio
+import contextlib
+import random
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from postgres_server import PASSWORD, PostgresServer, postgres_server
+from sandbox.calls import Call, Result
+from sandbox.clock import VirtualClock, new_call_id, new_seq
+from sandbox.store import open_store
+from sandbox.store import postgres as room
+from sandbox.store.protocol import (
+    Covered,
+    IdempotencyKey,
+    JournalSegment,
+    StorageUnavailable,
+    Store,
+    StoreError,
+)
+from sandbox.store.queries import migrations
+
+from .conftest import (
+    CATALOGUE,
+    KEY,
+    START,
+    FakeWall,
+    Sandbox,
+    client_of,
+    running_sandbox,
+)
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+NAMES = [bytes([number]) * 16 for number in range(1, 5)]
+ONE = NAMES[0]
+CLOCK = VirtualClock(START, START)
+DONE = Result("completed", "agent: Hello", 5)
+SAMPLE = Call(new_call_id(), "+12025550100", "a", "answered", START - 9, DONE, START)
+LEASE = 5.0
+
+
+@pytest.fixture
+def url(postgres: PostgresServer) -> str:
+    """An empty database."""
+    return postgres.new_schema()
+
+
+@contextlib.asynccontextmanager
+async def opened(*urls: str) -> AsyncIterator[list[Store]]:
+    """A store for each URL, as so many replicas have them."""
+    stores = [open_store(url) for url in urls]
+    try:
+        for store in stores:
+            await store.open()
+        yield stores
+    finally:
+        for store in stores:
+            await store.close()
+
+
+def new_call(created_at: float = START) -> Call:
+    return Call(new_call_id(), "+12025550100", "a", "answered", created_at)
+
+
+async def create(store: Store, namespace: bytes = ONE, *, due_at: float | None = START + 8) -> Call:
+    call = new_call()
+    assert await store.create_call(namespace, call, due_at=due_at, idempotency_key=None) is None
+    return call
+
+
+async def open_namespace(store: Store, namespace: bytes = ONE) -> VirtualClock:
+    return await store.open_namespace(namespace, fresh=CLOCK, sample=SAMPLE)
+
+
+# The schema
+
+
+async def test_replicas_may_start_at_once(postgres: PostgresServer, url: str) -> None:
+    """Whoever comes second waits for the schema instead of making it again."""
+    stores = [open_store(url) for _ in range(6)]
+    await asyncio.gather(*(store.open() for store in stores))
+    await asyncio.gather(*(store.close() for store in stores))
+    versions = postgres.execute("SELECT version FROM voice_sandbox_schema", url=url)
+    assert [int(version) for [version] in versions] == [
+        number for number, _ in enumerate(migrations("postgres"), 1)
+    ]
+
+
+async def test_every_statement_is_understood(url: str) -> None:
+    """PostgreSQL prepares each statement of the file on the newest schema."""
+    store = room.PostgresStore(url)
+    await store.open()
+    assert store._pool is not None
+    async with store._pool.acquire() as connection:
+        for sql, _ in store._statements.values():
+            await connection.prepare(sql)
+    await store.close()
+
+
+async def _refused(url: str) -> str:
+    with pytest.raises(StoreError) as refused:
+        await open_store(url).open()
+    message = str(refused.value)
+    assert "--database" in message
+    assert PASSWORD not in message
+    return message
+
+
+async def test_schema_of_a_newer_version_is_refused(postgres: PostgresServer, url: str) -> None:
+    """An older sandbox does not touch the tables of a newer one."""
+    async with opened(url):
+        pass
+    postgres.execute("INSERT INTO voice_sandbox_schema VALUES (999)", url=url)
+    assert "newer version of the sandbox (schema 999)" in await _refused(url)
+
+
+async def test_table_of_another_program_is_left_alone(postgres: PostgresServer, url: str) -> None:
+    """Where a table of a needed name stands already nothing is made, and the name is said."""
+    postgres.execute("CREATE TABLE journal (line text)", url=url)
+    assert 'relation "journal" already exists' in await _refused(url)
+    tables = postgres.execute(
+        "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()", url=url
+    )
+    assert tables == [["journal"]]
+
+
+async def test_user_who_may_create_nothing_is_refused(postgres: PostgresServer) -> None:
+    """Whoever may not make tables hears that from PostgreSQL, with the way out."""
+    assert "permission denied" in await _refused(postgres.url("pg_catalog"))
+
+
+# The URL
+
+
+async def test_wrong_password_is_refused(postgres: PostgresServer) -> None:
+    """PostgreSQL's own word is passed on, without the password."""
+    message = await _refused(postgres.url().replace(PASSWORD, "wrong-fish"))
+    assert "password authentication failed" in message
+    assert "wrong-fish" not in message
+
+
+async def test_unknown_database_is_refused(postgres: PostgresServer) -> None:
+    """A name that PostgreSQL does not know is named."""
+    message = await _refused(postgres.url().replace("/postgres?", "/nowhere?"))
+    assert 'database "nowhere" does not exist' in message
+
+
+async def test_absent_server_is_refused(unused_port: int) -> None:
+    """Where nobody listens the message names host and port, and no more of the URL."""
+    message = await _refused(f"postgresql://me:{PASSWORD}@127.0.0.1:{unused_port}/calls?x=y")
+    assert f"postgresql://127.0.0.1:{unused_port}/calls cannot be used" in message
+
+
+@pytest.fixture
+def unused_port() -> int:
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql://me:tuna@fish@host/name",
+        "postgresql://me:tuna/fish@host/name",
+        "postgresql://me:tuna#fish@host/name",
+        "postgresql://me:tuna?fish@host/name",
+        "postgresql://me:tuna",
+        "mysql://me:tuna/fish@host/name",
+        "postgresql+asyncpg://me:tuna@fish@host/name",
+    ],
+)
+def test_url_that_cannot_be_read_is_refused_without_its_password(url: str) -> None:
+    """A password that is not escaped is asked for in no DNS and shown in no message."""
+    with pytest.raises(ValueError, match="postgresql://USER:PASSWORD@HOST:PORT/NAME") as refused:
+        open_store(url)
+    assert "tuna" not in str(refused.value)
+    assert "fish" not in str(refused.value)
+
+
+def test_missing_driver_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever lacks the extra reads how to install it."""
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    monkeypatch.delitem(sys.modules, "sandbox.store.postgres")
+    with pytest.raises(ValueError, match=r"pip install 'voice-sandbox\[postgres\]'"):
+        open_store("postgresql://host/name")
+
+
+def test_driver_is_loaded_for_postgresql_alone() -> None:
+    """Whoever keeps calls in SQLite needs no driver, and starts without it."""
+    code = (
+        "import sys; from sandbox.app import App; App(); "
+        "sys.exit('asyncpg' in sys.modules or 'sandbox.store.postgres' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
+
+
+# Values
+
+
+@pytest.mark.parametrize(
+    ("status", "transcript"), [("unheard_of", "sensitive words"), ("completed", "sensitive\0words")]
+)
+async def test_value_that_the_schema_refuses_is_no_outage(
+    url: str, status: str, transcript: str
+) -> None:
+    """What no wait puts right is a fault of ours, and its message quotes nobody's words."""
+    async with opened(url) as [store]:
+        await open_namespace(store)
+        call = await create(store)
+        with pytest.raises(RuntimeError, match="PostgreSQL refused a value") as refused:
+            await store.complete_call(
+                ONE,
+                call.call_id,
+                Result(status, transcript, 5),
+                ended_at=START,
+                completed_by="req_1",
+                drop_plan=False,
+            )
+        assert "sensitive" not in str(refused.value)
+        assert refused.value.__suppress_context__
+        assert await store.call(ONE, call.call_id) == call
+
+
+# Several replicas
+
+
+async def test_first_uses_at_once_make_one_namespace(url: str) -> None:
+    """Whoever opens a namespace, on whichever replica, sees one clock and one sample call."""
+    async with opened(url, url) as stores:
+        clocks = await asyncio.gather(
+            *(
+                store.open_namespace(
+                    namespace,
+                    fresh=VirtualClock(START + number, START + number),
+                    sample=SAMPLE,
+                )
+                for number in range(10)
+                for store in stores
+                for namespace in NAMES
+            )
+        )
+        assert len(set(map(repr, clocks))) <= len(NAMES)
+        for namespace in NAMES:
+            assert await stores[0].count_calls(namespace) == 1
+
+
+async def test_one_key_on_two_replicas_creates_one_call(url: str, wall: FakeWall) -> None:
+    """Thirty requests at once with one Idempotency-Key, half on each replica, place one call."""
+    async with running_sandbox(url, wall) as one, running_sandbox(url, wall) as other:
+        call_ids = await asyncio.gather(
+            *(
+                sandbox.create("+12025550100", **{"Idempotency-Key": "once"})
+                for _ in range(15)
+                for sandbox in (one, other)
+            )
+        )
+        assert len(set(call_ids)) == 1
+        assert await one.app._store.count_calls(_namespace()) == 2
+
+
+def _namespace() -> bytes:
+    from sandbox.keys import namespace_of
+
+    return namespace_of(KEY)
+
+
+async def test_completions_are_shared(url: str) -> None:
+    """Of claims on two replicas at once each completion goes to one."""
+    async with opened(url, url) as stores:
+        await open_namespace(stores[0])
+        for _ in range(40):
+            await create(stores[0])
+        claims = await asyncio.gather(
+            *(
+                store.claim_due(wall_now=START + 9, lease_seconds=LEASE, limit=4)
+                for _ in range(10)
+                for store in stores
+            )
+        )
+        claimed = [due.call_id for batch in claims for due in batch]
+        assert len(claimed) == len(set(claimed)) == 40
+
+
+async def test_advances_on_two_replicas_deliver_once(url: str, wall: FakeWall) -> None:
+    """Both return after everything due has happened, and each completion was posted once."""
+    async with running_sandbox(url, wall) as one, running_sandbox(url, wall) as other:
+        call_ids = [await one.create("+12025550131") for _ in range(10)]
+        clocks = await asyncio.gather(one.advance(9), other.advance(9))
+        assert [clock["next_due_at"] for clock in clocks] == [None, None]
+        for call_id in call_ids:
+            deliveries = (await other.inspect(call_id))["deliveries"]
+            assert [delivery["answered"] for delivery in deliveries] == [200, 200]
+        posted = [seen for seen in one.exchanges + other.exchanges if seen.by_provider]
+        assert len(posted) == 20
+
+
+async def test_call_created_beside_an_advance_wakes_in_time(
+    postgres: PostgresServer, url: str
+) -> None:
+    """However creations and advances meet, each completion wakes when its clock says."""
+    async with opened(url, url) as [one, other]:
+        await open_namespace(one)
+        await asyncio.gather(
+            *(create(one) for _ in range(30)),
+            *(other.move_clock(ONE, START + second, wall_now=START) for second in range(30)),
+            *(create(other) for _ in range(30)),
+        )
+    [[late]] = postgres.execute(
+        "SELECT count(*) FROM calls JOIN namespaces USING (namespace) "
+        "WHERE abs(wake_at - (anchor_wall + (due_at - anchor) / rate)) > 0.001",
+        url=url,
+    )
+    assert int(late) == 0
+
+
+async def test_namespace_is_emptied_while_its_calls_complete(url: str, wall: FakeWall) -> None:
+    """Emptying on one replica while the other delivers ends in a fresh namespace, and no error."""
+    async with running_sandbox(url, wall) as one, running_sandbox(url, wall) as other:
+        for _ in range(3):
+            for _ in range(8):
+                await one.create("+12025550131")
+            answers = await asyncio.gather(
+                other.client.post("/sandbox/clock", json={"advance_seconds": 60}),
+                one.client.delete("/sandbox/state"),
+                one.client.delete("/sandbox/state"),
+                other.client.post("/v1/calls", json=_body()),
+            )
+            assert [answer.status_code for answer in answers] == [200, 204, 204, 201]
+        assert (await one.client.delete("/sandbox/state")).status_code == 204
+        sample = await other.read(str(CATALOGUE.sample.call_id))
+        assert sample["status"] == "completed"
+        assert await one.app._store.count_calls(_namespace()) == 1
+
+
+def _body() -> dict[str, str]:
+    return {"phone": "+12025550100", "agent": CATALOGUE.agents[0].key}
+
+
+async def test_replicas_never_wait_for_each_other_in_a_circle(
+    postgres: PostgresServer, url: str
+) -> None:
+    """Everything at once on two replicas, at random: no deadlock, no error, no orphan."""
+    dice = random.Random(7)
+    before = postgres.log().count("deadlock detected")
+
+    async def something(store: Store) -> None:
+        namespace = dice.choice(NAMES)
+        match dice.randrange(9):
+            case 0:
+                await store.delete_namespace(namespace)
+            case 1:
+                await store.move_clock(namespace, START + dice.randrange(60), wall_now=START)
+            case 2:
+                await store.use_namespaces(dice.sample(NAMES, 3), at=START)
+            case 3:
+                for due in await store.claim_due(wall_now=START + 60, lease_seconds=0, limit=9):
+                    await store.finish_delivery(due, made=0, answer=422, next_due_at=START + 9)
+            case 4:
+                due = await store.claim_next(
+                    namespace, until=START + 60, wall_now=START + 60, lease_seconds=0
+                )
+                if due is not None:
+                    await store.complete_call(
+                        namespace,
+                        due.call_id,
+                        DONE,
+                        ended_at=START,
+                        completed_by="req_1",
+                        drop_plan=dice.random() < 0.5,
+                    )
+            case 5:
+                await store.append_journal(
+                    [
+                        JournalSegment(name, new_seq(), START, 1, b"packed")
+                        for name in dice.sample(NAMES, 3)
+                    ],
+                    [
+                        (name, Covered("getCall", status, "", "", 1))
+                        for name in dice.sample(NAMES, 3)
+                        for status in dice.sample([200, 401, 404], 2)
+                    ],
+                )
+            case 6:
+                await store.trim_journal(namespace, oldest=START - 1, most=3)
+            case _:
+                await open_namespace(store, namespace)
+                key = IdempotencyKey(dice.choice("abc"), b"body", START + 99)
+                await store.create_call(
+                    namespace, new_call(), due_at=START + dice.randrange(60), idempotency_key=key
+                )
+
+    async def worker(store: Store) -> None:
+        for _ in range(40):
+            await something(store)
+
+    async with opened(url, url) as stores:
+        await asyncio.gather(*(worker(store) for store in stores for _ in range(5)))
+    assert postgres.log().count("deadlock detected") == before
+    [[orphans]] = postgres.execute(
+        "SELECT count(*) FROM calls LEFT JOIN namespaces USING (namespace) WHERE anchor IS NULL",
+        url=url,
+    )
+    assert int(orphans) == 0
+
+
+async def test_hanging_replica_holds_up_nobody_for_long(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A replica that stops in the middle of a transaction loses its locks after seconds."""
+    monkeypatch.setitem(room._SETTINGS, "idle_in_transaction_session_timeout", "200ms")
+    async with opened(url, url) as [one, other]:
+        await open_namespace(one)
+        assert isinstance(one, room.PostgresStore)
+        assert one._pool is not None
+        hanging = await one._pool.acquire()
+        await hanging.execute("BEGIN; SELECT FROM namespaces FOR UPDATE")
+        await create(other)
+
+
+# The server goes away
+
+
+@pytest.fixture(scope="module")
+def shaky(postgres: PostgresServer) -> Iterator[PostgresServer]:
+    """A server that may be stopped: nobody else uses it."""
+    with postgres_server() as server:
+        yield server
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["restart", "crash"])
+async def test_store_outlives_the_server(shaky: PostgresServer, how: signal.Signals) -> None:
+    """While the server is away the store says so at once, and then it goes on by itself."""
+    async with opened(shaky.new_schema()) as [store]:
+        await open_namespace(store)
+        calls = await asyncio.gather(*(create(store) for _ in range(20)))
+        shaky.stop(how)
+        for _ in range(20):
+            with pytest.raises(StorageUnavailable):
+                await store.ping()
+        shaky.start()
+        await store.ping()
+        for call in calls:
+            assert await store.call(ONE, call.call_id) == call
+
+
+async def test_server_that_hangs_is_away(
+    shaky: PostgresServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody waits for a server that keeps its connections and answers nothing."""
+    for patience in ("_ACQUIRE_SECONDS", "_CONNECT_SECONDS", "_STATEMENT_SECONDS"):
+        monkeypatch.setattr(room, patience, 0.3)
+    async with opened(shaky.new_schema()) as [store]:
+        await open_namespace(store)
+        with shaky.hanging():
+            answers = await asyncio.gather(
+                *(store.ping() for _ in range(40)), return_exceptions=True
+            )
+            assert {type(answer) for answer in answers} == {StorageUnavailable}
+        await _until_up(store)
+        await create(store)
+
+
+async def _until_up(store: Store) -> None:
+    async with asyncio.timeout(10):
+        while True:
+            with contextlib.suppress(StorageUnavailable):
+                return await store.ping()
+            await asyncio.sleep(0.02)
+
+
+async def test_app_answers_while_the_server_is_away(shaky: PostgresServer, wall: FakeWall) -> None:
+    """Away means 503 with Retry-After; what needs no state is answered; then all goes on."""
+    async with running_sandbox(shaky.new_schema(), wall) as sandbox:
+        call_id = await sandbox.create("+12025550100")
+        shaky.stop()
+        refused = await sandbox.client.get(f"/v1/calls/{call_id}")
+        agents = await sandbox.client.get("/v1/agents")
+        stream = await sandbox.client.get("/sandbox/journal/stream")
+        shaky.start()
+        again = await sandbox.client.get(f"/v1/calls/{call_id}")
+        journal = (await sandbox.client.get("/sandbox/journal")).json()["exchanges"]
+    for answer in (refused, stream):
+        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
+        assert answer.headers["retry-after"] == "1"
+    assert (agents.status_code, again.status_code) == (200, 200)
+    assert [entry["status"] for entry in journal] == [200, 200, 503, 201]
+
+
+async def test_completions_wait_for_the_server(shaky: PostgresServer, wall: FakeWall) -> None:
+    """What became due while the server was away is delivered when it is back."""
+    async with running_sandbox(shaky.new_schema(), wall) as sandbox:
+        call_id = await sandbox.create("+12025550100")
+        shaky.stop()
+        wall.advance(8)
+        sandbox.app._deliverer.call_planned(0)
+        await sandbox.client.get(f"/v1/calls/{call_id}")
+        shaky.start()
+        async with asyncio.timeout(10):
+            while (await sandbox.read(call_id))["status"] != "completed":
+                await asyncio.sleep(0.02)
+
+
+async def test_stream_goes_on_after_the_server_was_away(
+    shaky: PostgresServer, wall: FakeWall
+) -> None:
+    """A follower of the journal hears, after a restart, what happened meanwhile."""
+    async with running_sandbox(shaky.new_schema(), wall) as sandbox:
+        events = sandbox.app._journal.follow(_namespace(), after=None)
+        assert b"event: ready" in await anext(events)
+        shaky.stop()
+        waiting = asyncio.ensure_future(anext(events))
+        refused = await sandbox.client.get(f"/v1/calls/{new_call_id()}")
+        shaky.start()
+        async with asyncio.timeout(15):
+            event = await waiting
+        assert refused.headers["x-request-id"].encode() in event
+        await events.aclose()  # type: ignore[attr-defined]
+
+
+async def test_stream_hears_of_another_replica(url: str, wall: FakeWall) -> None:
+    """What one replica answers, a follower on the other sees."""
+    async with running_sandbox(url, wall) as one, running_sandbox(url, wall) as other:
+        events = one.app._journal.follow(_namespace(), after=None)
+        await anext(events)
+        answer = await other.client.get("/v1/agents")
+        async with asyncio.timeout(10):
+            event = await anext(events)
+        assert answer.headers["x-request-id"].encode() in event
+        await events.aclose()  # type: ignore[attr-defined]
+
+
+async def test_keys_of_two_replicas_meet_nowhere(url: str, wall: FakeWall) -> None:
+    """What one key does on one replica another key does not see on the other."""
+    async with running_sandbox(url, wall) as one, running_sandbox(url, wall) as other:
+        call_id = await one.create("+12025550100")
+        async with client_of(other.app, "sandbox_other") as client:
+            stranger = Sandbox(other.app, wall, client)
+            assert (await stranger.client.get(f"/v1/calls/{call_id}")).status_code == 404
+        assert (await other.read(call_id))["status"] == "queued"
