@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from math import inf
 from pathlib import Path
@@ -18,6 +18,7 @@ from sandbox.catalogue import read_catalogue
 from sandbox.contract import find_contract, load_contract
 from sandbox.delivery import Deliverer
 from sandbox.exchange import Exchange, Observer
+from sandbox.health import Health
 from sandbox.housekeeping import Housekeeper
 from sandbox.journal import Journal
 from sandbox.keys import Keyring
@@ -27,7 +28,7 @@ from sandbox.scenarios import load_scenarios
 from sandbox.service import Service
 from sandbox.site import Site
 from sandbox.store import open_store
-from sandbox.store.protocol import StorageUnavailable
+from sandbox.store.protocol import StorageUnavailable, Store
 from sandbox.world import World
 
 _DEFAULTS: Final = Limits()
@@ -52,10 +53,11 @@ class App:
         workers: int = 1,
         wall: clock.Wall = clock.wall,
         observe: Observer = nobody_looks,
+        watch: Callable[[Store], Store] | None = None,
     ) -> None:
         """``speed`` is seconds of virtual time for each second on the wall, ``keys`` the digests of
-        the keys that are accepted, where not all are, and ``workers`` how many processes share
-        the store.
+        the keys that are accepted, where not all are, ``workers`` how many processes share the
+        store, and ``watch`` puts something before the store that looks on.
 
         Raises: `ContractError`, `ScenarioError` or `ValueError` with a sentence that says what
         to put right.
@@ -75,7 +77,8 @@ class App:
         )
         self.allow_keys = keyring.allow
         scenarios = load_scenarios(catalogue)
-        self._store = open_store(database)
+        store = open_store(database)
+        self._store = store if watch is None else watch(store)
         self._housekeeper = Housekeeper(
             self._store, idle_seconds=limits.max_idle_hours * 3600, wall=wall
         )
@@ -116,7 +119,7 @@ class App:
             observe=observe_control,
             wall=wall,
         )
-        self._site = Site(site, fallback=self._service)
+        self._health = Health(self._store, fallback=Site(site, fallback=self._service))
         self._lifespan = Starlette(lifespan=lambda _: self.running())
 
     @asynccontextmanager
@@ -142,8 +145,14 @@ class App:
             await self._store.close()
 
     def drain(self) -> None:
-        """Ends what would otherwise never end, the live streams, so that a server can stop."""
+        """Is not ready any more, and ends what would never end, the live streams."""
+        self._health.leave()
         self._journal.end()
+
+    @property
+    def journal_backlog(self) -> int:
+        """How many exchanges are not written down yet."""
+        return self._journal.backlog
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -155,4 +164,4 @@ class App:
         for service in (self._service, self._control):
             if service.owns(path):
                 return service
-        return self._site
+        return self._health

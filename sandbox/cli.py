@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import asyncio
-import signal
-import socket
 import sys
 from pathlib import Path
-from types import FrameType
-from typing import Final
+from typing import Any, Final
 
 import click
-import uvicorn
 from click.shell_completion import get_completion_class
 
 import sandbox
-from sandbox.app import App
 from sandbox.contract import ContractError
-from sandbox.keys import DEMO_KEY
-from sandbox.listen import ListenError, listen, origin_of
-from sandbox.log import Log
+from sandbox.deployment import deploy
+from sandbox.keys import KeysError
+from sandbox.listen import ListenError
+from sandbox.notices import notify
+from sandbox.options import serve_options, settings_of
 from sandbox.remote import COMMANDS
 from sandbox.scenarios import ScenarioError
 from sandbox.store.protocol import StoreError
+from sandbox.workers import WorkerError
 
-_DRAIN_SECONDS: Final = 5
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_EXPLAINED: Final = (
+    *(ContractError, KeysError, ListenError, ScenarioError, StoreError, WorkerError, ValueError),
+)
+"""Errors whose message says all there is to say."""
 
 
 class _Commands(click.Group):
@@ -53,108 +53,19 @@ def main() -> None:
 
 
 @main.command()
-@click.option(
-    "--host",
-    default="127.0.0.1",
-    show_default=True,
-    envvar="VOICE_SANDBOX_HOST",
-    show_envvar=True,
-    help="Address to listen on. 0.0.0.0 opens it to the network.",
-)
-@click.option(
-    "--port",
-    default=8010,
-    show_default=True,
-    envvar="VOICE_SANDBOX_PORT",
-    show_envvar=True,
-    type=click.IntRange(0, 65535),
-    help="Port to listen on. 0 takes any free one and says which.",
-)
-@click.option(
-    "--database",
-    default="sqlite:///voice-sandbox.db",
-    show_default=True,
-    envvar="VOICE_SANDBOX_DATABASE",
-    show_envvar=True,
-    help="Where calls are kept: sqlite:///FILE, sqlite:///:memory: to keep nothing, or "
-    "postgresql://USER@HOST/NAME for several replicas. Keep its password in PGPASSWORD.",
-)
-@click.option(
-    "--site",
-    type=click.Path(path_type=Path),
-    envvar="VOICE_SANDBOX_SITE",
-    show_envvar=True,
-    help="Folder of the built portal.  [default: site, where there is one]",
-)
-@click.option(
-    "--speed",
-    default=1.0,
-    show_default=True,
-    envvar="VOICE_SANDBOX_SPEED",
-    show_envvar=True,
-    type=click.FloatRange(0, 1_000_000, min_open=True),
-    help="How many times faster than the wall calls go by: at 10 a call of 8 seconds "
-    "takes 0.8. A namespace keeps the speed it was opened with.",
-)
-@click.option(
-    "--contract",
-    type=click.Path(path_type=Path),
-    envvar="VOICE_SANDBOX_CONTRACT",
-    show_envvar=True,
-    help="Another openapi.yaml to keep.  [default: its own]",
-)
-def serve(
-    host: str, port: int, database: str, site: Path | None, speed: float, contract: Path | None
-) -> None:
+@serve_options
+def serve(**given: Any) -> None:
     """Serve the portal, the API and the control API until you press Ctrl+C.
 
     \b
     Try it in a second terminal:
       curl -H "Authorization: Bearer sandbox_demo" http://127.0.0.1:8010/v1/agents
     """
-    folder = _site_folder(site)
+    notify(sys.stderr)
     try:
-        with Log(sys.stderr) as log, listen(host, port) as listener:
-            address = origin_of(listener)
-            app = App(
-                database=database,
-                site=folder,
-                speed=speed,
-                contract_path=contract,
-                observe=log,
-            )
-            config = uvicorn.Config(
-                app,
-                lifespan="off",
-                access_log=False,
-                log_level="warning",
-                server_header=False,
-                timeout_graceful_shutdown=_DRAIN_SECONDS,
-            )
-            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
-                runner.run(_run(app, config, listener, _welcome(address, folder)))
-    except (ContractError, ListenError, ScenarioError, StoreError, ValueError) as error:
+        deploy(settings_of({**given, "site": _site_folder(given["site"])}), say=click.echo)
+    except _EXPLAINED as error:
         raise click.ClickException(str(error)) from error
-
-
-class _Server(uvicorn.Server):
-    """Welcomes people when it listens to them and to signals.
-
-    It ends live streams as soon as it is told to stop, instead of waiting for their readers.
-    """
-
-    def __init__(self, app: App, config: uvicorn.Config, welcome: str) -> None:
-        super().__init__(config)
-        self._app = app
-        self._welcome = welcome
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        click.echo(self._welcome)
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._app.drain()
-        super().handle_exit(sig, frame)
 
 
 @main.command()
@@ -175,20 +86,6 @@ for command in COMMANDS:
     main.add_command(command)
 
 
-async def _run(app: App, config: uvicorn.Config, listener: socket.socket, welcome: str) -> None:
-    server = _Server(app, config, welcome)
-
-    def stop(*_: object) -> None:
-        server.should_exit = True
-
-    # Before uvicorn looks after signals itself; it also hands them on once it has drained.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, stop)
-    async with app.running():
-        await server.serve(sockets=[listener])
-    click.echo("Stopped.")
-
-
 def _site_folder(site: Path | None) -> Path | None:
     """The portal's folder. Raises: `click.ClickException` where a named one holds no site."""
     folder = site or Path("site")
@@ -200,14 +97,3 @@ def _site_folder(site: Path | None) -> Path | None:
             "Build it with make site, or leave --site out to serve the API alone."
         )
     return None
-
-
-def _welcome(address: str, site: Path | None) -> str:
-    portal = f"{address}/" if site else "not built (make site builds it)"
-    return (
-        f"voice-sandbox {sandbox.__version__}: every call is simulated, no phone rings.\n"
-        f"  Portal  {portal}\n"
-        f"  API     {address}/v1\n"
-        f"  Key     {DEMO_KEY}, or any other sandbox_…\n"
-        "Press Ctrl+C to stop."
-    )

@@ -93,6 +93,12 @@ class Journal:
         self._followers = 0
         self._ended = False
 
+    @property
+    def backlog(self) -> int:
+        """How many exchanges are remembered and not written down yet."""
+        unwritten = sum(segment.exchanges for segment in self._unwritten)
+        return unwritten + sum(map(len, self._remembered.values()))
+
     def record(self, exchange: Exchange) -> None:
         """Remembers an exchange. One without a key belongs to nobody and is not kept."""
         namespace = exchange.namespace

@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-import uvicorn
-
 from sandbox.app import App
+from sandbox.limits import Limits
 from sandbox.listen import listen, origin_of
+from sandbox.server import Server, configured
 
 START_SECONDS: Final = 10.0
 STOP_SECONDS: Final = 10.0
@@ -25,8 +25,8 @@ def local_sandbox(*, database: str = "sqlite:///:memory:", speed: float = 1.0) -
     """
     app = App(database=database, speed=speed)
     listener = listen("127.0.0.1", 0)
-    config = uvicorn.Config(app, lifespan="off", log_level="warning", access_log=False)
-    server = uvicorn.Server(config)
+    config = configured(app, Limits())
+    server = Server(app, config)
     ready = threading.Event()
     failures: list[BaseException] = []
 
@@ -53,7 +53,6 @@ def local_sandbox(*, database: str = "sqlite:///:memory:", speed: float = 1.0) -
             raise failures[0]
         yield origin_of(listener)
     finally:
-        app.drain()
-        server.should_exit = True
+        server.leave()
         thread.join(STOP_SECONDS)
         listener.close()

@@ -29,16 +29,21 @@ CHECKED_SUBJECTS = ("reading", "placing", "creating", "completing", "keeping_apa
 # Rooms, lowest first: a module imports from strictly lower layers only.
 LAYERS = [
     {"sandbox"},
-    {"client", "listen", "clock", "problems", "contract", "strict_json", "site", "store.queries"},
-    {"calls", "catalogue", "keys", "limits", "preferences", "redaction", "routes", "validation"},
-    {"scenarios", "store.protocol", "exchange"},
-    {"coverage", "entries", "exports", "housekeeping", "log", "pace", "provider"}
+    {"client", "listen", "clock", "problems", "proxy", "contract", "strict_json", "site"}
+    | {"store.queries"},
+    {"calls", "catalogue", "keys", "limits", "notices", "preferences", "redaction", "routes"}
+    | {"validation"},
+    {"connection", "exchange", "options", "scenarios", "store.protocol"},
+    {"coverage", "entries", "exports", "health", "housekeeping", "log", "metrics", "pace"}
+    | {"provider"}
     | {"store.postgres", "store.sqlite"},
     {"journal", "service", "store", "world"},
     {"delivery", "handlers"},
     {"control"},
     {"app", "remote"},
-    {"local_server"},
+    {"server"},
+    {"local_server", "workers"},
+    {"deployment"},
     {"verification", "verification.wire"},
     {"verification.curl", "verification.finding", "verification.guard", "verification.identity"},
     {"verification.conformity"},
@@ -58,7 +63,9 @@ PORTAL_MAY_IMPORT_TOO = {"recorder": {"app"}}
 
 # Time enters through one room, and only what serves or drives a sandbox may reach for a network.
 TIME_ROOM = "clock"
-NETWORK_ROOMS = {"cli", "client", "listen", "pytest_plugin", "verification.wire"}
+NETWORK_ROOMS = {"client", "deployment", "listen", "pytest_plugin", "server", "workers"} | {
+    "verification.wire"
+}
 # A verification knows a deployment over HTTP alone: of the sandbox's own code it may only read
 # what the contract says.
 VERIFICATION_MAY_IMPORT = {

@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from ipaddress import ip_network
 from pathlib import Path
 
 import click
@@ -17,6 +18,8 @@ from click.testing import CliRunner
 
 import sandbox
 from sandbox.cli import main, serve
+from sandbox.limits import Limits
+from sandbox.options import Settings, settings_of
 from sandbox_process import ROOT, start_sandbox
 
 from .conftest import CATALOGUE, completion, new_call
@@ -216,10 +219,106 @@ def test_says_that_there_is_no_portal(tmp_path: Path) -> None:
         assert "make site" in "\n".join(said)
 
 
-def test_every_option_can_be_a_variable(
+VARIABLES = {
+    "VOICE_SANDBOX_HOST": "127.0.0.2",
+    "VOICE_SANDBOX_PORT": "8123",
+    "VOICE_SANDBOX_DATABASE": "sqlite:///named.db",
+    "VOICE_SANDBOX_SITE": "built",
+    "VOICE_SANDBOX_SPEED": "25",
+    "VOICE_SANDBOX_CONTRACT": "openapi.yaml",
+    "VOICE_SANDBOX_WORKERS": "3",
+    "VOICE_SANDBOX_KEYS_FILE": "keys",
+    "VOICE_SANDBOX_ROOT_PATH": "/voice/",
+    "VOICE_SANDBOX_TRUSTED_PROXY": "10.0.0.5 fd00::/8",
+    "VOICE_SANDBOX_CORS_ORIGIN": "https://docs.example.com http://localhost:8000",
+    "VOICE_SANDBOX_METRICS_HOST": "127.0.0.3",
+    "VOICE_SANDBOX_METRICS_PORT": "9123",
+    "VOICE_SANDBOX_DRAIN_DELAY": "7.5",
+    "VOICE_SANDBOX_MAX_BODY": "5000",
+    "VOICE_SANDBOX_MAX_HEAD": "4000",
+    "VOICE_SANDBOX_MAX_CONNECTIONS": "50",
+    "VOICE_SANDBOX_MAX_RATE": "12.5",
+    "VOICE_SANDBOX_MAX_CALLS": "200",
+    "VOICE_SANDBOX_MAX_JOURNAL": "30",
+    "VOICE_SANDBOX_MAX_IDLE_HOURS": "1.5",
+    "VOICE_SANDBOX_REQUEST_SECONDS": "4",
+    "VOICE_SANDBOX_KEEP_ALIVE_SECONDS": "5",
+    "VOICE_SANDBOX_STALL_SECONDS": "6",
+}
+
+
+def test_every_option_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What an option sets, its environment variable sets too, lists included."""
+    assert set(VARIABLES) == {str(option.envvar) for option in OPTIONS}
+    for name, value in VARIABLES.items():
+        monkeypatch.setenv(name, value)
+    given = serve.make_context("serve", []).params
+    assert settings_of(given) == Settings(
+        host="127.0.0.2",
+        port=8123,
+        database="sqlite:///named.db",
+        site=Path("built"),
+        speed=25.0,
+        contract=Path("openapi.yaml"),
+        workers=3,
+        keys_file=Path("keys"),
+        root_path="/voice",
+        proxies=(ip_network("10.0.0.5"), ip_network("fd00::/8")),
+        cors_origins=("https://docs.example.com", "http://localhost:8000"),
+        metrics_host="127.0.0.3",
+        metrics_port=9123,
+        drain_delay=7.5,
+        limits=Limits(
+            max_body=5000,
+            max_head=4000,
+            max_connections=50,
+            max_rate=12.5,
+            max_calls=200,
+            max_journal=30,
+            max_idle_hours=1.5,
+            request_seconds=4.0,
+            keep_alive_seconds=5.0,
+            stall_seconds=6.0,
+        ),
+    )
+
+
+def test_limits_are_the_defaults_of_their_options() -> None:
+    """A sandbox that is told nothing has the limits that the help names."""
+    assert settings_of(serve.make_context("serve", []).params).limits == Limits()
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "said"),
+    [
+        ("--root-path", "voice", "such as /voice"),
+        ("--root-path", "/a//b", "such as /voice"),
+        ("--root-path", "/a?b", "such as /voice"),
+        ("--trusted-proxy", "proxy.example", "named by its address"),
+        ("--trusted-proxy", "10.0.0.1/8", "named by its address"),
+        ("--cors-origin", "*", "such as https://docs.example.com"),
+        ("--cors-origin", "https://docs.example.com/", "without a path"),
+        ("--cors-origin", "docs.example.com", "such as https://docs.example.com"),
+        ("--keys-file", "gone.txt", "gone.txt cannot be read"),
+    ],
+)
+def test_wrong_value_is_explained(option: str, value: str, said: str) -> None:
+    """A value that means nothing ends the command with one that does."""
+    memory = ["--port", "0", "--database", "sqlite:///:memory:"]
+    code, output = run("serve", *memory, option, value)
+    assert (code, said in output) == (1, True), output
+
+
+def test_workers_need_a_database_to_share() -> None:
+    """Several processes cannot share what one keeps in memory."""
+    code, said = run("serve", "--port", "0", "--database", "sqlite:///:memory:", "--workers", "2")
+    assert (code, "sqlite:///FILE" in said) == (1, True)
+
+
+def test_variables_reach_the_sandbox(
     tmp_path: Path, site_folder: Path, changed_contract: Callable[..., Path]
 ) -> None:
-    """What an option sets, its environment variable sets too."""
+    """A sandbox can be set up by its surroundings alone."""
     port = free_port()
     contract = changed_contract(("  version: 1.0.0", "  version: 7.7.7"))
     environment = {
@@ -230,7 +329,6 @@ def test_every_option_can_be_a_variable(
         "VOICE_SANDBOX_SPEED": "25",
         "VOICE_SANDBOX_CONTRACT": str(contract),
     }
-    assert set(environment) == {str(option.envvar) for option in OPTIONS}
     with serving(tmp_path, **environment):
         with httpx.Client(
             base_url=f"http://127.0.0.2:{port}",

@@ -1,0 +1,328 @@
+"""Hostile clients, as bytes on real sockets: refused, bounded, and of no harm to anybody else."""
+
+import re
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox_process import SandboxServer, start_sandbox
+
+from .conftest import CONTRACT, assert_conforms, new_call
+
+KEY = "sandbox_hardening"
+TOKEN = f"Authorization: Bearer {KEY}\r\n".encode()
+POST = b"POST /v1/calls HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + TOKEN
+GET = b"GET /v1/agents HTTP/1.1\r\nHost: x\r\n" + TOKEN
+SECOND = b"GET /sandbox HTTP/1.1\r\nHost: x\r\n\r\n"
+PATIENCE_SECONDS = 20
+
+
+@contextmanager
+def connected(server: SandboxServer) -> Iterator[socket.socket]:
+    """A socket to the server."""
+    port = httpx.URL(server.url).port
+    with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
+        yield connection
+
+
+def until_closed(connection: socket.socket) -> bytes:
+    """Everything that is still sent before the server closes."""
+    received = b""
+    try:
+        while chunk := connection.recv(65536):
+            received += chunk
+    except ConnectionResetError:
+        pass
+    return received
+
+
+def statuses(received: bytes) -> list[int]:
+    """The status of each answer."""
+    return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
+    """A sandbox as it ships."""
+    with start_sandbox(tmp_path_factory.mktemp("hardening")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def strict(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
+    """A sandbox with little patience."""
+    options = ["--request-seconds", "0.5", "--keep-alive-seconds", "0.5", "--stall-seconds", "0.5"]
+    with start_sandbox(tmp_path_factory.mktemp("strict"), *options) as server:
+        yield server
+
+
+# Requests that two readers could read differently
+
+SMUGGLED = {
+    "length and chunked": POST
+    + b"Content-Length: 6\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked and length": POST
+    + b"Transfer-Encoding: chunked\r\nContent-Length: 6\r\n\r\n0\r\n\r\n",
+    "two lengths": POST + b"Content-Length: 0\r\nContent-Length: 36\r\n\r\n",
+    "the same length twice": POST + b"Content-Length: 2\r\nContent-Length: 2\r\n\r\n{}",
+    "list of lengths": POST + b"Content-Length: 2, 2\r\n\r\n{}",
+    "signed length": POST + b"Content-Length: +2\r\n\r\n{}",
+    "negative length": POST + b"Content-Length: -1\r\n\r\n",
+    "hexadecimal length": POST + b"Content-Length: 0x2\r\n\r\n{}",
+    "empty length": POST + b"Content-Length: \r\n\r\n",
+    "length beyond numbers": POST + b"Content-Length: 99999999999999999999999\r\n\r\n",
+    "folded header": GET + b"X-Note: one\r\n two\r\n\r\n",
+    "folded encoding": POST + b"Transfer-Encoding:\r\n chunked\r\n\r\n0\r\n\r\n",
+    "bare line feeds": b"GET /v1/agents HTTP/1.1\nHost: x\n\n",
+    "one bare line feed": b"GET /v1/agents HTTP/1.1\r\nHost: x\nX-Note: y\r\n\r\n",
+    "bare carriage return": b"GET /v1/agents HTTP/1.1\r\nHost: x\rX-Note: y\r\n\r\n",
+    "line feed in a chunk extension": POST
+    + b"Transfer-Encoding: chunked\r\n\r\n2;a=\nb\r\n{}\r\n0\r\n\r\n",
+    "chunks with bare line feeds": POST + b"Transfer-Encoding: chunked\r\n\r\n2\n{}\n0\n\n",
+    "negative chunk": POST + b"Transfer-Encoding: chunked\r\n\r\n-2\r\n{}\r\n0\r\n\r\n",
+    "chunk beyond numbers": POST + b"Transfer-Encoding: chunked\r\n\r\n" + b"f" * 18 + b"\r\n{}",
+    "space after a chunk's size": POST + b"Transfer-Encoding: chunked\r\n\r\n2 \r\n{}\r\n0\r\n\r\n",
+    "unknown encoding": POST + b"Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n",
+    "no encoding": POST + b"Transfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+    "chunked but not last": POST + b"Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n",
+    "two encodings": POST
+    + b"Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n0\r\n\r\n",
+    "space before the colon": POST + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
+    "space before a length's colon": POST + b"Content-Length : 2\r\n\r\n{}",
+    "vertical tab in an encoding": POST + b"Transfer-Encoding: \x0bchunked\r\n\r\n0\r\n\r\n",
+    "NUL in a header": GET + b"X-Note: a\0b\r\n\r\n",
+    "header without a name": GET + b": y\r\n\r\n",
+    "no host": b"GET /v1/agents HTTP/1.1\r\n" + TOKEN + b"\r\n",
+    "two hosts": GET + b"Host: y\r\n\r\n",
+    "tunnel": b"CONNECT voice.example:443 HTTP/1.1\r\nHost: x\r\n\r\n",
+    "space before the method": b" " + GET + b"\r\n",
+    "tabs between the words": GET.replace(b" /v1/agents ", b"\t/v1/agents\t") + b"\r\n",
+    "no version": b"GET /v1/agents\r\n\r\n",
+    "another version": GET.replace(b"HTTP/1.1", b"HTTP/1.2") + b"\r\n",
+    "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+}
+
+
+@pytest.mark.parametrize("shape", SMUGGLED)
+def test_doubtful_request_ends_the_connection(server: SandboxServer, shape: str) -> None:
+    """What a proxy could read another way is 400, and nothing after it is ever read."""
+    with connected(server) as connection:
+        connection.sendall(SMUGGLED[shape] + SECOND)
+        assert statuses(until_closed(connection)) == [400]
+
+
+def test_chunk_extensions_change_nothing(server: SandboxServer) -> None:
+    """A body in chunks is the same body, whatever extensions the chunks carry."""
+    extended = b"1;a=b\r\n{\r\n1;c\r\n}\r\n0\r\n\r\n"
+    with connected(server) as connection:
+        connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n" + extended)
+        connection.sendall(GET + b"Connection: close\r\n\r\n")
+        assert statuses(until_closed(connection)) == [422, 200]
+
+
+def test_trailers_are_no_headers(server: SandboxServer) -> None:
+    """Who has no token gets none by sending it after the body."""
+    with connected(server) as connection:
+        connection.sendall(POST.replace(TOKEN, b"") + b"Transfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(b"2\r\n{}\r\n0\r\n" + TOKEN + b"\r\n")
+        connection.sendall(GET + b"Connection: close\r\n\r\n")
+        assert statuses(until_closed(connection)) == [401, 200]
+
+
+def test_upgrade_is_ignored(server: SandboxServer) -> None:
+    """Clients that offer HTTP/2 or a WebSocket are answered in HTTP/1.1, again and again."""
+    offer = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AA\r\n"
+    socket_offer = b"Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+    with connected(server) as connection:
+        connection.sendall((GET + offer + b"\r\n") * 3 + (GET + socket_offer + b"\r\n") * 2)
+        connection.sendall(POST + offer + b"Content-Length: 2\r\n\r\n{}")
+        connection.sendall(GET + b"Connection: close\r\n\r\n")
+        assert statuses(until_closed(connection)) == [200] * 5 + [422, 200]
+
+
+def test_nothing_is_read_after_close(server: SandboxServer) -> None:
+    """A request that ends the connection is the last one of it."""
+    with connected(server) as connection:
+        connection.sendall(GET + b"Connection: close\r\n\r\n" + SECOND)
+        assert statuses(until_closed(connection)) == [200]
+
+
+# Heads without end
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n",
+        GET + b"X-Note: " + b"a" * 40_000 + b"\r\n\r\n",
+        GET + b"X-Note: a\r\n" * 4_000 + b"\r\n",
+    ],
+    ids=["path", "header", "headers"],
+)
+@pytest.mark.parametrize("piece", [100_000, 1_000], ids=["at once", "in pieces"])
+def test_head_without_end_is_refused(server: SandboxServer, head: bytes, piece: int) -> None:
+    """A head over the limit is 431, as soon as so much of it has arrived."""
+    with connected(server) as connection:
+        try:
+            for start in range(0, len(head), piece):
+                connection.sendall(head[start : start + piece])
+        except (BrokenPipeError, ConnectionResetError):
+            pass  # it has closed already, which is what is wanted
+        assert statuses(until_closed(connection)) in ([431], [])
+    with connected(server) as connection:
+        connection.sendall(head[:33_000])
+        assert statuses(until_closed(connection)) == [431]
+
+
+def test_long_body_is_no_long_head(server: SandboxServer) -> None:
+    """The limit of heads leaves bodies alone, however requests are cut into pieces."""
+    body = b'{"phone": "+12025550100", "agent": "' + b"a" * 60 + b'"}'
+    request = POST + b"Content-Length: %d\r\n\r\n" % len(body) + body
+    stream = request * 400 + GET + b"Connection: close\r\n\r\n"
+    for piece in (len(stream), 9_973):
+        with connected(server) as connection:
+            received = b""
+            for start in range(0, len(stream), piece):
+                connection.sendall(stream[start : start + piece])
+            received = until_closed(connection)
+        assert statuses(received) == [422] * 400 + [200]
+
+
+# Clients that take their time
+
+
+@pytest.mark.parametrize(
+    ("sent", "answered"),
+    [
+        (b"", []),
+        (b"\r\n", []),
+        (GET, [408]),
+        (b"GE", [408]),
+        (POST + b"Content-Length: 100\r\n\r\n{", [408]),
+        (POST + b"Transfer-Encoding: chunked\r\n\r\n1\r\n{\r\n", [408]),
+        (GET + b"\r\n", [200]),
+        (GET + b"\r\n\r\n", [200]),
+        (GET + b"\r\n" + GET, [200, 408]),
+        (POST + b"Content-Length: 900000000\r\n\r\n{", [413]),
+    ],
+    ids=[
+        *("silence", "empty line", "open head", "open method", "open body", "open chunks"),
+        *("idle", "idle but for an empty line", "open second head", "refused body"),
+    ],
+)
+def test_slow_request_is_given_up(strict: SandboxServer, sent: bytes, answered: list[int]) -> None:
+    """Whatever a client stops in the middle of, the connection ends by itself."""
+    with connected(strict) as connection:
+        connection.sendall(sent)
+        assert statuses(until_closed(connection)) == answered
+
+
+def test_request_in_drops_is_given_up(strict: SandboxServer) -> None:
+    """A byte now and then buys no time (slowloris)."""
+    with connected(strict) as connection:
+        connection.settimeout(0.05)
+        received = b""
+        for byte in (GET + b"X-Note: " + b"a" * 10_000)[:1000]:
+            try:
+                connection.sendall(bytes([byte]))
+                received = connection.recv(1000)
+                break
+            except TimeoutError:
+                continue
+            except (BrokenPipeError, ConnectionResetError):
+                break
+        else:
+            pytest.fail("a thousand drops were taken")
+        assert statuses(received) in ([408], [])
+
+
+def test_reader_that_takes_nothing_is_cut_off(strict: SandboxServer) -> None:
+    """Answers that nobody reads do not pile up: the connection ends."""
+    with connected(strict) as connection:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        pipelined = (GET.replace(b"/v1/agents", b"/sandbox/journal/har") + b"\r\n") * 200
+        with httpx.Client(base_url=strict.url, headers={"Authorization": f"Bearer {KEY}"}) as busy:
+            for _ in range(200):
+                busy.get("/v1/agents")
+        # Sending what is not read goes on until the server has cut off; then it fails.
+        with pytest.raises((BrokenPipeError, ConnectionResetError)):
+            _send_again_and_again(connection, pipelined)
+
+
+def _send_again_and_again(connection: socket.socket, request: bytes) -> None:
+    for _ in range(10_000):
+        connection.sendall(request)
+
+
+def test_others_are_served_meanwhile(strict: SandboxServer) -> None:
+    """Two hundred clients that send half a head each hinder nobody."""
+    port = httpx.URL(strict.url).port
+    slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
+    try:
+        for connection in slow:
+            connection.sendall(GET)
+        answer = httpx.get(f"{strict.url}/v1/agents", headers={"Authorization": f"Bearer {KEY}"})
+        assert answer.status_code == 200
+    finally:
+        for connection in slow:
+            connection.close()
+
+
+# Connections
+
+
+def test_one_connection_too_many_is_told_to_wait(tmp_path: Path) -> None:
+    """Over the limit a request gets the contract's 429; room that is made is used again."""
+    with (
+        start_sandbox(tmp_path, "--max-connections", "2") as server,
+        httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {KEY}"}) as third,
+    ):
+        with connected(server) as first, connected(server) as second:
+            for connection in (first, second):
+                connection.sendall(GET + b"\r\n")
+                assert statuses(connection.recv(65536)) == [200]
+            refused = third.get("/v1/agents")
+            assert_conforms(CONTRACT, refused)
+            assert (refused.status_code, refused.headers["connection"]) == (429, "close")
+            # More than twice as many are not even told.
+            with connected(server) as fourth, connected(server) as fifth:
+                fourth.sendall(b"G")
+                fifth.sendall(GET + b"\r\n")
+                assert statuses(until_closed(fifth)) in ([429], [])
+        while third.post("/v1/calls", json=new_call()).status_code == 429:
+            pass
+        assert third.get("/v1/agents").status_code == 200
+
+
+# Bodies
+
+
+@pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, identity", "x"])
+def test_compressed_body_is_refused(server: SandboxServer, coding: str) -> None:
+    """A small body that would become a large one is not unpacked."""
+    answer = httpx.post(
+        f"{server.url}/v1/calls",
+        content=b"\x1f\x8b" + b"0" * 100,
+        headers={
+            "Authorization": f"Bearer {KEY}",
+            "Content-Type": "application/json",
+            "Content-Encoding": coding,
+        },
+    )
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+
+
+# Answers
+
+
+@pytest.mark.parametrize("path", ["/v1/agents", "/sandbox", "/v1/nowhere", "/healthz", "/gone"])
+def test_no_answer_is_sniffed(server: SandboxServer, path: str) -> None:
+    """A browser takes each answer for what it says it is."""
+    answer = httpx.get(f"{server.url}{path}")
+    assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
+    assert "server" not in answer.headers
