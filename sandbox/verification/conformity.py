@@ -39,27 +39,36 @@ class Inspector:
 
     def look_at(self, answer: Answer) -> None:
         """Raises: `Finding` on the first thing that no answer may do."""
-        request_id = self._look_at_request_id(answer)
-        self._look_for_provider(answer)
         operation = self._operation(answer)
         response = None if operation is None else operation.responses.get(answer.status)
+        # The worst first: a server that breaks gives none of the headers that are looked at next.
+        if answer.status >= 500 and response is None:
+            raise Finding(
+                f"The deployment broke: it answered {answer.status}, which no request may cause.",
+                answer,
+            )
+        if answer.status < 400 and response is None:
+            self._raise_undocumented(answer, operation)
+        request_id = self._look_at_request_id(answer)
+        self._look_for_provider(answer)
         document = self._document(answer, response)
         if answer.status >= 400:
             self._look_at_problem(answer, document, request_id, operation)
-        elif operation is None:
+        if operation is not None and response is not None:
+            self._look_at_response(answer, document, operation, response)
+
+    def _raise_undocumented(self, answer: Answer, operation: Operation | None) -> None:
+        if operation is None:
             raise Finding(
                 f"{answer.sent.method} {answer.sent.target[:80]} is no operation of the contract, "
                 f"but it is answered {answer.status}.",
                 answer,
             )
-        elif response is None:
-            raise Finding(
-                f"{operation.operation_id} answers {answer.status}, which the contract does not "
-                "document.",
-                answer,
-            )
-        if operation is not None and response is not None:
-            self._look_at_response(answer, document, operation, response)
+        raise Finding(
+            f"{operation.operation_id} answers {answer.status}, which the contract does not "
+            "document.",
+            answer,
+        )
 
     def _compile(self, operation: Operation, response: Response) -> None:
         """Compiles what a response must be when it is met first: all at once takes long."""
@@ -124,15 +133,12 @@ class Inspector:
             return answer.json()
         except ValueError as error:
             raise Finding(f"The body of an answer is not strict JSON: {error}.", answer) from None
+        except RecursionError:
+            raise Finding("The body of an answer is nested without end.", answer) from None
 
     def _look_at_problem(
         self, answer: Answer, document: Any, request_id: str, operation: Operation | None
     ) -> None:
-        if answer.status >= 500 and (operation is None or answer.status not in operation.responses):
-            raise Finding(
-                f"The deployment broke: it answered {answer.status}, which no request may cause.",
-                answer,
-            )
         if answer.sent.method == "HEAD":
             return
         if not isinstance(document, Mapping):

@@ -44,6 +44,8 @@ def test_fault_is_caught(name: str) -> None:
         outcome = run_check(fault.caught_by, url, sandbox_target(url))
     assert outcome.finding, f"{fault.caught_by} overlooks: {fault.sentence}"
     assert outcome.finding.endswith((".", '"')), outcome.finding
+    # A fault that breaks the sandbox by mistake would prove nothing about the check.
+    assert ("The deployment broke" in outcome.finding) == fault.crashes, outcome.finding
 
 
 def test_a_sandbox_without_fault_is_not_accused() -> None:

@@ -4,21 +4,23 @@ import asyncio
 import copy
 import json
 import socket
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
+from uuid import UUID
 
 import uvicorn
 import yaml
 
 import sandbox.app
-from sandbox.contract import Contract, _Reader, find_contract
-from sandbox.store import sqlite
+from sandbox.contract import find_contract
+from sandbox.store.sqlite import SQLiteStore
 
 START_SECONDS = 10
 
@@ -64,11 +66,16 @@ class Reply:
 
 @dataclass
 class Workshop:
-    """What a fault may alter, one thing at a time."""
+    """What a fault may alter, one thing at a time.
+
+    Most faults stand between client and sandbox, or around a method of the store's protocol: those
+    seams are there however the sandbox is built inside.
+    """
 
     stack: ExitStack
     before: list[Callable[[Ask], Reply | None]] = field(default_factory=list)
     after: list[Callable[[Ask, Reply], None]] = field(default_factory=list)
+    contract_path: Path | None = None
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
         """Put another function, class or constant in the place of one."""
@@ -78,26 +85,42 @@ class Workshop:
         """Replace a function by what `make` returns for it."""
         self.replace(owner, name, make(getattr(owner, name)))
 
-    def sql(self, name: str, statement: str) -> None:
-        """Replace a statement of the store by name."""
-        self.wrap(
-            sqlite,
-            "named_queries",
-            lambda read: lambda engine: {**read(engine), name: statement},
-        )
+    def store(self, method: str, change: Callable[..., Any]) -> None:
+        """Stand around a method of the store: `await change(original, *its_arguments)`."""
+
+        def make(original: Any) -> Any:
+            async def changed(store: Any, *arguments: Any, **named: Any) -> Any:
+                return await change(partial(original, store), *arguments, **named)
+
+            return changed
+
+        self.wrap(SQLiteStore, method, make)
+
+    def read_calls(self, change: Callable[..., Any]) -> None:
+        """Stand around every reading of a call: `await change(read, namespace, call_id)`."""
+        read_plainly = SQLiteStore.call
+
+        async def call(original: Any, namespace: bytes, call_id: UUID) -> Any:
+            return await change(original, namespace, call_id)
+
+        def with_clock(original: Any) -> Any:
+            async def changed(store: Any, namespace: bytes, call_id: UUID) -> Any:
+                found = await original(store, namespace, call_id)
+                read = partial(read_plainly, store)
+                return found and (found[0], await change(read, namespace, call_id))
+
+            return changed
+
+        self.store("call", call)
+        self.wrap(SQLiteStore, "call_with_clock", with_clock)
 
     def contract(self, change: Callable[[dict[str, Any]], None]) -> None:
         """Let the sandbox keep another contract than everybody else reads."""
-        original = sandbox.app.load_contract
         document = copy.deepcopy(plain_contract())
         change(document)
-        path = find_contract()
-        changed = _Reader(path, document).contract("0" * 64)
-
-        def load(asked: Path, *, lender: Contract | None = None) -> Contract:
-            return changed if asked == path else original(asked, lender=lender)
-
-        self.replace(sandbox.app, "load_contract", load)
+        folder = self.stack.enter_context(tempfile.TemporaryDirectory())
+        self.contract_path = Path(folder) / "openapi.yaml"
+        self.contract_path.write_text(json.dumps(document), "utf-8")
 
     def on_request(self, change: Callable[[Ask], Reply | None]) -> None:
         """Alter each request before the sandbox sees it, or answer it in its place."""
@@ -121,7 +144,7 @@ def faulty_sandbox(alter: Callable[[Workshop], None]) -> Iterator[str]:
     with ExitStack() as stack:
         workshop = Workshop(stack)
         alter(workshop)
-        app: Any = sandbox.app.App()
+        app: Any = sandbox.app.App(contract_path=workshop.contract_path)
         if workshop.before or workshop.after:
             app = _altered(app, workshop)
         with _served(app) as origin:

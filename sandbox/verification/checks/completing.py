@@ -324,8 +324,7 @@ def text_survives_the_round_trip(api: Api) -> None:
         found = api.read(call_id)["transcript"]
         must(
             found == text,
-            f"A transcript must survive the round trip: {ascii(text)[:60]} became "
-            f"{ascii(found)[:60]}.",
+            f"A transcript must survive the round trip: {_difference(text, str(found))}.",
             api.last(),
         )
 
@@ -483,3 +482,10 @@ def every_delivery_is_answered_as_the_contract_says(api: Api) -> None:
             f"The deliveries of {scenario} must be answered {statuses}, but were {found}.",
             api.last(),
         )
+
+
+def _difference(sent: str, found: str) -> str:
+    """Where two texts part, such as ``from character 7 on 'é' became 'e'``."""
+    same = zip(sent, found, strict=False)
+    at = next((n for n, (a, b) in enumerate(same) if a != b), min(len(sent), len(found)))
+    return f"from character {at} on {sent[at : at + 20]!a} became {found[at : at + 20]!a}"
