@@ -94,8 +94,9 @@ class Service:
                 code = answer.body["code"] if answer.status >= 400 else None
             else:
                 raw_body = await self._body(operation, headers, receive)
-                parameters |= self._parameters(operation, scope, headers)
-                self._check_parameters(operation, parameters)
+                if operation.parameters:
+                    parameters |= self._parameters(operation, scope, headers)
+                    self._check_parameters(operation, parameters)
                 answer = await self._handlers[operation.operation_id](
                     Request(
                         operation=operation,
@@ -224,12 +225,9 @@ class Service:
                 "The body must not be compressed. Send it without the header Content-Encoding.",
             )
         limit = operation.body.max_bytes
-        too_large = Refusal(
-            "body_too_large", f"The body may be at most {limit} bytes. Send a smaller one."
-        )
         for value in headers.get(b"content-length", ()):
             if value.isdigit() and int(value[:20]) > limit:
-                raise too_large
+                raise _too_large(limit)
         chunks: list[bytes] = []
         received = 0
         while True:
@@ -239,7 +237,7 @@ class Service:
             chunk = message.get("body", b"")
             received += len(chunk)
             if received > limit:
-                raise too_large
+                raise _too_large(limit)
             chunks.append(chunk)
             if not message.get("more_body", False):
                 return b"".join(chunks)
@@ -302,6 +300,10 @@ def _headers(scope: Scope) -> Headers:
 def _origin(scope: Scope, headers: Headers) -> str:
     [host] = headers.get(b"host", [b""])[:1]
     return f"{scope['scheme']}://{host.decode('latin-1')}"
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal("body_too_large", f"The body may be at most {limit} bytes. Send a smaller one.")
 
 
 def _problem(refusal: Refusal, request_id: str) -> bytes:

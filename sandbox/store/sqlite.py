@@ -39,7 +39,10 @@ class SQLiteStore:
         self._path = path
         self._sql = named_queries("sqlite")
         self._db: sqlite3.Connection | None = None
-        self._commit: asyncio.Future[None] | None = None
+        self._writing = False
+        """Whether a transaction is open; it ends with this turn of the loop."""
+        self._waiting: list[asyncio.Future[None]] = []
+        """Who waits for the end of the transaction."""
 
     async def open(self) -> None:
         try:
@@ -55,8 +58,7 @@ class SQLiteStore:
         self._db = db
 
     async def close(self) -> None:
-        if self._commit is not None:
-            await asyncio.shield(self._commit)
+        await self._committed()
         if self._db is not None:
             self._db.close()
             self._db = None
@@ -313,41 +315,47 @@ class SQLiteStore:
     def _execute(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
         db = self._connection()
         try:
-            if self._commit is None:
+            if not self._writing:
                 db.execute("BEGIN IMMEDIATE")
-                loop = asyncio.get_running_loop()
-                self._commit = loop.create_future()
-                loop.call_soon(self._end_transaction)
+                self._writing = True
+                asyncio.get_running_loop().call_soon(self._end_transaction)
             return db.execute(self._sql[statement], values)
         except sqlite3.Error as error:
             self._abort(error)
             raise StorageUnavailable(str(error)) from error
 
     def _end_transaction(self) -> None:
-        if self._commit is None:
+        if not self._writing:
             return
         try:
             self._connection().execute("COMMIT")
         except sqlite3.Error as error:
             self._abort(error)
         else:
-            self._commit.set_result(None)
-            self._commit = None
+            for waiter in self._ended():
+                waiter.set_result(None)
 
     def _abort(self, error: sqlite3.Error) -> None:
         """Undoes the open transaction and tells every writer in it."""
-        if self._commit is None:
+        if not self._writing:
             return
         if self._connection().in_transaction:
             self._connection().execute("ROLLBACK")
-        self._commit.set_exception(StorageUnavailable(str(error)))
-        self._commit.exception()  # marks it as seen: a writer that went away is no leak
-        self._commit = None
+        for waiter in self._ended():
+            waiter.set_exception(StorageUnavailable(str(error)))
+
+    def _ended(self) -> Iterator[asyncio.Future[None]]:
+        """Closes the books of a transaction; gives those who still wait for its end."""
+        self._writing = False
+        waiting, self._waiting = self._waiting, []
+        return (waiter for waiter in waiting if not waiter.done())
 
     async def _committed(self) -> None:
         """Waits until the writes of this turn are on disk."""
-        if self._commit is not None:
-            await asyncio.shield(self._commit)
+        if self._writing:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
 
     def _connection(self) -> sqlite3.Connection:
         if self._db is None:
