@@ -77,6 +77,7 @@ class Deliverer:
         Until infinity it moves as far as the last completion that is pending.
         """
         store, wall = self._world.store, self._world.wall
+        reached = -inf
         while (next_due_at := await store.next_due_at(namespace)) is not None:
             if next_due_at > until:
                 break
@@ -86,10 +87,12 @@ class Deliverer:
             if due is None:  # another task delivers it just now
                 await asyncio.sleep(_BUSY_WAIT_SECONDS)
                 continue
-            await store.move_clock(namespace, due.due_at, wall_now=wall())
+            await store.move_clock(namespace, due.due_at, wall_now=wall(), wakes=False)
+            reached = due.due_at
             await self._deliver(due)
-        if until < inf:
-            await store.move_clock(namespace, until, wall_now=wall())
+        reached = until if until < inf else reached
+        if reached > -inf:
+            await store.move_clock(namespace, reached, wall_now=wall())
         return await self._world.clock(namespace)
 
     async def _deliver_due(self) -> None:
@@ -98,12 +101,12 @@ class Deliverer:
             claimed = await store.claim_due(
                 wall_now=wall(), lease_seconds=LEASE_SECONDS, limit=BATCH
             )
-            for due in claimed:
-                try:
-                    await self._deliver(due)
-                except StorageUnavailable:
-                    raise
-                except Exception as error:  # the other calls go on
+            # At the same time, so that the store can save them together.
+            ended = await asyncio.gather(*map(self._deliver, claimed), return_exceptions=True)
+            for due, error in zip(claimed, ended, strict=True):
+                if isinstance(error, StorageUnavailable):
+                    raise error
+                if error is not None:  # the other calls go on
                     logger.error("call %s cannot be completed", due.call_id, exc_info=error)
             if len(claimed) < BATCH:
                 return

@@ -91,7 +91,8 @@ class PostgresStore:
             )
             async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
                 await _migrate(connection)
-        except (*_FAILURES, StoreError) as error:
+            await self._rows("settle_wakes")
+        except (*_FAILURES, StorageUnavailable, StoreError) as error:
             await self.close()
             raise StoreError(
                 f"The database {self._shown} cannot be used: {_reason(error)}. Check that "
@@ -235,7 +236,7 @@ class PostgresStore:
         await self._rows("drop_plan", namespace=namespace, call_id=call_id)
 
     async def move_clock(
-        self, namespace: bytes, instant: float, *, wall_now: float
+        self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
     ) -> VirtualClock | None:
         async def move(connection: _Connection) -> VirtualClock | None:
             async with connection.transaction():
@@ -243,12 +244,10 @@ class PostgresStore:
                 if not row:
                     return None
                 clock = VirtualClock(*row[0]).advanced_to(instant, wall_now=wall_now)
-                await self._on(
-                    connection,
-                    "move_clock",
-                    {"namespace": namespace, **asdict(clock)},
-                    seconds=_LONG_STATEMENT_SECONDS,
-                )
+                moved = {"namespace": namespace, **asdict(clock)}
+                await self._on(connection, "move_clock", moved)
+                if wakes:
+                    await self._on(connection, "move_wakes", moved, seconds=_LONG_STATEMENT_SECONDS)
                 return clock
 
         return await self._run(move)

@@ -136,9 +136,13 @@ class Store(Protocol):
         """Drops the completions that the provider still planned for a call."""
 
     async def move_clock(
-        self, namespace: bytes, instant: float, *, wall_now: float
+        self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
     ) -> VirtualClock | None:
-        """Advances the clock to ``instant`` where it is not already later."""
+        """Advances the clock to ``instant`` where it is not already later.
+
+        Without ``wakes`` the wall times of pending completions stay as they are, which is quick:
+        for a step of several, of which the last one moves them.
+        """
 
     async def claim_due(
         self, *, wall_now: float, lease_seconds: float, limit: int

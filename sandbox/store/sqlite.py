@@ -50,6 +50,7 @@ class SQLiteStore:
             db.execute("PRAGMA journal_mode = WAL")
             db.execute("PRAGMA synchronous = NORMAL")
             _migrate(db)
+            db.execute(self._sql["settle_wakes"])
         except sqlite3.Error as error:
             raise StoreError(
                 f"The database {self._path} cannot be used: {error}. Check that it is a file of "
@@ -181,8 +182,9 @@ class SQLiteStore:
         await self._committed()
 
     async def move_clock(
-        self, namespace: bytes, instant: float, *, wall_now: float
+        self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
     ) -> VirtualClock | None:
+        self._begin()  # before reading: another process may move the same clock
         row = self._read("read_namespace", namespace=namespace)
         if row is None:
             return None
@@ -193,13 +195,14 @@ class SQLiteStore:
             anchor_wall=clock.anchor_wall,
             anchor=clock.anchor,
         )
-        self._write(
-            "move_wakes",
-            namespace=namespace,
-            anchor_wall=clock.anchor_wall,
-            anchor=clock.anchor,
-            rate=clock.rate,
-        )
+        if wakes:
+            self._write(
+                "move_wakes",
+                namespace=namespace,
+                anchor_wall=clock.anchor_wall,
+                anchor=clock.anchor,
+                rate=clock.rate,
+            )
         await self._committed()
         return clock
 
@@ -313,16 +316,23 @@ class SQLiteStore:
         return self._execute(statement, values).fetchall()
 
     def _execute(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
-        db = self._connection()
+        self._begin()
         try:
-            if not self._writing:
-                db.execute("BEGIN IMMEDIATE")
-                self._writing = True
-                asyncio.get_running_loop().call_soon(self._end_transaction)
-            return db.execute(self._sql[statement], values)
+            return self._connection().execute(self._sql[statement], values)
         except sqlite3.Error as error:
             self._abort(error)
             raise StorageUnavailable(str(error)) from error
+
+    def _begin(self) -> None:
+        """Opens a transaction, unless this turn of the loop has one already."""
+        if self._writing:
+            return
+        try:
+            self._connection().execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            raise StorageUnavailable(str(error)) from error
+        self._writing = True
+        asyncio.get_running_loop().call_soon(self._end_transaction)
 
     def _end_transaction(self) -> None:
         if not self._writing:

@@ -267,6 +267,25 @@ async def test_moving_the_clock_moves_the_wakes(store: Store) -> None:
     assert await store.next_wake_at() == START + 2
 
 
+async def test_a_step_leaves_the_wakes_to_the_last_move(store: Store) -> None:
+    """An advance of many steps moves the wall times once, and to the right place."""
+    await create(store, due_at=START + 8)
+    await store.move_clock(ONE, START + 3, wall_now=START, wakes=False)
+    assert await store.next_wake_at() == START + 8
+    await store.move_clock(ONE, START + 6, wall_now=START)
+    assert await store.next_wake_at() == START + 2
+
+
+@pytest.mark.parametrize("store", [e for e in ENGINES if e != "sqlite-memory"], indirect=True)
+async def test_a_broken_advance_is_settled_when_the_store_opens(store: Store) -> None:
+    """A process that died between two steps leaves no completion waiting for the old wall time."""
+    await create(store, due_at=START + 8)
+    await store.move_clock(ONE, START + 6, wall_now=START, wakes=False)
+    await store.close()
+    await store.open()
+    assert await store.next_wake_at() == START + 2
+
+
 # Deliveries
 
 
@@ -429,6 +448,19 @@ def execute(path: Path, statement: str) -> list[tuple[object, ...]]:
     """Runs SQL as another program would, in a connection of the test's own."""
     with contextlib.closing(sqlite3.connect(path)) as db, db:
         return db.execute(statement).fetchall()
+
+
+async def test_clocks_of_two_processes_never_go_back(tmp_path: Path) -> None:
+    """Where two processes move one clock, the later instant stands, whoever wrote last."""
+    path = tmp_path / "calls.db"
+    async with opened(path) as one, opened(path) as other:
+        await one.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        for step in range(1, 20):
+            far, near = START + 100 * step, START + 100 * step - 50
+            await one.move_clock(ONE, far, wall_now=START)
+            moved = await other.move_clock(ONE, near, wall_now=START)
+            assert moved is not None
+            assert moved.now(START) == far
 
 
 async def test_acknowledged_data_is_there_after_reopening(tmp_path: Path) -> None:

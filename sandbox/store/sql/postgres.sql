@@ -35,10 +35,16 @@ SELECT namespace FROM namespaces WHERE used_at < :since;
 SELECT anchor_wall, anchor, rate FROM namespaces WHERE namespace = :namespace FOR NO KEY UPDATE;
 
 -- name: move_clock
-WITH moved AS (
-    UPDATE namespaces SET anchor_wall = :anchor_wall, anchor = :anchor
-    WHERE namespace = :namespace
-)
+UPDATE namespaces SET anchor_wall = :anchor_wall, anchor = :anchor
+WHERE namespace = :namespace;
+
+-- name: settle_wakes
+-- A process that died in the middle of an advance left the clock ahead of these.
+UPDATE calls SET wake_at = anchor_wall + (due_at - anchor) / rate
+FROM namespaces
+WHERE namespaces.namespace = calls.namespace AND due_at IS NOT NULL;
+
+-- name: move_wakes
 UPDATE calls SET wake_at = :anchor_wall + (due_at - :anchor) / :rate
 WHERE namespace = :namespace AND due_at IS NOT NULL;
 

@@ -24,6 +24,14 @@ WHERE namespace = :namespace;
 UPDATE calls SET wake_at = :anchor_wall + (due_at - :anchor) / :rate
 WHERE namespace = :namespace AND due_at IS NOT NULL;
 
+-- name: settle_wakes
+-- A process that died in the middle of an advance left the clock ahead of these.
+UPDATE calls SET wake_at = (
+    SELECT anchor_wall + (due_at - anchor) / rate FROM namespaces
+    WHERE namespaces.namespace = calls.namespace
+)
+WHERE due_at IS NOT NULL;
+
 -- name: insert_call
 INSERT INTO calls (
     namespace, call_id, phone, agent, scenario, created_at,
