@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from sandbox.store.protocol import Store
 from sandbox.store.sqlite import SQLiteStore
@@ -10,23 +11,28 @@ from sandbox.store.sqlite import SQLiteStore
 __all__ = ["open_store"]
 
 
+_SQLITE: Final = re.compile(r"/(?P<path>[^?]+)(\?synchronous=(?P<synchronous>normal|full))?")
+
+
 def open_store(url: str) -> Store:
     """The store of a database URL.
 
-    Such as ``sqlite:///calls.db``, ``sqlite:///:memory:`` or ``postgresql://user@host/name``.
+    Such as ``sqlite:///calls.db``, ``sqlite:///calls.db?synchronous=full``, ``sqlite:///:memory:``
+    or ``postgresql://user@host/name``.
 
     Raises: `ValueError` for any other kind of URL or where its driver is not installed,
     `sandbox.store.protocol.StoreError` when the database cannot be opened.
     """
     scheme, _, rest = url.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and rest != "/":
-        return SQLiteStore(rest[1:])
+    if scheme == "sqlite" and (match := _SQLITE.fullmatch(rest)):
+        return SQLiteStore(match["path"], synchronous=(match["synchronous"] or "normal").upper())
     if scheme in {"postgresql", "postgres"}:
         return _postgres(url)
     shown = re.sub(r"://.*@", "://…@", url, flags=re.DOTALL)
     raise ValueError(
         f"The database {shown!r} is not understood. Use sqlite:///FILE, where an absolute path "
-        "gives four slashes in a row, sqlite:///:memory: to keep nothing, or "
+        "gives four slashes in a row and ?synchronous=full makes it outlive a loss of power, "
+        "sqlite:///:memory: to keep nothing, or "
         "postgresql://USER:PASSWORD@HOST:PORT/NAME."
     )
 

@@ -1,11 +1,15 @@
 """The store in one SQLite file, called in the event loop's own thread.
 
 Writes of one turn of the loop share a transaction; each is acknowledged after it is committed.
+What is committed survives the death of the process. With ``synchronous`` ``FULL`` it survives a
+loss of power too, at the price of one wait for the disk a transaction.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -27,28 +31,42 @@ from sandbox.store.protocol import (
 )
 from sandbox.store.queries import migrations, named_queries
 
+logger = logging.getLogger("sandbox")
+
 _BUSY_TIMEOUT_SECONDS: Final = 5.0
+_CHECKPOINT_WRITES: Final = 2000
+"""After so many writes the log is moved into the file by a thread beside the loop."""
+_LONGEST_LOG_PAGES: Final = 16_000
+"""A log that outgrows the thread is moved by the writer itself, who then waits."""
 _APPLICATION_ID: Final = int.from_bytes(b"voic")
 """Tells our files from those of other programs (``PRAGMA application_id``)."""
 
 
 class SQLiteStore:
-    """Keeps everything in ``path``, or in memory where that is ``:memory:``."""
+    """Keeps everything in ``path``, or in memory where that is ``:memory:``.
 
-    def __init__(self, path: str) -> None:
+    ``synchronous`` is ``NORMAL`` or ``FULL`` (https://sqlite.org/pragma.html#pragma_synchronous).
+    """
+
+    def __init__(self, path: str, *, synchronous: str = "NORMAL") -> None:
         self._path = path
+        self._synchronous = synchronous
         self._sql = named_queries("sqlite")
         self._db: sqlite3.Connection | None = None
         self._writing = False
         """Whether a transaction is open; it ends with this turn of the loop."""
         self._waiting: list[asyncio.Future[None]] = []
         """Who waits for the end of the transaction."""
+        self._writes = 0
+        """Since the last checkpoint began."""
+        self._checkpoint: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
         try:
             db = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
             db.execute("PRAGMA journal_mode = WAL")
-            db.execute("PRAGMA synchronous = NORMAL")
+            db.execute(f"PRAGMA synchronous = {self._synchronous}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES}")
             _migrate(db)
             db.execute(self._sql["settle_wakes"])
         except sqlite3.Error as error:
@@ -60,6 +78,8 @@ class SQLiteStore:
 
     async def close(self) -> None:
         await self._committed()
+        if self._checkpoint is not None:
+            await self._checkpoint
         if self._db is not None:
             self._db.close()
             self._db = None
@@ -317,6 +337,7 @@ class SQLiteStore:
 
     def _execute(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
         self._begin()
+        self._writes += 1
         try:
             return self._connection().execute(self._sql[statement], values)
         except sqlite3.Error as error:
@@ -344,6 +365,19 @@ class SQLiteStore:
         else:
             for waiter in self._ended():
                 waiter.set_result(None)
+            if self._writes >= _CHECKPOINT_WRITES and self._checkpoint is None:
+                self._begin_checkpoint()
+
+    def _begin_checkpoint(self) -> None:
+        self._writes = 0
+        loop = asyncio.get_running_loop()
+        self._checkpoint = loop.run_in_executor(None, _move_log, self._path)
+        self._checkpoint.add_done_callback(self._end_checkpoint)
+
+    def _end_checkpoint(self, checkpoint: asyncio.Future[None]) -> None:
+        self._checkpoint = None
+        if not checkpoint.cancelled() and (error := checkpoint.exception()) is not None:
+            logger.warning("the log of %s grows: %s", self._path, error)
 
     def _abort(self, error: sqlite3.Error) -> None:
         """Undoes the open transaction and tells every writer in it."""
@@ -371,6 +405,14 @@ class SQLiteStore:
         if self._db is None:
             raise StorageUnavailable("the store is closed")
         return self._db
+
+
+def _move_log(path: str) -> None:
+    """Moves what the log holds into the file, without making a writer wait."""
+    if path == ":memory:":
+        return
+    with contextlib.closing(sqlite3.connect(path, timeout=0)) as db:
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
 def _call(row: Sequence[Any]) -> Call:

@@ -18,6 +18,7 @@ from sandbox.calls import Call, Result
 from sandbox.clock import VirtualClock, new_call_id
 from sandbox.store import open_store
 from sandbox.store.protocol import Due, IdempotencyKey, StorageUnavailable, Store, StoreError
+from sandbox.store.sqlite import SQLiteStore
 from sandbox_process import start_sandbox
 
 from .conftest import CATALOGUE, ENGINES, START, FakeWall, running_sandbox
@@ -448,6 +449,34 @@ def execute(path: Path, statement: str) -> list[tuple[object, ...]]:
     """Runs SQL as another program would, in a connection of the test's own."""
     with contextlib.closing(sqlite3.connect(path)) as db, db:
         return db.execute(statement).fetchall()
+
+
+async def test_the_log_is_moved_beside_the_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After many writes a thread moves the log into the file, and writers do not wait for it."""
+    monkeypatch.setattr("sandbox.store.sqlite._CHECKPOINT_WRITES", 10)
+    path = tmp_path / "calls.db"
+    async with opened(path) as store:
+        await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        before = path.stat().st_size
+        for _ in range(10):
+            await create(store)
+        async with asyncio.timeout(10):
+            while path.stat().st_size == before:
+                await create(store)
+
+
+@pytest.mark.parametrize(("suffix", "level"), [("", 1), ("?synchronous=full", 2)])
+async def test_a_loss_of_power_costs_what_it_was_told_to(
+    tmp_path: Path, suffix: str, level: int
+) -> None:
+    """With synchronous=full each transaction waits for the disk; without, only checkpoints do."""
+    store = open_store(f"sqlite:///{tmp_path}/calls.db{suffix}")
+    await store.open()
+    assert isinstance(store, SQLiteStore)
+    assert store._connection().execute("PRAGMA synchronous").fetchone() == (level,)
+    await store.close()
 
 
 async def test_clocks_of_two_processes_never_go_back(tmp_path: Path) -> None:
