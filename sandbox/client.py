@@ -6,6 +6,7 @@ The command line and the pytest plugin stand on it. Nothing the server needs imp
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from difflib import get_close_matches
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -18,7 +19,7 @@ TIMEOUT_SECONDS: Final = 30.0
 class SandboxError(Exception):
     """The sandbox refused, or nobody answered; the message says what to do.
 
-    ``code`` is the problem's code, ``None`` where there was no answer.
+    ``code`` is the problem's code, ``None`` where no sandbox answered.
     """
 
     def __init__(self, message: str, *, code: str | None = None) -> None:
@@ -29,15 +30,20 @@ class SandboxError(Exception):
 class SandboxClient:
     """One key of one sandbox. Methods raise `SandboxError` for every refusal."""
 
-    def __init__(self, url: str, key: str, *, transport: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        transport: httpx.BaseTransport | None = None,
+        catalogue: Mapping[str, Any] | None = None,
+    ) -> None:
+        """``catalogue`` is what a sandbox at this address told already; then it is not asked."""
         self.url = url
         self.key = key
-        self._identified = False
+        self._catalogue = catalogue
         self.client = httpx.Client(
-            base_url=url,
-            headers={"Authorization": f"Bearer {key}"},
-            timeout=TIMEOUT_SECONDS,
-            transport=transport,
+            base_url=url, headers=signed(key), timeout=TIMEOUT_SECONDS, transport=transport
         )
         """For the contract's own operations, signed with the key."""
 
@@ -50,35 +56,25 @@ class SandboxClient:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
         self.client.close()
 
     def identify(self) -> dict[str, Any]:
         """What the deployment says it is. Raises: `SandboxError` where it is no sandbox."""
         try:
-            answer = self.client.get("/sandbox")
-            identity = answer.json() if answer.status_code == 200 else None
+            return identity(self.client.get("/sandbox"), self.url)
         except httpx.TransportError as error:
-            raise self._unreachable(error) from error
-        except ValueError:
-            identity = None
-        if not isinstance(identity, dict) or identity.get("sandbox") is not True:
-            raise SandboxError(
-                f"{self.url} does not say that it is a sandbox, so nothing more was sent there. "
-                "A live service rings real phones. Start a sandbox with voice-sandbox serve."
-            )
-        self._identified = True
-        return identity
+            raise unreachable(self.url, error) from error
 
     def call(self, phone: str, agent: str | None = None) -> str:
-        """Places a call through the agent, or the first one; returns its ``call_id``.
+        """Places a call to a number, or to the number of a scenario; returns its ``call_id``.
 
-        Asks first whether this is a sandbox: nothing here may ring a phone.
+        Without an agent the first one speaks. Asks first whether this is a sandbox: nothing here
+        may ring a phone. Raises: `SandboxError`, `ValueError` where no scenario has that name.
         """
-        if not self._identified:
-            self.identify()
-        if agent is None:
-            agent = self._json("GET", "/v1/agents")["agents"][0]["key"]
-        body = {"phone": phone, "agent": agent}
+        body = new_call(self.catalogue(), phone, agent)
         call_id: str = self._json("POST", "/v1/calls", json=body)["call_id"]
         return call_id
 
@@ -110,17 +106,19 @@ class SandboxClient:
         duration: int = 0,
     ) -> dict[str, Any]:
         """Has the provider end a call now, with its own word for the outcome."""
-        body = {"status": status, "transcript": transcript, "duration": duration}
-        return self._json("POST", f"/sandbox/calls/{call_id}/end", json=body)
+        ending = {"status": status, "transcript": transcript, "duration": duration}
+        return self._json("POST", f"/sandbox/calls/{call_id}/end", json=ending)
 
     def scenarios(self) -> dict[str, str]:
         """The number of each scenario by its name."""
-        found = self._json("GET", "/sandbox/scenarios")["scenarios"]
-        return {scenario["name"]: scenario["number"] for scenario in found}
+        return numbers(self.catalogue())
 
-    def catalogue(self) -> dict[str, Any]:
-        """The scenarios as the control API lists them."""
-        return self._json("GET", "/sandbox/scenarios")
+    def catalogue(self) -> Mapping[str, Any]:
+        """The scenarios as the control API lists them; asked for once."""
+        if self._catalogue is None:
+            self.identify()
+            self._catalogue = self._json("GET", "/sandbox/scenarios")
+        return self._catalogue
 
     def journal(self, **search: str) -> list[dict[str, Any]]:
         """The exchanges that match, the newest first; see ``searchJournal`` for what to search."""
@@ -132,19 +130,27 @@ class SandboxClient:
         """One exchange with headers and bodies, as curl and as a pytest test."""
         return self._json("GET", f"/sandbox/exchanges/{request_id}")
 
-    def follow(self) -> Iterator[dict[str, Any]]:
-        """The exchanges as they end, until the caller stops or the sandbox does."""
-        timeout = httpx.Timeout(TIMEOUT_SECONDS, read=None)
+    def follow(self, *, after: str | None = None, **search: str) -> Iterator[dict[str, Any]]:
+        """The exchanges as they end, from now on or from the `seq` ``after`` on.
+
+        Ends when the caller stops or the sandbox does. See ``streamJournal`` for what to search.
+        """
         try:
-            with self.client.stream("GET", "/sandbox/journal/stream", timeout=timeout) as answer:
+            with self.client.stream(
+                "GET",
+                "/sandbox/journal/stream",
+                params=search,
+                headers={} if after is None else {"Last-Event-ID": after},
+                timeout=httpx.Timeout(TIMEOUT_SECONDS, read=None),
+            ) as answer:
                 if answer.status_code != 200:
                     answer.read()
-                    raise _refused(answer)
+                    raise refused(answer)
                 for line in answer.iter_lines():
                     if line.startswith('data: {"'):
                         yield orjson.loads(line.removeprefix("data: "))
         except httpx.TransportError as error:
-            raise self._unreachable(error) from error
+            raise unreachable(self.url, error) from error
 
     def coverage(self) -> dict[str, Any]:
         """What the requests of the key have met of the contract and the catalogue."""
@@ -164,19 +170,61 @@ class SandboxClient:
         try:
             answer = self.client.request(method, path, json=json, params=params)
         except httpx.TransportError as error:
-            raise self._unreachable(error) from error
+            raise unreachable(self.url, error) from error
         if answer.status_code >= 400:
-            raise _refused(answer)
+            raise refused(answer)
         return answer
 
-    def _unreachable(self, error: httpx.TransportError) -> SandboxError:
-        return SandboxError(
-            f"No sandbox answers at {self.url} ({error!r}). "
-            "Start one with voice-sandbox serve, or name another by --url."
+
+# What `sandbox.async_client` shares
+
+
+def signed(key: str) -> dict[str, str]:
+    """The headers of every request."""
+    return {"Authorization": f"Bearer {key}"}
+
+
+def identity(answer: httpx.Response, url: str) -> dict[str, Any]:
+    """What ``describeSandbox`` was answered with. Raises: `SandboxError` where it is no sandbox."""
+    try:
+        said = answer.json() if answer.status_code == 200 else None
+    except ValueError:
+        said = None
+    if not isinstance(said, dict) or said.get("sandbox") is not True:
+        raise SandboxError(
+            f"{url} does not say that it is a sandbox, so nothing more was sent there. "
+            "A live service rings real phones. Start a sandbox with voice-sandbox serve."
         )
+    return said
 
 
-def _refused(answer: httpx.Response) -> SandboxError:
+def numbers(catalogue: Mapping[str, Any]) -> dict[str, str]:
+    """The number of each scenario by its name."""
+    return {scenario["name"]: scenario["number"] for scenario in catalogue["scenarios"]}
+
+
+def new_call(catalogue: Mapping[str, Any], phone: str, agent: str | None) -> dict[str, str]:
+    """The body that places a call to a number or a scenario. Raises: `ValueError`."""
+    known = numbers(catalogue)
+    if not phone.startswith("+") and phone not in known:
+        near = get_close_matches(phone, known, n=1)
+        raise ValueError(
+            f"There is no scenario {phone}{f': is it {near[0]}?' if near else '.'} "
+            "Name one that voice-sandbox scenarios lists, or a number that starts with +."
+        )
+    return {"phone": known.get(phone, phone), "agent": agent or catalogue["default_agent"]}
+
+
+def unreachable(url: str, error: httpx.TransportError) -> SandboxError:
+    """Nobody answered."""
+    return SandboxError(
+        f"No sandbox answers at {url} ({error!r}). "
+        "Start one with voice-sandbox serve, or name another by --url."
+    )
+
+
+def refused(answer: httpx.Response) -> SandboxError:
+    """The problem that a request was answered with."""
     try:
         problem = answer.json()
         kind = f"{problem['title']} ({answer.status_code} {problem['code']})"

@@ -10,6 +10,7 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from msgspec.structs import replace
 
 import sandbox
 from sandbox import coverage, exports
@@ -127,6 +128,7 @@ async def list_scenarios(desk: Desk, request: Request) -> Answer:
         200,
         {
             "default_scenario": scenarios.default.name,
+            "default_agent": desk.world.catalogue.agents[0].key,
             "scenarios": [
                 {"name": scenario.name, "number": scenario.number, "line": scenario.line}
                 for scenario in scenarios
@@ -139,20 +141,15 @@ async def search_journal(desk: Desk, request: Request) -> Answer:
     """The exchanges of the namespace that match, the newest first."""
     wanted = request.parameters
     limit = int(wanted.get("limit", DEFAULT_LIMIT))
-    status_from, status_to = _status_range(wanted.get("status"))
     since, until = wanted.get("since"), wanted.get("until")
     found = await desk.journal.search(
         request.principal.namespace,
-        Search(
+        replace(
+            _search(wanted),
             before=wanted.get("before", LATEST),
             limit=limit + 1,
-            operation_id=wanted.get("operation"),
-            status_from=status_from,
-            status_to=status_to,
-            call_id=wanted["call_id"].lower() if "call_id" in wanted else None,
             since=None if since is None else from_rfc3339(since),
             until=None if until is None else from_rfc3339(until),
-            text=wanted.get("text"),
         ),
     )
     exchanges = [
@@ -168,8 +165,9 @@ async def search_journal(desk: Desk, request: Request) -> Answer:
 async def stream_journal(desk: Desk, request: Request) -> Answer:
     """The exchanges of the namespace as they end."""
     await desk.world.store.ping()  # once a stream has begun it can only wait, and not refuse
+    wanted = request.parameters
     events = desk.journal.follow(
-        request.principal.namespace, after=request.parameters.get("Last-Event-ID")
+        request.principal.namespace, _search(wanted), after=wanted.get("Last-Event-ID")
     )
     return Answer(200, None, events=events)
 
@@ -249,6 +247,18 @@ async def _call(desk: Desk, request: Request) -> Call:
             "Use a call_id that createCall returned to the same key.",
         )
     return call
+
+
+def _search(wanted: Mapping[str, str]) -> Search:
+    """What a search and a stream are narrowed down by."""
+    status_from, status_to = _status_range(wanted.get("status"))
+    return Search(
+        operation_id=wanted.get("operation"),
+        status_from=status_from,
+        status_to=status_to,
+        call_id=wanted["call_id"].lower() if "call_id" in wanted else None,
+        text=wanted.get("text"),
+    )
 
 
 def _status_range(status: str | None) -> tuple[int | None, int | None]:

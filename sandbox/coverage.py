@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
+from math import floor
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from sandbox.contract import Contract
-from sandbox.scenarios import Scenarios
-from sandbox.store.protocol import Covered
+if TYPE_CHECKING:  # whoever only reads a measure needs neither contract nor store
+    from sandbox.contract import Contract
+    from sandbox.scenarios import Scenarios
+    from sandbox.store.protocol import Covered
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -31,9 +34,30 @@ def measure(contract: Contract, scenarios: Scenarios, covered: Iterable[Covered]
     ]
 
 
-def percent(items: list[Item]) -> float:
-    """The share of items that were met, such as ``12.5``."""
-    return round(100 * sum(item.exchanges > 0 for item in items) / len(items), 1)
+def percent(items: Sequence[Item]) -> float:
+    """The share of items that were met, such as ``12.5``; never rounded up to a goal."""
+    return floor(1000 * sum(item.exchanges > 0 for item in items) / len(items)) / 10
+
+
+def table(items: Sequence[Item], *, only_missing: bool) -> Iterator[str]:
+    """Lines for people: each item with how often it was met, then a sum for each kind."""
+    for item in items:
+        if not (only_missing and item.exchanges):
+            yield f"{item.exchanges:7}  {item.kind:10} {item.name}"
+    yield ""
+    for kind in dict.fromkeys(item.kind for item in items):
+        of_kind = [item for item in items if item.kind == kind]
+        met = sum(item.exchanges > 0 for item in of_kind)
+        yield f"{met:7}  of {len(of_kind)} {_PLURALS[kind]}"
+    yield f"{percent(items)} % of {len(items)} items were met."
+
+
+_PLURALS: Final = {
+    "operation": "operations",
+    "status": "statuses",
+    "problem": "problems",
+    "scenario": "scenarios",
+}
 
 
 def _offered(contract: Contract, scenarios: Scenarios) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from itertools import accumulate, islice
 from typing import Any, Final
 from urllib.parse import unquote_plus
@@ -48,8 +48,8 @@ _SETTLED_SECONDS: Final = 5.0
 class Search(msgspec.Struct, frozen=True):
     """What to look for; ``None`` matches everything. ``before`` is the `seq` of a later entry."""
 
-    before: str
-    limit: int
+    before: str = LATEST
+    limit: int = MOST_EXCHANGES
     operation_id: str | None = None
     status_from: int | None = None
     status_to: int | None = None
@@ -166,12 +166,7 @@ class Journal:
 
     async def search(self, namespace: bytes, search: Search) -> list[dict[str, Any]]:
         """Exchanges that match, the newest first."""
-        found = (entry for entry in await self._entries(namespace) if search.matches(entry))
-        shown = (entry.shown(self._scenarios) for entry in found)
-        if search.text is not None:
-            text = search.text.casefold()
-            shown = (entry for entry in shown if text in _words(entry))
-        return list(islice(shown, search.limit))
+        return list(islice(self._found(await self._entries(namespace), search), search.limit))
 
     async def exchange(self, namespace: bytes, request_id: str) -> dict[str, Any] | None:
         """One exchange with headers and bodies."""
@@ -185,7 +180,9 @@ class Journal:
         await self.write()
         return list(await self._store.coverage(namespace))
 
-    async def follow(self, namespace: bytes, *, after: str | None) -> AsyncIterator[bytes]:
+    async def follow(
+        self, namespace: bytes, search: Search, *, after: str | None
+    ) -> AsyncIterator[bytes]:
         """Server-sent events, one an exchange, from now on or from the event ``after`` on.
 
         Nothing is queued for a slow reader: each batch is read when the last one was taken.
@@ -213,10 +210,12 @@ class Journal:
                 for entry in fresh:
                     told.add(entry.seq)
                     cursor = max(cursor, entry.seq)
-                    shown = orjson.dumps(entry.shown(self._scenarios)).decode()
-                    yield f"id: {entry.seq}\nevent: exchange\ndata: {shown}\n\n".encode()
+                quiet_seconds += _WRITE_SECONDS
+                for shown in self._found(fresh, search):
+                    quiet_seconds = 0.0
+                    data = orjson.dumps(shown).decode()
+                    yield f"id: {shown['seq']}\nevent: exchange\ndata: {data}\n\n".encode()
                 told = {seq for seq in told if seq > settled}
-                quiet_seconds = 0.0 if fresh else quiet_seconds + _WRITE_SECONDS
                 if quiet_seconds >= _HEARTBEAT_SECONDS:
                     quiet_seconds = 0.0
                     yield b": still here\n\n"
@@ -243,6 +242,15 @@ class Journal:
         oldest = self._wall() - OLDEST_SECONDS
         kept = reversed(_in_order(await self._store.journal(namespace, after="")))
         return (entry for entry in islice(kept, self.most) if entry.started_at >= oldest)
+
+    def _found(self, kept: Iterable[Entry], search: Search) -> Iterator[dict[str, Any]]:
+        """What matches, as it is shown."""
+        text = None if search.text is None else search.text.casefold()
+        for entry in kept:
+            if search.matches(entry):
+                shown = entry.shown(self._scenarios)
+                if text is None or text in _words(shown):
+                    yield shown
 
     async def _trim(self) -> None:
         """Drops what is too much or too old, once for a tenth of what a namespace may keep."""

@@ -6,18 +6,22 @@ goal was missed, 2 the command was used wrongly, 3 no sandbox answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, NoReturn, ParamSpec
 
 import click
 import orjson
+from click.shell_completion import CompletionItem
 
-from sandbox.clock import sleep
+from sandbox.calls import IN_PROGRESS, QUEUED, RINGING
+from sandbox.clock import from_rfc3339, sleep
+from sandbox.coverage import Item, table
 from sandbox.keys import DEMO_KEY, HOW_A_KEY_LOOKS, is_sandbox_key
 
 if TYPE_CHECKING:
     from sandbox.client import SandboxClient
+    from sandbox.contract import Contract
 
 EXIT_REFUSED: Final = 1
 EXIT_UNREACHABLE: Final = 3
@@ -71,9 +75,50 @@ def remote(command: Command[P]) -> Callable[..., None]:
     return wrapped
 
 
+# What a shell offers to complete, from the contract of this installation
+
+
+def _contract() -> Contract:
+    from sandbox.contract import find_contract, load_contract
+
+    return load_contract(find_contract())
+
+
+def _scenario_names(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from sandbox.catalogue import read_catalogue
+    from sandbox.scenarios import load_scenarios
+
+    return [
+        CompletionItem(word, help=scenario.line)
+        for scenario in load_scenarios(read_catalogue(_contract()))
+        for word in (scenario.name, scenario.number)
+        if word.startswith(incomplete) and incomplete.startswith("+") == word.startswith("+")
+    ]
+
+
+def _operation_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in _contract().operations if name.startswith(incomplete)]
+
+
+def _words_of(schema: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+        return [word for word in _contract().schema(schema)["enum"] if word.startswith(incomplete)]
+
+    return complete
+
+
+# The commands
+
+
 @click.command()
-@click.argument("number", metavar="NUMBER|SCENARIO")
-@click.option("--agent", help="Key of the agent that speaks.  [default: the first one]")
+@click.argument("number", metavar="NUMBER|SCENARIO", shell_complete=_scenario_names)
+@click.option(
+    "--agent",
+    shell_complete=_words_of("AgentKey"),
+    help="Key of the agent that speaks.  [default: the first one]",
+)
 @click.option("--watch", is_flag=True, help="Follow the call to its end.")
 @remote
 def call(client: SandboxClient, as_json: bool, number: str, agent: str | None, watch: bool) -> None:
@@ -83,27 +128,61 @@ def call(client: SandboxClient, as_json: bool, number: str, agent: str | None, w
     voice-sandbox call busy --watch
     voice-sandbox call +12025550101
     """
-    call_id = client.call(client.scenarios().get(number, number), agent)
+    try:
+        call_id = client.call(number, agent)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="NUMBER|SCENARIO") from error
+    _show({"call_id": call_id}, call_id, as_json=as_json)
     if not watch:
-        _show({"call_id": call_id}, call_id, as_json=as_json)
         return
-    seen = ""
+    for event in _watched(client, call_id):
+        _show(event, _event_line(event), as_json=as_json)
+    ended = client.status(call_id)
+    if as_json:
+        _print_json(ended)
+    else:
+        click.echo(f"{ended['duration']} s")
+        click.echo(ended["transcript"] or "(nobody spoke)")
+
+
+def _watched(client: SandboxClient, call_id: str) -> Iterator[dict[str, Any]]:
+    """What happens to a call, until it is over and the provider has nothing more to deliver."""
+    told: list[dict[str, Any]] = []
     while True:
-        state = client.status(call_id)
-        if state["status"] != seen:
-            seen = state["status"]
-            _show(state, f"{call_id}  {seen}", as_json=as_json)
-        if state["duration"] is not None:
-            break
+        seen = client.inspect(call_id)
+        began = from_rfc3339(seen["timeline"][0]["at"])
+        events = [{"at": s["at"], "status": s["status"]} for s in seen["timeline"]]
+        events += [
+            {
+                "at": delivery["due_at"],
+                "delivered": delivery["payload"]["status"],
+                "answered": delivery["answered"],
+            }
+            for delivery in seen["deliveries"]
+            if delivery["answered"] is not None
+        ]
+        # A completion that ends the call is delivered in the very instant of the end.
+        events.sort(key=lambda event: (event["at"], "status" in event))
+        for event in events:
+            if event not in told:
+                seconds = round(from_rfc3339(event["at"]) - began, 3)
+                yield {"call_id": call_id, "after_seconds": seconds, **event}
+        told = events
+        is_over = seen["timeline"][-1]["status"] not in (QUEUED, RINGING, IN_PROGRESS)
+        if is_over and all(delivery["answered"] for delivery in seen["deliveries"]):
+            return
         sleep(_WATCH_SECONDS)
-    if not as_json:
-        click.echo(f"{state['duration']} s")
-        click.echo(state["transcript"] or "(nobody spoke)")
 
 
 @click.command()
 @click.argument("call_id")
-@click.option("--status", default="completed", show_default=True, help="The provider's word.")
+@click.option(
+    "--status",
+    default="completed",
+    show_default=True,
+    shell_complete=_words_of("ProviderStatus"),
+    help="The provider's word.",
+)
 @click.option("--transcript", help="What was said; a new line a turn.  [default: nothing]")
 @click.option("--duration", default=0, show_default=True, help="Seconds from answer to hang-up.")
 @remote
@@ -153,9 +232,13 @@ def idle_clock(client: SandboxClient, as_json: bool) -> None:
 
 @click.command()
 @click.option("--follow", "-f", is_flag=True, help="Go on with every exchange as it ends.")
-@click.option("--operation", help="Only exchanges of this operationId.")
+@click.option(
+    "--operation", shell_complete=_operation_ids, help="Only exchanges of this operationId."
+)
 @click.option("--status", help="Only answers with this status, such as 409 or 4xx.")
 @click.option("--call-id", help="Only exchanges about this call.")
+@click.option("--since", help="Only exchanges from this instant on, such as 2026-11-24T09:30:00Z.")
+@click.option("--until", help="Only exchanges before this instant.")
 @click.option("--text", help="Only exchanges that hold this text.")
 @click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 999))
 @remote
@@ -166,19 +249,31 @@ def logs(
     operation: str | None,
     status: str | None,
     call_id: str | None,
+    since: str | None,
+    until: str | None,
     text: str | None,
     limit: int,
 ) -> None:
-    """Print the exchanges of a key, one a line, the newest last."""
+    """Print the exchanges of a key, one a line, the newest last.
+
+    \b
+    voice-sandbox logs --status 4xx
+    voice-sandbox logs --follow --operation createCall
+    """
+    if follow and until is not None:
+        raise click.UsageError("--follow goes on without end; leave --until out.")
     wanted = {"operation": operation, "status": status, "call_id": call_id, "text": text}
     search = {name: value for name, value in wanted.items() if value is not None}
-    if follow and search:
-        raise click.UsageError("--follow shows every exchange; leave the filters out.")
-    for entry in reversed(client.journal(limit=str(limit), **search)):
+    span = {name: value for name, value in (("since", since), ("until", until)) if value}
+    newest = client.journal(limit=str(limit), **search, **span)
+    for entry in reversed(newest):
         _show(entry, _exchange_line(entry), as_json=as_json)
     if follow:
-        for entry in client.follow():
+        # From the last that was shown on, so that none is missed in between.
+        after = newest[0]["seq"] if newest else "0" * 32 if span == {} else None
+        for entry in client.follow(after=after, **search):
             _show(entry, _exchange_line(entry), as_json=as_json)
+        _fail("The sandbox was stopped.", EXIT_UNREACHABLE)
 
 
 @click.command()
@@ -207,10 +302,9 @@ def coverage(client: SandboxClient, as_json: bool, fail_under: float | None, mis
     if as_json:
         _print_json(measured)
     else:
-        for item in measured["items"]:
-            if not (missing and item["exchanges"]):
-                click.echo(f"{item['exchanges']:7}  {item['kind']:10} {item['name']}")
-        click.echo(f"{measured['percent']} % of {len(measured['items'])} items were met.")
+        items = [Item(**item) for item in measured["items"]]
+        for line in table(items, only_missing=missing):
+            click.echo(line)
     if fail_under is not None and measured["percent"] < fail_under:
         _fail(f"Coverage is {measured['percent']} %, under {fail_under:g} %.", EXIT_REFUSED)
 
@@ -234,16 +328,25 @@ COMMANDS: Final[Iterable[click.Command]] = (
 )
 
 
+def _event_line(event: Mapping[str, Any]) -> str:
+    words = (
+        event["status"]
+        if "status" in event
+        else f"the provider delivers {event['delivered']}: {_status(event['answered'])}"
+    )
+    return f"{event['after_seconds']:8.1f} s  {words}"
+
+
+def _status(status: int) -> str:
+    return click.style(str(status), fg=_COLOURS.get(status // 100))
+
+
 def _exchange_line(entry: Mapping[str, Any]) -> str:
-    status = click.style(str(entry["status"]), fg=_COLOURS.get(entry["status"] // 100))
     sender = "provider" if entry["sender"] == "provider" else ""
-    words = f"{entry['method']:6} {entry['path']}"
+    began = f"{entry['at'][11:23]}  {_status(entry['status'])} {entry['duration_ms']:8.1f} ms"
     code = f"  {entry['code']}" if entry["code"] else ""
     replayed = "  replayed" if entry["replayed"] else ""
-    return (
-        f"{entry['at'][11:23]}  {status} {entry['duration_ms']:8.1f} ms  {sender:8}  "
-        f"{words}{code}{replayed}"
-    )
+    return f"{began}  {sender:8}  {entry['method']:6} {entry['path']}{code}{replayed}"
 
 
 def _show_clock(clock: Mapping[str, Any], *, as_json: bool) -> None:

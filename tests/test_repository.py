@@ -33,7 +33,7 @@ LAYERS = [
     | {"store.queries"},
     {"calls", "catalogue", "keys", "limits", "notices", "preferences", "redaction", "routes"}
     | {"validation"},
-    {"connection", "exchange", "options", "scenarios", "store.protocol"},
+    {"async_client", "connection", "exchange", "options", "scenarios", "store.protocol"},
     {"coverage", "entries", "exports", "health", "housekeeping", "log", "metrics", "pace"}
     | {"provider"}
     | {"store.postgres", "store.sqlite"},
@@ -63,9 +63,15 @@ PORTAL_MAY_IMPORT_TOO = {"recorder": {"app"}}
 
 # Time enters through one room, and only what serves or drives a sandbox may reach for a network.
 TIME_ROOM = "clock"
-NETWORK_ROOMS = {"client", "deployment", "listen", "pytest_plugin", "server", "workers"} | {
-    "verification.wire"
-}
+NETWORK_ROOMS = {
+    "async_client",
+    "client",
+    "deployment",
+    "listen",
+    "pytest_plugin",
+    "server",
+    "workers",
+} | {"verification.wire"}
 # A verification knows a deployment over HTTP alone: of the sandbox's own code it may only read
 # what the contract says.
 VERIFICATION_MAY_IMPORT = {

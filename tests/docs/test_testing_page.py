@@ -11,15 +11,53 @@ from built_pages import blocks
 from sandbox_process import SandboxServer
 
 
-def test_the_worked_example_passes(root: Path) -> None:
-    """An integrator's small service and its tests run with nothing but the plugin."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-c", os.devnull, "."],
-        cwd=root / "docs" / "examples" / "reminders",
+def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Another pytest, which knows nothing of this repository but the plugin."""
+    return subprocess.run(
+        [
+            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
+            *("-c", os.devnull, "--rootdir", str(folder), *words, "."),
+        ],
+        cwd=folder,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         capture_output=True,
         text=True,
     )
+
+
+def test_the_worked_example_passes(root: Path) -> None:
+    """An integrator's small service and its tests run with nothing but the plugin."""
+    ran = run_pytest(root / "docs" / "examples" / "reminders")
     assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_every_program_of_the_page_passes(articles, tmp_path: Path) -> None:
+    """Each test that the page shows is collected and passes, async ones with anyio."""
+    shown = [text for text in blocks(articles["testing"], "python") if "(voice_sandbox" in text]
+    for number, text in enumerate(shown):
+        head = "import pytest\n\npytestmark = pytest.mark.anyio\n\n" if "async" in text else ""
+        (tmp_path / f"test_{number}.py").write_text(head + text, "utf-8")
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\n\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n", "utf-8"
+    )
+    example = Path(__file__).parents[2] / "docs" / "examples" / "reminders"
+    ran = run_pytest(tmp_path, "-o", f"pythonpath={example}")
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_every_pytest_command_of_the_page_passes(articles, root: Path) -> None:
+    """The coverage commands run over the worked example, which reaches the goal they name."""
+    commands = [
+        line.split()[1:]
+        for text in blocks(articles["testing"], "sh")
+        for line in text.splitlines()
+        if line.startswith("pytest ")
+    ]
+    assert commands
+    for words in commands:
+        ran = run_pytest(root / "docs" / "examples" / "reminders", *words)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert "items were met" in ran.stdout
 
 
 @pytest.mark.parametrize("shell", ["bash"])

@@ -25,8 +25,6 @@ def test_one_call_meets_what_it_touches(voice_sandbox: SandboxClient) -> None:
         "createCall 201": 1,
         "getCall": 1,
         "getCall 200": 1,
-        "listAgents": 1,
-        "listAgents 200": 1,
         "callCompleted": 1,
         "callCompleted 200": 1,
         "busy": 3,

@@ -102,8 +102,8 @@ def test_a_replay_is_marked(voice_sandbox: SandboxClient, agent: str) -> None:
         ({"text": "Чалуу"}, 1),
         ({"text": "truncated"}, 0),
         ({"until": "2020-01-01T00:00:00Z"}, 0),
-        ({"until": "2999-01-01T00:00:00Z"}, 3),
-        ({"since": "2020-01-01T00:00:00Z"}, 3),
+        ({"until": "2999-01-01T00:00:00Z"}, 2),
+        ({"since": "2020-01-01T00:00:00Z"}, 2),
         ({"since": "2999-01-01T00:00:00Z"}, 0),
     ],
 )
@@ -244,7 +244,7 @@ def test_headers_of_secrets_are_left_out(voice_sandbox: SandboxClient, name: str
 
 def test_an_exchange_is_bounded_in_size(voice_sandbox: SandboxClient) -> None:
     """Neither a long path nor long headers make the journal grow without end."""
-    voice_sandbox.client.get("/v1/" + "x" * 20_000, headers={"X-Note": "y" * 20_000})
+    voice_sandbox.client.get("/v1/" + "x" * LONGEST_PATH, headers={"X-Note": "y" * LONGEST_HEADERS})
     [made] = voice_sandbox.journal()
     kept = voice_sandbox.exchange(made["request_id"])
     assert len(kept["path"]) == LONGEST_PATH
@@ -305,9 +305,9 @@ def test_a_stream_tells_of_each_exchange(
             other.until_idle()
         told = [
             json.loads(line.removeprefix("data: "))["operation_id"]
-            for line in islice((x for x in lines if x.startswith('data: {"')), 3)
+            for line in islice((x for x in lines if x.startswith('data: {"')), 2)
         ]
-    assert told == ["listAgents", "createCall", "callCompleted"]
+    assert told == ["createCall", "callCompleted"]
 
 
 def test_a_broken_stream_goes_on_where_it_ended(voice_sandbox: SandboxClient) -> None:
@@ -394,7 +394,7 @@ async def test_a_follower_misses_no_exchange_of_a_slower_process(
 ) -> None:
     """An exchange that another process writes down late is told, and no exchange twice."""
     one, other = journal_on(store, scenarios), journal_on(store, scenarios)
-    events = aiter(one.follow(b"n" * 16, after=None))
+    events = aiter(one.follow(b"n" * 16, Search(), after=None))
     assert b"event: ready" in await anext(events)
     other.record(an_exchange(0))
     one.record(an_exchange(1))

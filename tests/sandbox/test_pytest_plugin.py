@@ -1,5 +1,6 @@
 """The pytest plugin, as an integrator's test suite meets it."""
 
+import inspect
 import os
 import subprocess
 import sys
@@ -7,9 +8,14 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.async_client import AsyncSandboxClient
+from sandbox.client import SandboxClient
+
+from .conftest import SCENARIOS
+
 THREE_LINES = """
 def test_what_we_do_when_the_line_is_busy(voice_sandbox):
-    call_id = voice_sandbox.call(voice_sandbox.scenarios()["busy"])
+    call_id = voice_sandbox.call("busy")
     voice_sandbox.until_idle()
     assert voice_sandbox.status(call_id)["status"] == "busy"
 """
@@ -49,17 +55,100 @@ def test_each_test_has_a_key_of_its_own(tmp_path: Path) -> None:
 
 
 def test_the_asgi_variant_needs_no_socket(tmp_path: Path) -> None:
-    """An async test talks to a sandbox in its own event loop."""
+    """An async test talks to a sandbox in its own event loop, by the same words."""
     (tmp_path / "test_asgi.py").write_text(
-        "import asyncio\n"
-        "def test_agents(voice_sandbox_asgi):\n"
+        "import asyncio, socket\n"
+        "def test_busy(voice_sandbox_asgi, monkeypatch):\n"
         "    async def main():\n"
-        "        async with voice_sandbox_asgi() as client:\n"
-        "            return await client.get('/v1/agents')\n"
-        "    assert asyncio.run(main()).status_code == 200\n"
+        "        monkeypatch.setattr(socket.socket, 'connect', None)\n"
+        "        monkeypatch.setattr(socket.socket, 'bind', None)\n"
+        "        async with voice_sandbox_asgi() as sandbox:\n"
+        "            call_id = await sandbox.call('busy')\n"
+        "            await sandbox.until_idle()\n"
+        "            answer = await sandbox.client.get('/v1/agents')\n"
+        "            assert answer.status_code == 200\n"
+        "            return await sandbox.status(call_id)\n"
+        "    assert asyncio.run(main())['status'] == 'busy'\n"
     )
     ran = run_pytest(tmp_path)
     assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_both_clients_have_the_same_methods() -> None:
+    """Whoever knows one client knows the other; only a stream of exchanges has no async twin."""
+    methods = {
+        kind: {name for name in vars(kind) if not name.startswith("_")}
+        for kind in (SandboxClient, AsyncSandboxClient)
+    }
+    assert methods[SandboxClient] - {"close", "follow"} == methods[AsyncSandboxClient]
+    for name in methods[AsyncSandboxClient]:
+        plain, awaited = getattr(SandboxClient, name), getattr(AsyncSandboxClient, name)
+        assert str(inspect.signature(plain)) == str(inspect.signature(awaited))
+
+
+# Coverage of a whole run
+
+THREE_SCENARIOS = """
+import pytest
+
+@pytest.mark.parametrize("scenario", ["answered", "busy", "dropped"])
+def test_call(voice_sandbox, scenario):
+    voice_sandbox.call(scenario)
+    voice_sandbox.until_idle()
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_a_run_says_what_its_tests_have_met(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """What each key has met is summed up for the whole run, and what is missing is listed."""
+    (tmp_path / "test_calls.py").write_text(THREE_SCENARIOS)
+    ran = run_pytest(tmp_path, "--voice-coverage", *workers)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert f"      3  of {len(list(SCENARIOS))} scenarios" in ran.stdout
+    assert "      2  of 4 operations" in ran.stdout
+    assert "      0  scenario   no_answer\n" in ran.stdout
+    assert "scenario   busy" not in ran.stdout
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_a_run_under_its_goal_fails(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """`--voice-fail-under` fails a run whose tests pass, and not one that reaches the goal."""
+    (tmp_path / "test_calls.py").write_text(THREE_SCENARIOS)
+    missed = run_pytest(tmp_path, "--voice-fail-under", "90", *workers)
+    assert missed.returncode == 1
+    assert "under the goal of 90 %" in missed.stdout
+    assert "3 passed" in missed.stdout
+    assert run_pytest(tmp_path, "--voice-fail-under", "1", *workers).returncode == 0
+
+
+def test_a_run_without_a_sandbox_reaches_no_goal(tmp_path: Path) -> None:
+    """A goal that nothing was measured against is missed, and said to be."""
+    (tmp_path / "test_nothing.py").write_text("def test_nothing(): pass\n")
+    ran = run_pytest(tmp_path, "--voice-fail-under", "1")
+    assert ran.returncode == 1
+    assert "no test asked for a voice_sandbox" in ran.stdout
+
+
+@pytest.mark.parametrize("goal", ["101", "-1", "x", "nan"])
+def test_a_goal_is_a_percentage(tmp_path: Path, goal: str) -> None:
+    """Any other goal is wrong usage."""
+    assert run_pytest(tmp_path, f"--voice-fail-under={goal}").returncode == 4
+
+
+def test_the_asgi_variant_is_measured_too(tmp_path: Path) -> None:
+    """What async tests have met counts for the run."""
+    (tmp_path / "test_asgi.py").write_text(
+        "import asyncio\n"
+        "def test_busy(voice_sandbox_asgi):\n"
+        "    async def main():\n"
+        "        async with voice_sandbox_asgi() as sandbox:\n"
+        "            await sandbox.call('busy')\n"
+        "    asyncio.run(main())\n"
+    )
+    assert "      1  of 4 operations" in run_pytest(tmp_path, "--voice-coverage").stdout
+
+
+# What it costs
 
 
 def test_the_plugin_imports_nothing_until_it_is_used(tmp_path: Path) -> None:

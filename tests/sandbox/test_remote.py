@@ -4,12 +4,15 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
 
 from sandbox.cli import main
 from sandbox.client import SandboxClient
+
+from .conftest import CATALOGUE
 
 Run = Callable[..., Result]
 
@@ -20,7 +23,9 @@ def run(voice_sandbox: SandboxClient) -> Run:
     environment = {"VOICE_SANDBOX_URL": voice_sandbox.url, "VOICE_API_KEY": voice_sandbox.key}
 
     def invoke(*words: str, **variables: str) -> Result:
-        return CliRunner().invoke(main, words, env=environment | variables)
+        return CliRunner().invoke(
+            main, words, env=environment | variables, prog_name="voice-sandbox"
+        )
 
     return invoke
 
@@ -57,11 +62,49 @@ def test_a_call_is_placed_by_the_name_of_a_scenario(run: Run, voice_sandbox: San
 
 
 def test_watch_follows_a_call_to_its_end(run: Run, voice_sandbox: SandboxClient) -> None:
-    """Every state that was seen gets a line, and the last says how it ended."""
+    """What happened to it gets a line each, and the last says how it ended."""
     watched = run("call", "invalid_number", "--watch", "--json")
-    states = [json.loads(line)["status"] for line in watched.output.splitlines()]
-    assert states[0] == "queued"
-    assert states[-1] == "failed"
+    placed, *events, ended = map(json.loads, watched.output.splitlines())
+    assert [event.get("status", event.get("delivered")) for event in events] == [
+        "queued",
+        "invalid-number",
+        "failed",
+    ]
+    assert ended == voice_sandbox.status(placed["call_id"])
+
+
+def test_watch_shows_every_delivery(
+    run: Run, voice_sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A call whose completions contradict each other is followed to the second one."""
+    monkeypatch.setattr("sandbox.remote.sleep", lambda seconds: voice_sandbox.advance(0.5))
+    watched = run("call", "conflicting", "--watch").output
+    assert "the provider delivers completed: 200" in watched
+    assert "the provider delivers failed: 409" in watched
+    assert watched.index("ringing") < watched.index("in_progress") < watched.index("delivers")
+
+
+def test_watching_leaves_no_trace(run: Run, voice_sandbox: SandboxClient) -> None:
+    """Neither journal nor coverage take the command for a program that asks again and again."""
+    run("call", "invalid_number", "--watch")
+    made = [entry["operation_id"] for entry in voice_sandbox.journal()]
+    assert made == ["getCall", "callCompleted", "createCall"]
+
+
+@pytest.mark.parametrize("wrong", ["bussy", "12025550111"])
+def test_an_unknown_scenario_is_wrong_usage(
+    run: Run, voice_sandbox: SandboxClient, wrong: str
+) -> None:
+    """A mistyped name places no call, and the message says how numbers and names look."""
+    refused = run("call", wrong)
+    assert refused.exit_code == 2
+    assert "starts with +" in refused.output
+    assert voice_sandbox.journal() == []
+
+
+def test_a_mistyped_scenario_is_guessed(run: Run) -> None:
+    """The message names the scenario that was meant."""
+    assert "is it busy?" in run("call", "bussy").output
 
 
 def test_end_gives_a_call_the_outcome_that_was_asked_for(
@@ -123,6 +166,39 @@ def test_logs_can_be_searched(run: Run, voice_sandbox: SandboxClient) -> None:
     assert [json.loads(line)["operation_id"] for line in found] == ["createCall"]
 
 
+def test_logs_of_a_span_of_time(run: Run, voice_sandbox: SandboxClient) -> None:
+    """What was answered earlier or later is left out."""
+    voice_sandbox.client.get("/v1/agents")
+    assert run("logs", "--since", "2999-01-01T00:00:00Z").output == ""
+    assert run("logs", "--until", "2000-01-01T00:00:00Z").output == ""
+    assert run("logs", "--since", "2000-01-01T00:00:00Z").output.count("\n") == 1
+
+
+def test_logs_go_on_where_they_were_shown(
+    run: Run, voice_sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An exchange between the list and the stream is not missed, and filters hold for both."""
+    voice_sandbox.client.get("/v1/agents", headers={"Prefer": "code=429"})
+    follow = SandboxClient.follow
+
+    def late(client: SandboxClient, **options: Any) -> Iterator[dict[str, Any]]:
+        voice_sandbox.client.get("/v1/agents")
+        voice_sandbox.client.get("/v1/agents", headers={"Prefer": "code=503"})
+        yield next(follow(client, **options))
+
+    monkeypatch.setattr(SandboxClient, "follow", late)
+    told = run("logs", "--follow", "--status", "5xx", "--json")
+    assert [json.loads(line)["status"] for line in told.stdout.splitlines()] == [503]
+    told = run("logs", "--follow", "--operation", "listAgents", "--json")
+    assert [json.loads(line)["status"] for line in told.stdout.splitlines()] == [429, 200, 503, 200]
+    assert told.exit_code == 3  # the stream ended, and nobody told it to
+
+
+def test_following_has_no_end(run: Run) -> None:
+    """A time to stop at is no search that can be followed."""
+    assert run("logs", "--follow", "--until", "2999-01-01T00:00:00Z").exit_code == 2
+
+
 def test_scenarios_are_listed_with_their_numbers(run: Run, voice_sandbox: SandboxClient) -> None:
     """Every scenario of the catalogue has a line."""
     listed = run("scenarios").output
@@ -169,6 +245,27 @@ def test_a_missing_sandbox_is_explained(run: Run) -> None:
     missing = run("scenarios", VOICE_SANDBOX_URL="http://127.0.0.1:9")
     assert missing.exit_code == 3
     assert "voice-sandbox serve" in missing.output
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [
+        ("call bu", "busy"),
+        ("call +1202555011", "+12025550111"),
+        ("end x --status no", "no-answer"),
+        ("logs --operation create", "createCall"),
+        ("call busy --agent ", CATALOGUE.agents[0].key),
+    ],
+)
+def test_a_shell_completes_what_the_contract_lists(run: Run, words: str, offered: str) -> None:
+    """Names of scenarios, words of the provider, operations and agents need not be typed."""
+    typed = f"voice-sandbox {words}"
+    completed = run(
+        _VOICE_SANDBOX_COMPLETE="bash_complete",
+        COMP_WORDS=typed,
+        COMP_CWORD=str(len(typed.split(" ")) - 1),
+    )
+    assert f"plain,{offered}" in completed.output.splitlines()
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
