@@ -33,6 +33,7 @@ class Metrics:
     """Counts what happens in this process."""
 
     def __init__(self, registry: CollectorRegistry = prometheus_client.REGISTRY) -> None:
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._requests = Counter(
             "voice_sandbox_requests",
             "Requests of integrators that were answered.",

@@ -299,7 +299,7 @@ def _headers(scope: Scope) -> Headers:
 
 def _origin(scope: Scope, headers: Headers) -> str:
     [host] = headers.get(b"host", [b""])[:1]
-    return f"{scope['scheme']}://{host.decode('latin-1')}"
+    return f"{scope['scheme']}://{host.decode('latin-1')}{scope['root_path']}"
 
 
 def _too_large(limit: int) -> Refusal:

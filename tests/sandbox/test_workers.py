@@ -1,0 +1,170 @@
+"""Several workers: one port and one database, whoever of them answers, and whoever of them dies."""
+
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox_process import STOP_SECONDS, SandboxServer, start_sandbox
+
+from .conftest import SCENARIOS, new_call
+
+TOKEN = {"Authorization": "Bearer sandbox_workers"}
+PATIENCE_SECONDS = 20
+pytestmark = pytest.mark.skipif(
+    not Path("/proc/self/task").is_dir(), reason="the processes are told apart by Linux's /proc"
+)
+
+
+def workers_of(process_id: int) -> list[int]:
+    """The process ids of a supervisor's workers."""
+    children = Path(f"/proc/{process_id}/task/{process_id}/children")
+    return [int(child) for child in children.read_text().split()]
+
+
+def until(reached: Callable[[], bool], what: str) -> None:
+    """Waits for a condition, with an end."""
+    give_up_at = time.monotonic() + PATIENCE_SECONDS
+    while not reached():
+        assert time.monotonic() < give_up_at, f"It never came to be that {what}."
+        time.sleep(0.02)
+
+
+def is_alive(process_id: int) -> bool:
+    try:
+        os.kill(process_id, 0)
+    except ProcessLookupError:
+        return False
+    return "\nState:\tZ" not in Path(f"/proc/{process_id}/status").read_text()
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[SandboxServer]:
+    """Three workers on one file."""
+    with start_sandbox(tmp_path, "--workers", "3") as server:
+        yield server
+
+
+def get(server: SandboxServer, path: str) -> httpx.Response:
+    """One request on a connection of its own, so that any worker may take it."""
+    return httpx.get(f"{server.url}{path}", headers=TOKEN, timeout=PATIENCE_SECONDS)
+
+
+def test_every_worker_knows_every_call(server: SandboxServer) -> None:
+    """What one has created, all can read at once; their ids never collide."""
+    created = [
+        httpx.post(f"{server.url}/v1/calls", headers=TOKEN, json=new_call()).json()["call_id"]
+        for _ in range(30)
+    ]
+    assert len(set(created)) == 30
+    assert {get(server, f"/v1/calls/{call_id}").status_code for call_id in created} == {200}
+    assert len(workers_of(server.process.pid)) == 3
+
+
+def test_each_completion_is_delivered_once(server: SandboxServer) -> None:
+    """Three workers play one provider: each call ends, by one delivery."""
+    number = SCENARIOS.default.number
+    body = {**new_call(), "phone": number}
+    created = [
+        httpx.post(f"{server.url}/v1/calls", headers=TOKEN, json=body).json()["call_id"]
+        for _ in range(30)
+    ]
+    advanced = httpx.post(
+        f"{server.url}/sandbox/clock",
+        headers=TOKEN,
+        json={"until": "idle"},
+        timeout=PATIENCE_SECONDS,
+    )
+    assert advanced.json()["next_due_at"] is None
+    answers = [
+        [
+            delivery["answered"]
+            for delivery in get(server, f"/sandbox/calls/{i}").json()["deliveries"]
+        ]
+        for i in created
+    ]
+    assert answers == [[200]] * 30
+
+
+def test_dead_worker_is_replaced(server: SandboxServer) -> None:
+    """After `kill -9` of a worker the others serve, and soon there are as many as before."""
+    before = workers_of(server.process.pid)
+    os.kill(before[0], signal.SIGKILL)
+    for _ in range(20):
+        try:
+            assert get(server, "/v1/agents").status_code == 200
+        except httpx.TransportError:
+            continue  # it had connected to the one that died
+    until(
+        lambda: len(now := workers_of(server.process.pid)) == 3 and before[0] not in now,
+        "a worker was replaced",
+    )
+    until(lambda: get(server, "/readyz").status_code == 200, "the workers serve")
+
+
+def test_workers_end_with_their_supervisor(server: SandboxServer) -> None:
+    """A supervisor that is killed leaves nobody behind who holds the port."""
+    workers = workers_of(server.process.pid)
+    server.process.kill()
+    server.process.wait(STOP_SECONDS)
+    until(lambda: not any(map(is_alive, workers)), "the workers ended")
+
+
+def test_stops_cleanly(server: SandboxServer) -> None:
+    """Told to stop, all drain, and the command ends with 0."""
+    workers = workers_of(server.process.pid)
+    server.process.send_signal(signal.SIGTERM)
+    assert server.process.wait(STOP_SECONDS) == 0
+    assert not any(map(is_alive, workers))
+    assert "Traceback" not in server.log_path.read_text()
+
+
+def test_worker_that_cannot_start_is_explained(tmp_path: Path) -> None:
+    """A database that nobody can use ends the command with the reason."""
+    with (
+        pytest.raises(AssertionError, match=r"gone.*cannot be used"),
+        start_sandbox(
+            tmp_path, "--workers", "2", "--database", f"sqlite:///{tmp_path}/gone/calls.db"
+        ),
+    ):
+        pass
+
+
+def test_hang_up_reads_the_keys_again(tmp_path: Path) -> None:
+    """SIGHUP makes every worker take the list as it stands; a broken one changes nothing."""
+    keys = tmp_path / "keys"
+    keys.write_text("sandbox_first\n")
+
+    def status(key: str) -> int:
+        return httpx.get(
+            f"{server.url}/v1/agents", headers={"Authorization": f"Bearer {key}"}
+        ).status_code
+
+    with start_sandbox(tmp_path, "--workers", "2", "--keys-file", str(keys)) as server:
+        assert [status("sandbox_first"), status("sandbox_second")] == [200, 401]
+        keys.write_text("sandbox_second\n")
+        server.process.send_signal(signal.SIGHUP)
+        until(
+            lambda: [status("sandbox_second") for _ in range(10)] == [200] * 10, "the list was read"
+        )
+        until(
+            lambda: [status("sandbox_first") for _ in range(10)] == [401] * 10, "the list was read"
+        )
+        keys.write_text("no key\n")
+        server.process.send_signal(signal.SIGHUP)
+        until(lambda: "keys stay as they were" in server.log_path.read_text(), "it complained")
+        assert status("sandbox_second") == 200
+        assert "sandbox_second" not in server.log_path.read_text()
+
+
+def test_python_is_the_same(server: SandboxServer) -> None:
+    """A worker is the command as it was typed, run by the same Python."""
+    for worker in workers_of(server.process.pid):
+        words = Path(f"/proc/{worker}/cmdline").read_text().split("\0")
+        assert words[0] == sys.executable
+        assert "serve" in words
