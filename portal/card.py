@@ -51,6 +51,7 @@ def view(choice: Choice, sources: Sources, answers: list[Recorded]) -> dict[str,
         "endpoint": step.path if "://" not in step.path else step.operation.path,
         "title": choice.title,
         "line": choice.line,
+        "reference": _reference(step, sources.contract),
         "tabs": [
             {"label": s.label, "lexer": s.lexer, "html": _live_spans(s, choice, sources)}
             for s in snippets(choice.steps, base=sources.sandbox_url, refused=refused)
@@ -87,6 +88,12 @@ def default_line(step: Step) -> str:
     if step.example is not None and step.example.description:
         return step.example.description
     return first_sentence(step.operation.description)
+
+
+def _reference(step: Step, contract: Contract) -> str | None:
+    """The operation's place in the reference, which has those of the contract alone."""
+    name = step.operation.operation_id
+    return name if name in contract.operations else None
 
 
 def _picks_outcome(choice: Choice) -> bool:

@@ -133,7 +133,9 @@ def _fields(page: Page, options: Mapping[str, Any]) -> str:
 
 
 def _operations(page: Page, options: Mapping[str, Any]) -> str:
-    return render("operations", rows=tables.operations(page.sources), page=page)
+    """With ``anchors`` each operation's row is what an address such as ``#getCall`` leads to."""
+    anchors = options.get("anchors", False) is True
+    return render("operations", rows=tables.operations(page.sources), page=page, anchors=anchors)
 
 
 def _connection(page: Page, options: Mapping[str, Any]) -> str:
@@ -200,7 +202,7 @@ FENCES: Final[Mapping[str, Fence]] = {
             (*CHANGES[1:], "title", "line", "chain", "first", "expect"),
         ),
         Fence("fields", _fields, (), ("schema", "parameters")),
-        Fence("operations", _operations),
+        Fence("operations", _operations, (), ("anchors",)),
         Fence("connection", _connection),
         Fence("agents", _agents),
         Fence("statuses", _statuses),

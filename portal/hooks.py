@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +14,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from portal import plain_text, recordings
+from portal import assets, plain_text, recordings
 from portal.browser_contract import browser_contract
 from portal.collection import collection
 from portal.page import Page as PortalPage
@@ -22,17 +23,34 @@ from sandbox.contract import Contract
 
 EXTENSION: Final = "portal.extension"
 _NAMED_SEARCH: Final = 'data-md-component="search" role="dialog" aria-label="Search"'
+_FRAME: Final = re.compile(r'<iframe [^>]*\bid="(?P<id>\w+)"[^>]*\bsrc="(?P<src>[^"]+)"[^>]*>')
+_BODY: Final = re.compile(r"<body [^>]*>")
 REFERENCE_COPY: Final = "reference/openapi.sandbox.json"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Tells the templates the sandbox's base URL as the contract writes it."""
+    """Tells the templates the sandbox's base URL, the one stylesheet, and what scripts import."""
+    docs = Path(config.docs_dir)
     config.extra["sandbox_url"] = load_sources().sandbox_url
+    config.extra["stylesheet"] = list(config.extra_css)
+    path, _ = assets.stylesheet(docs, config.extra_css)
+    config.extra_css = [path]
+    config.extra["modules"] = list(
+        dict.fromkeys(
+            m for script in config.extra_javascript for m in assets.modules(docs, str(script))
+        )
+    )
     return config
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Ends the sandbox that was asked for answers, and looks for recordings without a card."""
+    """Ends the sandbox that was asked for answers, and looks for recordings without a card.
+
+    Swagger UI's own page has a style inside its tag, which a strict policy forbids; swagger.css
+    says the same.
+    """
+    for frame in Path(config.site_dir).glob("*/swagger-*.html"):
+        frame.write_text(_BODY.sub("<body>", frame.read_text("utf-8"), count=1), "utf-8")
     recorder = load_sources().recorder
     left = recordings.left_over(recorder.cards)
     recorder.close()
@@ -46,7 +64,7 @@ def on_build_error(error: Exception) -> None:
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Adds the contract: as it stands, as JSON, and the copy for Swagger UI."""
+    """Adds the contract: as it stands, as JSON, and the copy for Swagger UI; and the stylesheet."""
     sources = load_sources()
     contract = sources.contract
     generated = {
@@ -59,15 +77,34 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
             ensure_ascii=False,
         ),
     }
+    parts = config.extra["stylesheet"]
+    generated.update([assets.stylesheet(Path(config.docs_dir), parts)])
+    for part in parts:
+        files.remove(files.src_uris[part])
     for path, content in generated.items():
         files.append(File.generated(config, path, content=content))
     return files
 
 
 def sandbox_copy(contract: Contract, *, origin: str) -> dict[str, Any]:
-    """The contract as Swagger UI gets it: the sandbox is its only server."""
+    """The contract as Swagger UI gets it: the sandbox is its only server.
+
+    Swagger UI fills in every example of a parameter, and an `Idempotency-Key` that nobody chose
+    would make its second request a replay of the first: what may be left out is left empty.
+    """
     sandbox = {"url": origin or "/", "description": contract.servers[0].description}
-    return {**contract.document, "servers": [sandbox]}
+    components = contract.document["components"]
+    parameters = {
+        name: parameter
+        if parameter.get("required")
+        else {key: value for key, value in parameter.items() if key != "example"}
+        for name, parameter in components["parameters"].items()
+    }
+    return {
+        **contract.document,
+        "servers": [sandbox],
+        "components": {**components, "parameters": parameters},
+    }
 
 
 def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
@@ -135,12 +172,15 @@ def named_search(output: str) -> str:
 
 @event_priority(-100)
 def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
-    """Gives the frame of Swagger UI a name, and leaves its size and colors to reference.js."""
+    """Gives the frame of Swagger UI a name, and leaves to scripts when it loads."""
     output = named_search(output)
     if 'class="swagger-ui-iframe"' not in output:
         return output
     start = output.rindex("<script>document$.subscribe")
     end = output.index("</script>", start) + len("</script>")
-    return (output[:start] + output[end:]).replace(
-        'class="swagger-ui-iframe"', 'class="swagger-ui-iframe" title="API reference, Swagger UI"'
+    # The plugin's frame has a handler and a style inside its tag: a strict policy forbids them.
+    return _FRAME.sub(
+        r'<iframe class="swagger-ui-iframe" title="API reference, Swagger UI" '
+        r'id="\g<id>" data-src="\g<src>">',
+        output[:start] + output[end:],
     )

@@ -111,6 +111,18 @@ def test_no_style_or_script_names_another_host(root):
     assert foreign == []
 
 
+def test_no_page_has_a_style_or_a_handler_inside_a_tag(html):
+    """A strict content security policy forbids both, so no part of a page may need them."""
+    found = [
+        f"{path}: {element.name} {name}"
+        for path, page in html.items()
+        for element in page.find_all(True)
+        for name in element.attrs
+        if name == "style" or name.startswith("on")
+    ]
+    assert found == []
+
+
 def test_every_internal_link_resolves(html, site):
     """Each link to a page, a file or an anchor of the site leads to something."""
     anchors = {path: {e["id"] for e in page.find_all(id=True)} for path, page in html.items()}

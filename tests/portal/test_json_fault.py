@@ -17,7 +17,7 @@ TOLD = [
     ("{\"a\": 'b'}", (1, 7), "JSON takes double quotes"),
     ('{"a" 1}', (1, 6), "a colon is missing after the name"),
     ('{"a": }', (1, 7), "a value is missing"),
-    ('{"a": akylai}', (1, 7), "a text needs double quotes; words are true, false and null"),
+    ('{"a": somebody}', (1, 7), "a text needs double quotes; words are true, false and null"),
     ('{"a": True}', (1, 7), "a text needs double quotes; words are true, false and null"),
     ('{"a": NaN}', (1, 7), "a text needs double quotes; words are true, false and null"),
     ('{"a": 01}', (1, 7), "this is not a number"),

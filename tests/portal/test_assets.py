@@ -1,0 +1,46 @@
+"""Styles in one file that is kept for good, scripts asked for at once."""
+
+import re
+
+import pytest
+from bs4 import BeautifulSoup
+
+from built_pages import PAGES, built
+from portal.assets import modules, stylesheet
+
+PARTS = [f"assets/stylesheets/{name}.css" for name in ("portal", "card", "inspector")]
+
+
+def test_name_of_the_stylesheet_follows_its_content(tmp_path):
+    """The same rules have the same name, other rules another; comments and indents are left out."""
+    (tmp_path / "a.css").write_text("/* one\n two */\na {\n  color: red;\n}\n", "utf-8")
+    name, text = stylesheet(tmp_path, ["a.css"])
+    assert text == "a {\ncolor: red;\n}\n"
+    assert stylesheet(tmp_path, ["a.css"]) == (name, text)
+    (tmp_path / "a.css").write_text("a { color: blue; }\n", "utf-8")
+    assert stylesheet(tmp_path, ["a.css"])[0] != name
+
+
+def test_missing_part_of_the_style_stops_the_build(tmp_path):
+    """A style that mkdocs.yml names and nobody wrote is an error, not a page without colors."""
+    with pytest.raises(FileNotFoundError, match=r"lost\.css"):
+        stylesheet(tmp_path, ["lost.css"])
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_asks_for_one_style_of_ours_and_for_every_module(root, site, name):
+    """The style carries its hash, so it is kept; no module waits for another to be found."""
+    page = BeautifulSoup((site / built(name)).read_text("utf-8"), "html.parser")
+    links = {link["rel"][0]: [] for link in page.find_all("link")}
+    for link in page.find_all("link"):
+        links[link["rel"][0]].append(re.sub(r"^(\.\./)*", "", link["href"]))
+    path, text = stylesheet(root / "docs", PARTS)
+    assert [p for p in links["stylesheet"] if not p.endswith(".min.css")] == [path]
+    assert (site / path).read_text("utf-8") == text
+    assert set(links["modulepreload"]) == {
+        *modules(root / "docs", "assets/javascripts/try-api.js"),
+        *modules(root / "docs", "assets/javascripts/copy.js"),
+        *modules(root / "docs", "assets/javascripts/copy-page.js"),
+    }
+    assert "assets/javascripts/schema.js" in links["modulepreload"]
+    assert not any("inspector" in path for path in links["modulepreload"])
