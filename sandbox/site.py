@@ -14,6 +14,7 @@ import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Final, NamedTuple
+from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -21,12 +22,15 @@ from starlette.responses import FileResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.page_policy import PagePolicy
+
 _TEXT: Final = re.compile(r"text/|application/(json|javascript|xml|yaml)|image/svg")
 _LEAST_BYTES_TO_COMPRESS: Final = 500
 # Such as bundle.a5f9d56c.min.js, as the theme names its own files.
 _HASHED: Final = re.compile(r"\.[0-9a-f]{8,}\.(min\.)?(js|css)\Z")
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
+_REDIRECTS: Final = (301, 302, 307, 308)
 _CONDITIONS: Final = (b"if-none-match", b"if-modified-since")
 
 
@@ -44,10 +48,11 @@ class Site:
     def __init__(self, folder: Path | None, *, fallback: ASGIApp) -> None:
         self._files = None if folder is None else StaticFiles(directory=folder, html=True)
         self._not_found_page = None if folder is None else folder / "404.html"
+        self._policy = None if folder is None else PagePolicy(folder)
         self._fallback = fallback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._files is None or scope["method"] not in ("GET", "HEAD"):
+        if self._files is None or self._policy is None or scope["method"] not in ("GET", "HEAD"):
             await self._fallback(scope, receive, send)
             return
         found: Response | None
@@ -64,7 +69,15 @@ class Site:
             found = FileResponse(self._not_found_page, status_code=404)
         if isinstance(found, FileResponse):
             found = _answer(found, Headers(scope=scope), is_head=scope["method"] == "HEAD")
+        elif found.status_code in _REDIRECTS:
+            found.headers["Location"] = _folder_address(scope)
+        found.headers.update(self._policy.headers())
         await found(scope, receive, send)
+
+
+def _folder_address(scope: Scope) -> str:
+    """The address of the page in a folder, as a path: whatever ``Host`` says, it stays here."""
+    return quote(f"{scope['root_path']}/{scope['path'].strip('/')}/")
 
 
 def _answer(file: FileResponse, headers: Headers, *, is_head: bool) -> Response:

@@ -29,10 +29,10 @@ CHECKED_SUBJECTS = ("reading", "placing", "creating", "completing", "keeping_apa
 # Rooms, lowest first: a module imports from strictly lower layers only.
 LAYERS = [
     {"sandbox"},
-    {"client", "listen", "clock", "problems", "proxy", "contract", "strict_json", "site"}
-    | {"store.queries"},
+    {"client", "listen", "clock", "problems", "proxy", "contract", "strict_json"}
+    | {"page_policy", "store.queries"},
     {"calls", "catalogue", "keys", "limits", "notices", "preferences", "redaction", "routes"}
-    | {"validation"},
+    | {"site", "validation"},
     {"async_client", "connection", "exchange", "options", "scenarios", "store.protocol"},
     {"coverage", "entries", "exports", "health", "housekeeping", "log", "metrics", "pace"}
     | {"provider"}

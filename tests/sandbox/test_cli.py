@@ -126,7 +126,9 @@ def test_address_of_another_machine_is_explained(host: str) -> None:
     assert (code, host in said, "--host" in said) == (1, True, True)
 
 
-@pytest.mark.parametrize("url", ["mysql://localhost/x", "calls.db", "sqlite:///", "sqlite:///x?synchronous=off"])
+@pytest.mark.parametrize(
+    "url", ["mysql://localhost/x", "calls.db", "sqlite:///", "sqlite:///x?synchronous=off"]
+)
 def test_unknown_database_is_explained(url: str) -> None:
     """A database of an unknown kind is named with one of a known kind."""
     code, said = run("serve", "--port", "0", "--database", url)

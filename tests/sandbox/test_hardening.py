@@ -326,3 +326,46 @@ def test_no_answer_is_sniffed(server: SandboxServer, path: str) -> None:
     answer = httpx.get(f"{server.url}{path}")
     assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
     assert "server" not in answer.headers
+
+
+# Files
+
+
+OUTSIDE = [
+    "/../secret.txt",
+    "/%2e%2e/secret.txt",
+    "/%2e%2e%2fsecret.txt",
+    "/..%5csecret.txt",
+    "/%252e%252e/secret.txt",
+    "/assets/..%2f..%2fsecret.txt",
+    "//secret.txt",
+    "/%00",
+    "/secret.txt%00.html",
+    "/%c0%ae%c0%ae/secret.txt",
+    "/%ff%fe",
+    "/C:%5csecret.txt",
+    "/" + "a" * 5000,
+    "/" + "%2e%2e%2f" * 500 + "secret.txt",
+    "http://x/../secret.txt",
+]
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
+    """A sandbox with a portal, beside a file that is not part of it."""
+    folder = tmp_path_factory.mktemp("portal")
+    (folder / "secret.txt").write_text("outside the folder")
+    (folder / "site" / "assets").mkdir(parents=True)
+    (folder / "site" / "index.html").write_text("Overview")
+    with start_sandbox(folder, "--site", str(folder / "site")) as server:
+        yield server
+
+
+@pytest.mark.parametrize("path", OUTSIDE, ids=lambda path: path[:40])
+def test_no_path_leads_out_of_the_site(portal: SandboxServer, path: str) -> None:
+    """However a path is encoded on the wire, nothing outside is read and nothing breaks."""
+    with connected(portal) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n".encode())
+        received = until_closed(connection)
+    assert b"outside the folder" not in received
+    assert statuses(received)[0] in (200, 400, 404)

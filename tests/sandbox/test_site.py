@@ -1,6 +1,8 @@
 """The portal beside the API: its folder and nothing else, with a fitting 404 for everybody."""
 
+import base64
 import gzip
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -26,6 +28,7 @@ def folder(tmp_path: Path) -> Path:
     (site / "calls" / "index.html").write_text("<title>Calls</title>")
     (site / "style.css").write_text("body {}")
     (site / "link.txt").symlink_to(tmp_path / "secret.txt")
+    (site / "linked").symlink_to(tmp_path)
     return site
 
 
@@ -72,6 +75,13 @@ TRAVERSALS = [
     "/.../secret.txt",
     "/..;/secret.txt",
     "/link.txt",
+    "/linked/secret.txt",
+    "/C:/secret.txt",
+    "/C:\\secret.txt",
+    "/\\\\host\\share\\secret.txt",
+    "/secret.txt::$DATA",
+    "/CON",
+    "/calls%5c..%5c..%5csecret.txt",
     "/calls/..",
     "/..",
     "/~/secret.txt",
@@ -195,3 +205,85 @@ async def test_page_for_unknown_addresses_is_never_not_modified(portal: Sandbox)
     """A 404 stays a 404, whatever the client has."""
     answer = await portal.raw("GET", "/gone", headers=[*BROWSER, (b"if-none-match", b"*")])
     assert answer.status == 404
+
+
+# What a page may do in a browser
+
+
+def _policy(answer: RawAnswer) -> dict[str, str]:
+    """The directives of an answer's policy."""
+    parts = (answer.header("content-security-policy") or "").split(";")
+    return dict(part.strip().split(" ", 1) for part in parts)
+
+
+def _hash(text: str) -> str:
+    return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"
+
+
+@pytest.mark.parametrize("path", ["/", "/calls/", "/style.css", "/calls", "/gone"])
+async def test_every_answer_of_the_site_carries_its_policy(portal: Sandbox, path: str) -> None:
+    """Pages, files, redirects and the 404 page say the same about what they may do."""
+    answer = await portal.raw("GET", path, headers=BROWSER)
+    assert _policy(answer)["default-src"] == "'none'"
+    assert answer.header("referrer-policy") == "same-origin"
+    assert answer.header("cross-origin-opener-policy") == "same-origin"
+    assert answer.header("cross-origin-resource-policy") == "same-origin"
+    assert "camera=()" in (answer.header("permissions-policy") or "")
+
+
+async def test_unchanged_page_carries_it_too(portal: Sandbox) -> None:
+    """A browser that keeps a page takes over the headers of the 304."""
+    tag = (await portal.raw("GET", "/")).header("etag") or ""
+    again = await portal.raw("GET", "/", headers=[(b"if-none-match", tag.encode())])
+    assert (again.status, "default-src" in _policy(again)) == (304, True)
+
+
+async def test_policy_allows_what_the_pages_hold(portal: Sandbox, folder: Path) -> None:
+    """Inline scripts, handlers and styles of any page are allowed on every page, by hash."""
+    page = folder / "calls" / "index.html"
+    page.write_text(
+        "<script>\nrun();\n</script><script src='x.js'></script>"
+        '<script type="application/json">{"data": 1}</script><style>b { top: 0 }</style>'
+        '<b style="color: &quot;red&quot;" onload="go(&amp;x)">'
+    )
+    policy = _policy(await portal.raw("GET", "/"))
+    assert policy["script-src"] == f"'self' {_hash(chr(10) + 'run();' + chr(10))}"
+    assert policy["script-src-attr"] == f"'unsafe-hashes' {_hash('go(&x)')}"
+    assert policy["style-src"] == f"'self' {_hash('b { top: 0 }')}"
+    assert (
+        policy["style-src-attr"]
+        == f"'unsafe-hashes' {_hash('color: ' + chr(34) + 'red' + chr(34))}"
+    )
+
+
+async def test_policy_follows_a_new_build(portal: Sandbox, folder: Path) -> None:
+    """Pages that are built anew while the sandbox runs are allowed what they hold now."""
+    assert _policy(await portal.raw("GET", "/"))["script-src"] == "'self'"
+    (folder / "index.html").write_text("<script>later()</script>")
+    assert _hash("later()") in _policy(await portal.raw("GET", "/"))["script-src"]
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("", "'self'"),
+        ("https://sandbox.example.com:8443", "'self' https://sandbox.example.com:8443"),
+        ("https://x; script-src *", "'self' https://x"),
+        ("javascript:alert(1)", "'self'"),
+    ],
+)
+async def test_cards_may_ask_the_sandbox_of_the_build(
+    portal: Sandbox, folder: Path, origin: str, allowed: str
+) -> None:
+    """The origin that cards were built to send to is the one other that pages may ask."""
+    meta = f'<meta name="voice-sandbox" content="{origin}" data-written="x">'
+    (folder / "index.html").write_text(meta)
+    assert _policy(await portal.raw("GET", "/"))["connect-src"] == allowed
+
+
+@pytest.mark.parametrize("path", ["/calls", "//calls", "///calls", "/./calls"])
+async def test_redirect_never_leaves_the_site(portal: Sandbox, path: str) -> None:
+    """The way to a folder's page is a path, so neither `Host` nor slashes lead elsewhere."""
+    answer = await portal.raw("GET", path, headers=[(b"host", b"evil.example"), *BROWSER])
+    location = answer.header("location")
+    assert location is None or (location[0] == "/" != location[1] and location.endswith("calls/"))
