@@ -22,6 +22,7 @@ from sandbox.exchange import Answer, Handler, Request
 from sandbox.journal import LATEST, Journal, Search
 from sandbox.problems import FieldError, Refusal
 from sandbox.provider import EVENT_TYPE, Plan, provider_call_id
+from sandbox.replay import as_pytest
 from sandbox.world import World
 
 DEFAULT_LIMIT = 50
@@ -104,6 +105,7 @@ async def end_call(desk: Desk, request: Request) -> Answer:
     call = await _call(desk, request)
     posted = await desk.deliverer.end(
         request.principal.namespace,
+        call,
         {
             "event_type": EVENT_TYPE,
             "provider_call_id": provider_call_id(call.call_id),
@@ -191,13 +193,23 @@ async def read_exchange(desk: Desk, request: Request) -> Answer:
             "The journal of this key has no exchange with this request_id. "
             f"It keeps the last {desk.journal.most} for 24 hours.",
         )
+    earlier: list[dict[str, Any]] = []
+    if entry["call_id"] is not None:
+        earlier = await desk.journal.search(
+            request.principal.namespace, Search(before=entry["seq"], call_id=entry["call_id"])
+        )
     scenarios = desk.world.scenarios
     return Answer(
         200,
         {
             **entry,
             "curl": exports.as_curl(entry, origin=request.origin, scenarios=scenarios),
-            "pytest": exports.as_pytest(entry, scenarios=scenarios),
+            "pytest": as_pytest(
+                entry,
+                reversed(earlier),
+                scenarios=scenarios,
+                sample_call_id=str(desk.world.catalogue.sample.call_id),
+            ),
         },
     )
 

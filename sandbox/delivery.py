@@ -18,7 +18,9 @@ import msgspec
 import orjson
 from starlette.types import ASGIApp, Message
 
+from sandbox.calls import Call
 from sandbox.clock import VirtualClock
+from sandbox.exchange import CALL_EXTENSION
 from sandbox.keys import Keyring
 from sandbox.store.protocol import Due, StorageUnavailable
 from sandbox.world import World
@@ -67,9 +69,9 @@ class Deliverer:
                 logger.error("storage unavailable, deliveries wait: %s", error)
                 await asyncio.sleep(LONGEST_NAP_SECONDS)
 
-    async def end(self, namespace: bytes, payload: Mapping[str, Any]) -> Posted:
+    async def end(self, namespace: bytes, call: Call, payload: Mapping[str, Any]) -> Posted:
         """Posts a completion now, for a client that plays the provider."""
-        return await self._post(namespace, payload)
+        return await self._post(namespace, call, payload)
 
     async def advance(self, namespace: bytes, until: float) -> VirtualClock:
         """Moves a clock to ``until``; everything due by then has been delivered on return.
@@ -134,11 +136,11 @@ class Deliverer:
         left = self._world.plan(call).deliveries[made:]
         if not left or left[0].due_at != due.due_at:  # another process made it after our lease
             return
-        posted = await self._post(due.namespace, left[0].payload)
+        posted = await self._post(due.namespace, call, left[0].payload)
         following = left[1].due_at if len(left) > 1 else None
         await store.finish_delivery(due, made=made, answer=posted.status, next_due_at=following)
 
-    async def _post(self, namespace: bytes, payload: Mapping[str, Any]) -> Posted:
+    async def _post(self, namespace: bytes, call: Call, payload: Mapping[str, Any]) -> Posted:
         """Runs one request through the service."""
         body = orjson.dumps(payload)
         answered: list[Message] = []
@@ -167,6 +169,9 @@ class Deliverer:
                 ],
                 "client": None,
                 "server": None,
+                "extensions": {
+                    CALL_EXTENSION: {"call_id": call.call_id, "scenario": call.scenario}
+                },
             },
             receive,
             send,

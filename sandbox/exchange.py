@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 from uuid import UUID
 
 import msgspec
@@ -40,6 +40,13 @@ class Answer(msgspec.Struct, frozen=True):
     why: str = ""
     """One sentence for the journal, where the answer alone does not explain itself."""
 
+
+CALL_EXTENSION: Final = "voice.call"
+"""The ASGI extension in which the simulated provider names the call of a completion.
+
+Its value is ``{"call_id": UUID, "scenario": str}``. The journal alone reads it, for a completion
+that is refused before anybody has looked for its call.
+"""
 
 Handler = Callable[[Request], Awaitable[Answer]]
 

@@ -1,4 +1,4 @@
-"""Exchanges of the journal in the forms that other tools take: curl, pytest, HAR 1.2.
+"""Exchanges of the journal in the forms that other tools take: curl and HAR 1.2.
 
 What the journal left out stays out: the key is ``$VOICE_API_KEY``, and a redacted phone number
 becomes the number of the same scenario.
@@ -6,7 +6,6 @@ becomes the number of the same scenario.
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 from collections.abc import Iterable, Mapping
@@ -20,37 +19,28 @@ from sandbox.scenarios import Scenarios
 Entry = Mapping[str, Any]
 
 _REDACTED_PHONE: Final = re.compile(r"\+[1-9][0-9]{2}\*{3,10}[0-9]{2}")
-_SENT_HEADERS: Final = ("content-type", "idempotency-key", "prefer")
+_SENT_HEADERS: Final = ("content-type", "content-encoding", "idempotency-key", "prefer")
+_UNREAD_BYTES: Final = 4 * 1024 * 1024
+"""More than any operation takes."""
 
 
 def as_curl(entry: Entry, *, origin: str, scenarios: Scenarios) -> str:
     """A command for a POSIX shell, such as ``curl -X POST http://…``."""
-    words = ["curl", "-X", entry["method"], shlex.quote(origin + entry["path"])]
+    words = ["curl", "-X", shlex.quote(entry["method"]), shlex.quote(origin + entry["path"])]
+    if entry["method"] == "HEAD":
+        words[1:3] = ["--head"]
     words += ["-H", '"Authorization: Bearer $VOICE_API_KEY"']
-    for name, value in _sent_headers(entry):
-        words += ["-H", shlex.quote(f"{name}: {value}")]
-    if body := _sent_body(entry, scenarios):
+    for name, value in sent_headers(entry):
+        # To curl a name with a semicolon is an empty header, and one with a colon is none.
+        words += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]
+    if entry["request"]["truncated"]:
+        first = f"# First write the body of {entry['request']['body_bytes']} bytes into body.json."
+        return f"{first}\n{' '.join(words)} --data-binary @body.json"
+    if body := sent_body(entry, scenarios):
         words += ["--data-raw", shlex.quote(body)]
+    elif unread := declared_bytes(entry):
+        return f"head -c {unread} /dev/zero | {' '.join(words)} --data-binary @-"
     return " ".join(words)
-
-
-def as_pytest(entry: Entry, *, scenarios: Scenarios) -> str:
-    """A test for the fixture ``voice_sandbox`` of the sandbox's pytest plugin."""
-    name = _snake(entry["operation_id"] or "unknown_path")
-    arguments = [repr(entry["method"]), repr(entry["path"])]
-    if headers := dict(_sent_headers(entry)):
-        arguments.append(f"headers={headers!r}")
-    if body := _sent_body(entry, scenarios):
-        arguments.append(f"content={body!r}.encode()")
-    lines = [
-        f"def test_{name}_is_answered_{entry['status']}(voice_sandbox):",
-        f'    """Recorded as {entry["request_id"]}."""',
-        f"    answer = voice_sandbox.client.request({', '.join(arguments)})",
-        f"    assert answer.status_code == {entry['status']}",
-    ]
-    if entry["code"]:
-        lines.append(f'    assert answer.json()["code"] == {entry["code"]!r}')
-    return "\n".join(lines) + "\n"
 
 
 def as_har(entries: Iterable[Entry], *, origin: str) -> dict[str, Any]:
@@ -112,17 +102,26 @@ def _media_type(message: Mapping[str, Any]) -> str:
     return next((value for name, value in message["headers"] if name == "content-type"), "")
 
 
-def _sent_headers(entry: Entry) -> list[tuple[str, str]]:
-    return [(n, v) for n, v in entry["request"]["headers"] if n in _SENT_HEADERS]
+# What `replay` shares
 
 
-def _sent_body(entry: Entry, scenarios: Scenarios) -> str:
+def sent_headers(entry: Entry) -> list[tuple[str, str]]:
+    """The headers that make a difference, in the order they were sent."""
+    return [(name, value) for name, value in entry["request"]["headers"] if name in _SENT_HEADERS]
+
+
+def sent_body(entry: Entry, scenarios: Scenarios) -> str:
+    """The body with a number that can be called where the journal has shortened one."""
     scenario = scenarios.by_name.get(entry["scenario"] or "", scenarios.default)
     body: str = _REDACTED_PHONE.sub(scenario.number, entry["request"]["body"])
-    if not entry["request"]["truncated"]:
-        return body
-    return json.dumps("the body was too long for the journal")
+    return body
 
 
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
+def declared_bytes(entry: Entry) -> int:
+    """The length of a body that was too large to be read; 0 for every other."""
+    if entry["status"] != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or entry["request"]["body_bytes"]:
+        return 0
+    lengths = [value for name, value in entry["request"]["headers"] if name == "content-length"]
+    # Without a length the body came in pieces.
+    length = int(lengths[0]) if lengths and lengths[0].isdecimal() else _UNREAD_BYTES
+    return min(length, _UNREAD_BYTES)

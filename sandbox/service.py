@@ -19,7 +19,7 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox import clock, problems
 from sandbox.contract import Contract, ContractError, Operation
-from sandbox.exchange import Answer, Exchange, Handler, Observer, Request
+from sandbox.exchange import CALL_EXTENSION, Answer, Exchange, Handler, Observer, Request
 from sandbox.keys import Keyring, Principal
 from sandbox.preferences import Preferred, preferred
 from sandbox.problems import Refusal
@@ -115,12 +115,13 @@ class Service:
             refusal = error if isinstance(error, Refusal) else _unexpected(error, request_id)
             if operation is None:  # a wrong path, too, is in the journal of the key that asked
                 principal = self._anyone(scope)
+            about = scope.get("extensions", _NOTHING).get(CALL_EXTENSION, _NOTHING)
             answer = Answer(
                 refusal.problem.status,
                 None,
                 refusal.headers,
-                call_id=refusal.call_id,
-                scenario=refusal.scenario,
+                call_id=refusal.call_id or about.get("call_id"),
+                scenario=refusal.scenario or about.get("scenario"),
                 why=refusal.why,
             )
             code = refusal.code
@@ -256,6 +257,7 @@ class Service:
         return value
 
 
+_NOTHING: Final[Mapping[str, Any]] = {}
 _NOBODY: Final = Principal(b"", is_provider=False)
 
 # What a parameter of a wrong form is refused with: code and detail.

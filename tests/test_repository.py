@@ -37,7 +37,7 @@ LAYERS = [
     {"coverage", "entries", "exports", "health", "housekeeping", "log", "metrics", "pace"}
     | {"provider"}
     | {"store.postgres", "store.sqlite"},
-    {"journal", "service", "store", "world"},
+    {"journal", "replay", "service", "store", "world"},
     {"delivery", "handlers"},
     {"control"},
     {"app", "remote"},

@@ -295,7 +295,9 @@ async def test_redelivery_changes_nothing(sandbox: Sandbox) -> None:
     call_id = await sandbox.create(ANSWERED)
     await _claimed_by_a_crashed_process(sandbox)
     planned = (await sandbox.inspect(call_id))["deliveries"][0]["payload"]
-    await sandbox.app._deliverer._post(namespace_of(KEY), planned)
+    call = await sandbox.app._store.call(namespace_of(KEY), UUID(call_id))
+    assert call is not None
+    await sandbox.app._deliverer._post(namespace_of(KEY), call, planned)
     before = await sandbox.read(call_id)
     sandbox.wall.advance(LEASE_SECONDS)
     await _until(lambda: _answers(sandbox, call_id, [200]))

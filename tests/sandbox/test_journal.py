@@ -65,6 +65,19 @@ def test_a_conflict_says_what_ended_the_call(
     assert completed_by in refused["why"]
 
 
+def test_a_refused_delivery_belongs_to_its_call(
+    voice_sandbox: SandboxClient, numbers: dict[str, str]
+) -> None:
+    """A completion that fits no schema is found with the call that the provider meant."""
+    call_id = voice_sandbox.call(numbers["unknown_word"])
+    voice_sandbox.until_idle()
+    told = [
+        (entry["status"], entry["scenario"])
+        for entry in voice_sandbox.journal(call_id=call_id, operation="callCompleted")
+    ]
+    assert told == [(200, "unknown_word"), (422, "unknown_word")]
+
+
 @pytest.mark.parametrize(
     ("method", "path", "code"),
     [("GET", "/v1/call", "not_found"), ("DELETE", "/v1/calls", "method_not_allowed")],

@@ -1,0 +1,141 @@
+"""Every exchange of the journal can be had again: as a pytest test, and as a curl command."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from sandbox.client import SandboxClient
+from sandbox.replay import as_pytest
+
+from .conftest import SCENARIOS, completion, new_call
+from .test_pytest_plugin import run_pytest
+
+JSON = {"Content-Type": "application/json"}
+WEBHOOK = "/v1/webhooks/call-completed"
+
+
+def exchanges_of_every_kind(sandbox: SandboxClient) -> None:
+    """What an integrator's requests and the provider's deliveries can be answered with."""
+    client, call = sandbox.client, new_call()
+    for scenario in SCENARIOS:
+        client.post("/v1/calls", json={**call, "phone": scenario.number})
+    sandbox.until_idle()
+
+    client.get("/v1/agents")
+    client.head("/v1/agents")
+    client.get("/v1/nothing?a=1&b=it's")
+    client.delete("/v1/calls")
+    client.request("A|B`C", "/v1/calls")
+    client.get("/v1/agents", headers={"Prefer": "code=503"})
+    client.get("/v1/calls/00000000-0000-0000-0000-000000000000")
+
+    client.post("/v1/calls", json={**call, "phone": "447911123456"})
+    client.post("/v1/calls", content=b'{"phone": "it\'s', headers=JSON)
+    client.post("/v1/calls", content=b"{}", headers={"Content-Type": "text/plain"})
+    client.post("/v1/calls", content=b"{}", headers={**JSON, "Content-Encoding": "gzip"})
+    client.post("/v1/calls", content=b"x" * 3_000_000, headers=JSON)
+    client.post("/v1/calls", json=call, headers={"Idempotency-Key": ""})
+    client.post("/v1/calls", json={**call, "phone": "+447911123456"})
+    for phone in ("+12025550100", "+12025550100", "+12025550111"):
+        client.post("/v1/calls", json={**call, "phone": phone}, headers={"Idempotency-Key": "once"})
+
+    call_id = sandbox.call("never_completes")
+    client.get(f"/v1/calls/{call_id}")
+    client.post(WEBHOOK, json=completion(transcript="agent: Салам 'x' \"y\""))
+    client.post(WEBHOOK, json=completion(transcript="agent: Салам 'x' \"y\""))
+    client.post(WEBHOOK, json=completion(transcript="agent: another"))
+    client.get(f"/v1/calls/{call_id}")
+
+    call_id = sandbox.call("never_completes")
+    theirs = sandbox.inspect(call_id)["provider_call_id"]
+    sandbox.advance(5)
+    busy = completion(provider_call_id=theirs, status="busy", transcript=None, duration=0)
+    client.post(WEBHOOK, json=busy)
+    client.post(WEBHOOK, json=completion(provider_call_id=theirs))
+
+    call_id = sandbox.call("answered")
+    sandbox.end(call_id, "failed", "agent: H", 3)
+    client.get(f"/v1/calls/{call_id}")
+
+
+@pytest.fixture
+def exchanges(voice_sandbox: SandboxClient) -> list[dict[str, Any]]:
+    """Exchanges of every kind, whole, the oldest first."""
+    exchanges_of_every_kind(voice_sandbox)
+    listed = voice_sandbox.journal(limit="500")
+    return [voice_sandbox.exchange(entry["request_id"]) for entry in reversed(listed)]
+
+
+def test_each_exchange_is_a_test_that_passes(
+    exchanges: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    """Its test does first what led to it, on a key of its own, and is answered alike."""
+    for number, exchange in enumerate(exchanges):
+        (tmp_path / f"test_{number}.py").write_text(exchange["pytest"], "utf-8")
+    ran = run_pytest(tmp_path, "-rs")
+    assert f"{len(exchanges)} passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_each_exchange_is_a_command_that_runs(
+    exchanges: list[dict[str, Any]], voice_sandbox: SandboxClient, tmp_path: Path
+) -> None:
+    """In a POSIX shell with the same key, each command is answered as the exchange was."""
+    cut = [exchange for exchange in exchanges if exchange["request"]["truncated"]]
+    assert [exchange["scenario"] for exchange in cut] == ["longest_transcript"]
+    whole = [exchange for exchange in exchanges if exchange not in cut]
+    script = "".join(
+        f"command() {{ curl -sS -o /dev/null -w '%{{http_code}}\\n' \"$@\"; }}\n"
+        f"{exchange['curl'].replace('curl ', 'command ')}\n"
+        for exchange in whole
+    )
+    ran = subprocess.run(
+        ["sh", "-c", script],
+        cwd=tmp_path,
+        env={**os.environ, "VOICE_API_KEY": voice_sandbox.key},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stderr == ""
+    answered = [int(line) for line in ran.stdout.split()]
+    assert answered == [exchange["status"] for exchange in whole]
+
+
+def test_a_body_that_was_cut_is_said_to_be(
+    exchanges: list[dict[str, Any]], voice_sandbox: SandboxClient
+) -> None:
+    """A command with a body that the journal has not whole says what to do first."""
+    [cut] = [exchange for exchange in exchanges if exchange["request"]["truncated"]]
+    assert cut["curl"].startswith("# First write the body of ")
+    body = json.dumps(completion(transcript="x" * 5000)).encode()
+    answer = voice_sandbox.client.post(WEBHOOK, content=body, headers=JSON)
+    kept = voice_sandbox.exchange(answer.headers["x-request-id"])
+    assert "pytest.skip(" in kept["pytest"]
+
+
+def test_an_exchange_of_the_moment_is_skipped(tmp_path: Path) -> None:
+    """A refusal that was due to the sandbox's load says so, instead of failing elsewhere."""
+    entry = {
+        "operation_id": "listAgents",
+        "status": 503,
+        "code": "storage_unavailable",
+        "request_id": "req_x",
+        "scenario": None,
+        "request": {"headers": [], "body": "", "truncated": False},
+    }
+    text = as_pytest(entry, [], scenarios=SCENARIOS, sample_call_id="")
+    assert "pytest.skip('This answer was due to the state of the sandbox" in text
+
+
+def test_a_long_story_is_not_told(voice_sandbox: SandboxClient) -> None:
+    """A call with hundreds of completions gives no test that nobody could read."""
+    voice_sandbox.call("never_completes")
+    for _ in range(30):
+        body = completion(transcript="x" * 3500)
+        answer = voice_sandbox.client.post(WEBHOOK, json=body)
+    kept = voice_sandbox.exchange(answer.headers["x-request-id"])
+    assert "Too much has happened" in kept["pytest"]
+    assert len(kept["pytest"]) < 1000
