@@ -36,7 +36,8 @@ LAYERS = [
     {"async_client", "connection", "exchange", "options", "scenarios", "store.protocol"},
     {"coverage", "entries", "exports", "health", "housekeeping", "log", "metrics", "pace"}
     | {"provider"}
-    | {"store.postgres", "store.sqlite"},
+    | {"store.database", "store.sqlite", "store.together"},
+    {"store.postgres"},
     {"journal", "replay", "service", "store", "world"},
     {"delivery", "handlers"},
     {"control"},

@@ -1,24 +1,23 @@
 """The store in PostgreSQL, which several replicas share.
 
-Every change is one statement or one transaction, so that a replica may die at any instant.
-A statement waits for seconds at most: a database that hangs is one that is away.
+Every change is one statement or one transaction, so that a replica may die at any instant. What
+each request needs is asked together with the same need of others, without waiting for a row that
+another transaction holds: a key whose state is being moved or emptied holds up no other key.
 """
 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final, TypeVar
-from urllib.parse import urlsplit
+from typing import Any, Final
 from uuid import UUID
 
-import asyncpg  # type: ignore[import-untyped]
 import msgspec
 from msgspec.structs import asdict
 
 from sandbox.calls import Call, Result
 from sandbox.clock import VirtualClock
+from sandbox.store.database import LONG_STATEMENT_SECONDS, Database, Transaction
 from sandbox.store.protocol import (
     Covered,
     Due,
@@ -29,38 +28,16 @@ from sandbox.store.protocol import (
     StoreError,
 )
 from sandbox.store.queries import migrations, named_queries
+from sandbox.store.together import Together
 
-_CONNECTIONS: Final = 10
-_CONNECT_SECONDS: Final = 3.0
-_ACQUIRE_SECONDS: Final = 3.0
-_STATEMENT_SECONDS: Final = 4.0
-_LONG_STATEMENT_SECONDS: Final = 60.0
-"""For what touches every row of a namespace, and for migrations."""
+_MOST_TOGETHER: Final = 64
 _ATTEMPTS: Final = 5
+_BUSY_SECONDS: Final = 0.01
+_MOST_BUSY: Final = 400
+"""How often somebody waits for rows that another transaction holds: four seconds in all."""
 
-_SETTINGS: Final = {
-    "application_name": "voice-sandbox",
-    "default_transaction_isolation": "read committed",
-    # A replica that hangs in the middle of a transaction must not hold the others up.
-    "idle_in_transaction_session_timeout": "10s",
-}
-_MIGRATION_LOCK: Final = int.from_bytes(b"voicebox")
-
-# https://www.postgresql.org/docs/current/errcodes-appendix.html
-_UNDONE: Final = frozenset({"40001", "40P01"})
-"""Serialization failure and deadlock: nothing was changed, so try again."""
-_OUR_FAULT: Final = ("22", "23")
-"""Classes of values that the schema refuses: no wait puts them right."""
-_FAILURES: Final = (
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    OSError,  # TimeoutError is one
-)
-
-_Connection = Any  # asyncpg hands out a proxy that has the methods of its Connection
-_T = TypeVar("_T")
-_Work = Callable[[_Connection], Awaitable[_T]]
+_Values = Mapping[str, Any]
+_Read = tuple[VirtualClock | None, Call | None]
 
 
 class PostgresStore:
@@ -71,57 +48,39 @@ class PostgresStore:
 
     def __init__(self, url: str) -> None:
         """Raises: `ValueError` where it is not clear which part of the URL is the password."""
-        self._shown = _without_secrets(url)
-        self._url = url
-        self._statements = {
-            name: _positional(sql) for name, sql in named_queries("postgres").items()
-        }
-        self._pool: asyncpg.Pool | None = None
+        self._db = Database(url, named_queries("postgres"))
+        self._read = Together(self._read_calls, most=_MOST_TOGETHER)
+        self._create = self._together("create_calls")
+        self._complete = self._together("complete_calls")
+        self._finish = self._together("finish_deliveries")
 
     async def open(self) -> None:
+        await self._db.open(migrations("postgres"))
         try:
-            self._pool = await asyncpg.create_pool(
-                self._url,
-                min_size=0,  # a floor is restored with a traceback in the log
-                max_size=_CONNECTIONS,
-                timeout=_CONNECT_SECONDS,
-                command_timeout=_STATEMENT_SECONDS,
-                server_settings=_SETTINGS,
-                reset=_leave_as_it_is,
+            await self._db.transaction(
+                lambda transaction: transaction.rows(
+                    "settle_wakes", {}, seconds=LONG_STATEMENT_SECONDS
+                )
             )
-            async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
-                await _migrate(connection)
-            await self._rows("settle_wakes")
-        except (*_FAILURES, StorageUnavailable, StoreError) as error:
+        except StorageUnavailable as error:
             await self.close()
-            raise StoreError(
-                f"The database {self._shown} cannot be used: {_reason(error)}. Check that "
-                "PostgreSQL runs there and that the user may create tables in it, or name "
-                "another by --database."
-            ) from error
+            raise StoreError(f"The database cannot be used: {error}.") from error
 
     async def close(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is None:
-            return
-        try:
-            async with asyncio.timeout(_CONNECT_SECONDS):
-                await pool.close()
-        except _FAILURES:
-            pool.terminate()
+        await self._db.close()
 
     async def ping(self) -> None:
-        await self._row("ping")
+        await self._db.row("ping")
 
     async def clock(self, namespace: bytes) -> VirtualClock | None:
-        row = await self._row("read_namespace", namespace=namespace)
-        return None if row is None else VirtualClock(*row)
+        clock, _ = await self._read((namespace, None))
+        return clock
 
     async def open_namespace(
         self, namespace: bytes, *, fresh: VirtualClock, sample: Call
     ) -> VirtualClock:
         for _ in range(_ATTEMPTS):
-            await self._rows(
+            await self._db.rows(
                 "open_namespace",
                 namespace=namespace,
                 anchor_wall=fresh.anchor_wall,
@@ -135,23 +94,19 @@ class PostgresStore:
         raise StorageUnavailable("the namespace is emptied again and again")
 
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> None:
-        await self._rows("use_namespaces", namespaces=list(namespaces), at=at)
+        await self._db.rows("use_namespaces", namespaces=list(namespaces), at=at)
 
     async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
-        return [row[0] for row in await self._rows("idle_namespaces", since=since)]
+        return [row[0] for row in await self._db.rows("idle_namespaces", since=since)]
 
     async def delete_namespace(self, namespace: bytes) -> None:
-        async def delete(connection: _Connection) -> None:
-            async with connection.transaction():
-                for table in ("namespace", "journal", "coverage"):
-                    await self._on(
-                        connection,
-                        f"delete_{table}",
-                        {"namespace": namespace},
-                        seconds=_LONG_STATEMENT_SECONDS,
-                    )
+        async def delete(transaction: Transaction) -> None:
+            for table in ("namespace", "journal", "coverage"):
+                await transaction.rows(
+                    f"delete_{table}", {"namespace": namespace}, seconds=LONG_STATEMENT_SECONDS
+                )
 
-        await self._run(delete)
+        await self._db.transaction(delete)
 
     async def create_call(
         self,
@@ -161,52 +116,49 @@ class PostgresStore:
         due_at: float | None,
         idempotency_key: IdempotencyKey | None,
     ) -> KeptCall | None:
+        key = idempotency_key
         for _ in range(_ATTEMPTS):
-            namespaces, created = await self._row(
-                "create_call",
-                namespace=namespace,
-                call_id=call.call_id,
-                phone=call.phone,
-                agent=call.agent,
-                scenario=call.scenario,
-                created_at=call.created_at,
-                due_at=due_at,
-                idempotency_key=idempotency_key and idempotency_key.value,
-                fingerprint=idempotency_key and idempotency_key.fingerprint,
-                expires_at=idempotency_key and idempotency_key.expires_at,
+            outcome = await self._settled(
+                self._create,
+                {
+                    "namespace": namespace,
+                    "call_id": call.call_id,
+                    "phone": call.phone,
+                    "agent": call.agent,
+                    "scenario": call.scenario,
+                    "created_at": call.created_at,
+                    "due_at": due_at,
+                    "idempotency_key": key and key.value,
+                    "fingerprint": key and key.fingerprint,
+                    "expires_at": key and key.expires_at,
+                },
             )
             # A namespace that was emptied meanwhile was emptied with this call in it.
-            if created or not namespaces:
+            if key is None or outcome in {"done", "gone"}:
                 return None
-            assert idempotency_key is not None
-            kept = await self._row(
-                "read_idempotency_key",
-                namespace=namespace,
-                idempotency_key=idempotency_key.value,
+            kept = await self._db.row(
+                "read_idempotency_key", namespace=namespace, idempotency_key=key.value
             )
             if kept is not None:
                 return KeptCall(*kept)
         raise StorageUnavailable("the namespace is emptied again and again")
 
     async def call(self, namespace: bytes, call_id: UUID) -> Call | None:
-        row = await self._row("read_call", namespace=namespace, call_id=call_id)
-        return None if row is None else _call(row)
+        _, call = await self._read((namespace, call_id))
+        return call
 
     async def call_with_clock(
         self, namespace: bytes, call_id: UUID
     ) -> tuple[VirtualClock, Call | None] | None:
-        row = await self._row("read_call_with_clock", namespace=namespace, call_id=call_id)
-        if row is None:
-            return None
-        clock, call = tuple(row)[:3], tuple(row)[3:]
-        return VirtualClock(*clock), None if call[0] is None else _call(call)
+        clock, call = await self._read((namespace, call_id))
+        return None if clock is None else (clock, call)
 
     async def newest_call_id(self, namespace: bytes) -> UUID | None:
-        row = await self._row("newest_call_id", namespace=namespace)
+        row = await self._db.row("newest_call_id", namespace=namespace)
         return None if row is None else row[0]
 
     async def count_calls(self, namespace: bytes) -> int:
-        [count] = await self._row("count_calls", namespace=namespace)
+        [count] = await self._db.row("count_calls", namespace=namespace)
         return int(count)
 
     async def complete_call(
@@ -219,43 +171,42 @@ class PostgresStore:
         completed_by: str,
         drop_plan: bool,
     ) -> bool:
-        changed = await self._row(
-            "complete_call",
-            namespace=namespace,
-            call_id=call_id,
-            status=result.status,
-            transcript=result.transcript,
-            duration_seconds=result.duration_seconds,
-            ended_at=ended_at,
-            completed_by=completed_by,
-            drop_plan=drop_plan,
+        outcome = await self._settled(
+            self._complete,
+            {
+                "namespace": namespace,
+                "call_id": call_id,
+                **asdict(result),
+                "ended_at": ended_at,
+                "completed_by": completed_by,
+                "drop_plan": drop_plan,
+            },
         )
-        return changed is not None
+        return outcome == "done"
 
     async def drop_plan(self, namespace: bytes, call_id: UUID) -> None:
-        await self._rows("drop_plan", namespace=namespace, call_id=call_id)
+        await self._db.rows("drop_plan", namespace=namespace, call_id=call_id)
 
     async def move_clock(
         self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
     ) -> VirtualClock | None:
-        async def move(connection: _Connection) -> VirtualClock | None:
-            async with connection.transaction():
-                row = await self._on(connection, "lock_namespace", {"namespace": namespace})
-                if not row:
-                    return None
-                clock = VirtualClock(*row[0]).advanced_to(instant, wall_now=wall_now)
-                moved = {"namespace": namespace, **asdict(clock)}
-                await self._on(connection, "move_clock", moved)
-                if wakes:
-                    await self._on(connection, "move_wakes", moved, seconds=_LONG_STATEMENT_SECONDS)
-                return clock
+        async def move(transaction: Transaction) -> VirtualClock | None:
+            row = await transaction.rows("lock_namespace", {"namespace": namespace})
+            if not row:
+                return None
+            clock = VirtualClock(*row[0]).advanced_to(instant, wall_now=wall_now)
+            moved = {"namespace": namespace, **asdict(clock)}
+            await transaction.rows("move_clock", moved)
+            if wakes:
+                await transaction.rows("move_wakes", moved, seconds=LONG_STATEMENT_SECONDS)
+            return clock
 
-        return await self._run(move)
+        return await self._db.transaction(move)
 
     async def claim_due(
         self, *, wall_now: float, lease_seconds: float, limit: int
     ) -> Sequence[Due]:
-        rows = await self._rows(
+        rows = await self._db.rows(
             "claim_due", wall_now=wall_now, leased_until=wall_now + lease_seconds, limit=limit
         )
         return sorted((Due(*row) for row in rows), key=lambda due: due.due_at)
@@ -263,7 +214,7 @@ class PostgresStore:
     async def claim_next(
         self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
     ) -> Due | None:
-        row = await self._row(
+        row = await self._db.row(
             "claim_next",
             namespace=namespace,
             until=until,
@@ -273,11 +224,11 @@ class PostgresStore:
         return None if row is None else Due(*row)
 
     async def next_due_at(self, namespace: bytes) -> float | None:
-        [instant] = await self._row("next_due_at", namespace=namespace)
+        [instant] = await self._db.row("next_due_at", namespace=namespace)
         return None if instant is None else float(instant)
 
     async def next_wake_at(self) -> float | None:
-        [instant] = await self._row("next_wake_at")
+        [instant] = await self._db.row("next_wake_at")
         return None if instant is None else float(instant)
 
     async def finish_delivery(
@@ -288,13 +239,15 @@ class PostgresStore:
         answer: int,
         next_due_at: float | None,
     ) -> None:
-        await self._rows(
-            "finish_delivery",
-            namespace=due.namespace,
-            call_id=due.call_id,
-            made=made,
-            answer=answer,
-            due_at=next_due_at,
+        await self._settled(
+            self._finish,
+            {
+                "namespace": due.namespace,
+                "call_id": due.call_id,
+                "made": made,
+                "answer": answer,
+                "due_at": next_due_at,
+            },
         )
 
     async def append_journal(
@@ -303,112 +256,58 @@ class PostgresStore:
         counted = _arrays(Covered, [counts for _, counts in covered])
         counted["namespace"] = [namespace for namespace, _ in covered]
 
-        async def append(connection: _Connection) -> None:
-            async with connection.transaction():
-                await self._on(connection, "append_journal", _arrays(JournalSegment, segments))
-                await self._on(connection, "count_coverage", counted)
+        async def append(transaction: Transaction) -> None:
+            await transaction.rows("append_journal", _arrays(JournalSegment, segments))
+            await transaction.rows("count_coverage", counted)
 
-        await self._run(append)
+        await self._db.transaction(append)
 
     async def trim_journal(self, namespace: bytes, *, oldest: float, most: int) -> None:
-        await self._rows("trim_journal", namespace=namespace, oldest=oldest, most=most)
+        await self._db.rows("trim_journal", namespace=namespace, oldest=oldest, most=most)
 
     async def journal(self, namespace: bytes, *, after: str) -> Sequence[bytes]:
-        rows = await self._rows("read_journal", namespace=namespace, after=after)
+        rows = await self._db.rows("read_journal", namespace=namespace, after=after)
         return [row[0] for row in rows]
 
     async def newest_seq(self, namespace: bytes) -> str:
-        [seq] = await self._row("newest_seq", namespace=namespace)
+        [seq] = await self._db.row("newest_seq", namespace=namespace)
         return str(seq)
 
     async def coverage(self, namespace: bytes) -> Sequence[Covered]:
-        rows = await self._rows("read_coverage", namespace=namespace)
+        rows = await self._db.rows("read_coverage", namespace=namespace)
         return [Covered(*row) for row in rows]
 
-    async def _row(self, statement: str, **values: Any) -> Any:
-        """The first row of a statement's result, or ``None``."""
-        rows = await self._rows(statement, **values)
-        return rows[0] if rows else None
-
-    async def _rows(self, statement: str, **values: Any) -> list[Any]:
-        """Runs a statement as a transaction of its own."""
-        return await self._run(lambda connection: self._on(connection, statement, values))
-
-    async def _on(
-        self,
-        connection: _Connection,
-        statement: str,
-        values: Mapping[str, Any],
-        *,
-        seconds: float | None = None,
-    ) -> list[Any]:
-        sql, names = self._statements[statement]
-        rows: list[Any] = await connection.fetch(
-            sql, *[values[name] for name in names], timeout=seconds
+    async def _read_calls(self, asked: Sequence[tuple[bytes, UUID | None]]) -> list[_Read]:
+        """The clock of each namespace, and the call where one is asked for."""
+        rows = await self._db.rows(
+            "read_calls",
+            namespace=[namespace for namespace, _ in asked],
+            call_id=[call_id for _, call_id in asked],
         )
-        return rows
-
-    async def _run(self, work: _Work[_T]) -> _T:
-        """Does the work on a connection of the pool, again where it was undone by a conflict.
-
-        Raises: `StorageUnavailable`.
-        """
-        for _ in range(_ATTEMPTS):
-            if self._pool is None:
-                raise StorageUnavailable("the store is closed")
-            try:
-                async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
-                    return await work(connection)
-            except _FAILURES as error:
-                sqlstate = getattr(error, "sqlstate", None) or ""
-                if sqlstate.startswith(_OUR_FAULT) or isinstance(error, asyncpg.DataError):
-                    constraint = getattr(error, "constraint_name", None)
-                    # Its own words may quote what people said.
-                    raise RuntimeError(
-                        f"PostgreSQL refused a value: {type(error).__name__} {constraint or ''}"
-                    ) from None
-                if sqlstate not in _UNDONE:
-                    raise StorageUnavailable(_reason(error)) from error
-        raise StorageUnavailable("other replicas changed the same rows again and again")
-
-
-async def _leave_as_it_is(connection: _Connection) -> None:
-    """No statement leaves anything behind, so none is needed to tidy a connection up."""
-
-
-async def _migrate(connection: _Connection) -> None:
-    """Brings the schema up to the newest version. Raises: `StoreError` where it is newer."""
-    scripts = migrations("postgres")
-    async with connection.transaction():
-        # A replica that starts at the same time waits here.
-        await connection.execute(
-            "SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK, timeout=_LONG_STATEMENT_SECONDS
-        )
-        await connection.execute(
-            "CREATE TABLE IF NOT EXISTS voice_sandbox_schema (version integer PRIMARY KEY)"
-        )
-        version = await connection.fetchval(
-            "SELECT coalesce(max(version), 0) FROM voice_sandbox_schema"
-        )
-        if version > len(scripts):
-            raise StoreError(f"it was written by a newer version of the sandbox (schema {version})")
-        for number, script in enumerate(scripts[version:], version + 1):
-            await connection.execute(script, timeout=_LONG_STATEMENT_SECONDS)
-            await connection.execute(
-                "INSERT INTO voice_sandbox_schema (version) VALUES ($1)", number
+        return [
+            (
+                None if row[0] is None else VirtualClock(*row[:3]),
+                None if row[3] is None else _call(row[3:]),
             )
+            for row in map(tuple, rows)
+        ]
 
+    def _together(self, statement: str) -> Together[_Values, str]:
+        """Makes each change of a kind together with others; the answer says what came of it."""
 
-def _positional(sql: str) -> tuple[str, Sequence[str]]:
-    """A statement with ``$1`` for the first name in it, and the names in that order."""
-    names: list[str] = []
+        async def change(asked: Sequence[_Values]) -> list[str]:
+            return [row[0] for row in await self._db.columns(statement, asked)]
 
-    def number(match: re.Match[str]) -> str:
-        if match[1] not in names:
-            names.append(match[1])
-        return f"${names.index(match[1]) + 1}"
+        return Together(change, most=_MOST_TOGETHER)
 
-    return re.sub(r"(?<![:\w]):([a-z_]+)", number, sql), names
+    async def _settled(self, change: Callable[[_Values], Awaitable[str]], values: _Values) -> str:
+        """What came of a change, tried again while another transaction holds its rows."""
+        for _ in range(_MOST_BUSY):
+            outcome = await change(values)
+            if outcome != "busy":
+                return outcome
+            await asyncio.sleep(_BUSY_SECONDS)
+        raise StorageUnavailable("another transaction holds the rows for too long")
 
 
 def _arrays(kind: type[msgspec.Struct], rows: Sequence[Any]) -> dict[str, list[Any]]:
@@ -416,7 +315,7 @@ def _arrays(kind: type[msgspec.Struct], rows: Sequence[Any]) -> dict[str, list[A
     return {field: [getattr(row, field) for row in rows] for field in kind.__struct_fields__}
 
 
-def _columns(call: Call) -> Mapping[str, Any]:
+def _columns(call: Call) -> _Values:
     result = call.result
     return {
         "call_id": call.call_id,
@@ -444,32 +343,3 @@ def _call(row: Sequence[Any]) -> Call:
         completed_by=row[9],
         delivery_answers=tuple(row[10]),
     )
-
-
-def _reason(error: BaseException) -> str:
-    """What went wrong in one line, without the values that PostgreSQL quotes in its details."""
-    if isinstance(error, TimeoutError):
-        return "it does not answer in time"
-    if isinstance(error, OSError):
-        return error.strerror or type(error).__name__
-    return str(error.args[0] if error.args else error).partition("\n")[0] or type(error).__name__
-
-
-def _without_secrets(url: str) -> str:
-    """The URL without user, password and options.
-
-    Raises: `ValueError` where a character in the password may end it for one reader of URLs and
-    not for another; what follows it would be shown as a host, and asked for in the DNS.
-    """
-    parts = urlsplit(url)
-    try:
-        is_clear = url.count("@") == parts.netloc.count("@") <= 1 and parts.port != 0
-    except ValueError:  # the port is no number: most likely it is the password
-        is_clear = False
-    if not is_clear:
-        raise ValueError(
-            "It is not clear where the password in the database URL ends. Write "
-            "postgresql://USER:PASSWORD@HOST:PORT/NAME, and elsewhere in it %40 for @, "
-            "%3A for a colon, %2F for /, %3F for ? and %23 for #."
-        )
-    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"

@@ -14,8 +14,11 @@ import pytest
 from postgres_server import PASSWORD, PostgresServer, postgres_server
 from sandbox.calls import Call, Result
 from sandbox.clock import VirtualClock, new_call_id, new_seq
+from sandbox.journal import Search
+from sandbox.store import database as room
 from sandbox.store import open_store
-from sandbox.store import postgres as room
+from sandbox.store import postgres as postgres_room
+from sandbox.store.postgres import PostgresStore
 from sandbox.store.protocol import (
     Covered,
     IdempotencyKey,
@@ -45,6 +48,7 @@ CLOCK = VirtualClock(START, START)
 DONE = Result("completed", "agent: Hello", 5)
 SAMPLE = Call(new_call_id(), "+12025550100", "a", "answered", START - 9, DONE, START)
 LEASE = 5.0
+EVERYTHING = Search()
 
 
 @pytest.fixture
@@ -96,13 +100,12 @@ async def test_replicas_may_start_at_once(postgres: PostgresServer, url: str) ->
 
 async def test_every_statement_is_understood(url: str) -> None:
     """PostgreSQL prepares each statement of the file on the newest schema."""
-    store = room.PostgresStore(url)
-    await store.open()
-    assert store._pool is not None
-    async with store._pool.acquire() as connection:
-        for sql, _ in store._statements.values():
-            await connection.prepare(sql)
-    await store.close()
+    async with opened(url) as [store]:
+        assert isinstance(store, PostgresStore)
+        assert store._db._pool is not None
+        async with store._db._pool.acquire() as connection:
+            for sql, _ in store._db.statements.values():
+                await connection.prepare(sql)
 
 
 async def _refused(url: str) -> str:
@@ -192,7 +195,8 @@ def test_url_that_cannot_be_read_is_refused_without_its_password(url: str) -> No
 def test_missing_driver_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever lacks the extra reads how to install it."""
     monkeypatch.setitem(sys.modules, "asyncpg", None)
-    monkeypatch.delitem(sys.modules, "sandbox.store.postgres")
+    for module in ("sandbox.store.postgres", "sandbox.store.database"):
+        monkeypatch.delitem(sys.modules, module)
     with pytest.raises(ValueError, match=r"pip install 'voice-sandbox\[postgres\]'"):
         open_store("postgresql://host/name")
 
@@ -415,6 +419,53 @@ async def test_replicas_never_wait_for_each_other_in_a_circle(
     assert int(orphans) == 0
 
 
+@contextlib.asynccontextmanager
+async def locked(store: Store, namespace: bytes) -> AsyncIterator[None]:
+    """Until the block ends another transaction moves or empties the namespace."""
+    assert isinstance(store, PostgresStore)
+    assert store._db._pool is not None
+    async with store._db._pool.acquire() as connection, connection.transaction():
+        await connection.execute(
+            "SELECT FROM namespaces WHERE namespace = $1 FOR UPDATE", namespace
+        )
+        yield
+
+
+async def test_key_that_is_moved_holds_up_no_other(url: str) -> None:
+    """Whoever shares a statement with a key that is being emptied does not wait for it."""
+    async with opened(url, url) as [one, other]:
+        await open_namespace(one, NAMES[0])
+        await open_namespace(one, NAMES[1])
+        async with locked(other, NAMES[0]):
+            waits = asyncio.create_task(create(one, NAMES[0]))
+            await asyncio.gather(*(create(one, NAMES[1]) for _ in range(10)))
+            assert not waits.done()
+        await waits
+        assert await one.count_calls(NAMES[0]) == 2
+
+
+async def test_wait_for_a_locked_key_is_bounded(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A namespace that is locked for too long is unavailable, and nothing was created in it."""
+    monkeypatch.setattr(postgres_room, "_MOST_BUSY", 3)
+    async with opened(url, url) as [one, other]:
+        await open_namespace(one)
+        async with locked(other, ONE):
+            with pytest.raises(StorageUnavailable, match="for too long"):
+                await create(one)
+        assert await one.count_calls(ONE) == 1
+
+
+async def test_wakes_that_an_advance_left_behind_are_settled(url: str) -> None:
+    """A process that dies in the middle of an advance leaves nothing that wakes too late."""
+    async with opened(url) as [store]:
+        await open_namespace(store)
+        await create(store, due_at=START + 8)
+        await store.move_clock(ONE, START + 6, wall_now=START, wakes=False)
+        assert await store.next_wake_at() == START + 8
+    async with opened(url) as [store]:
+        assert await store.next_wake_at() == START + 2
+
+
 async def test_hanging_replica_holds_up_nobody_for_long(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -422,9 +473,9 @@ async def test_hanging_replica_holds_up_nobody_for_long(
     monkeypatch.setitem(room._SETTINGS, "idle_in_transaction_session_timeout", "200ms")
     async with opened(url, url) as [one, other]:
         await open_namespace(one)
-        assert isinstance(one, room.PostgresStore)
-        assert one._pool is not None
-        hanging = await one._pool.acquire()
+        assert isinstance(one, PostgresStore)
+        assert one._db._pool is not None
+        hanging = await one._db._pool.acquire()
         await hanging.execute("BEGIN; SELECT FROM namespaces FOR UPDATE")
         await create(other)
 
@@ -517,7 +568,7 @@ async def test_stream_goes_on_after_the_server_was_away(
 ) -> None:
     """A follower of the journal hears, after a restart, what happened meanwhile."""
     async with running_sandbox(shaky.new_schema(), wall) as sandbox:
-        events = sandbox.app._journal.follow(_namespace(), after=None)
+        events = sandbox.app._journal.follow(_namespace(), EVERYTHING, after=None)
         assert b"event: ready" in await anext(events)
         shaky.stop()
         waiting = asyncio.ensure_future(anext(events))
@@ -532,7 +583,7 @@ async def test_stream_goes_on_after_the_server_was_away(
 async def test_stream_hears_of_another_replica(url: str, wall: FakeWall) -> None:
     """What one replica answers, a follower on the other sees."""
     async with running_sandbox(url, wall) as one, running_sandbox(url, wall) as other:
-        events = one.app._journal.follow(_namespace(), after=None)
+        events = one.app._journal.follow(_namespace(), EVERYTHING, after=None)
         await anext(events)
         answer = await other.client.get("/v1/agents")
         async with asyncio.timeout(10):

@@ -3,7 +3,8 @@
 -- Instants are seconds since the Unix epoch; used_at, wake_at, leased_until and the journal's are
 -- of the wall clock, all others of the namespace's virtual clock.
 --
--- Who needs locks on several rows takes them in this order: namespaces by name, then calls.
+-- Who waits for locks on several rows takes them in this order: namespaces by name, then calls.
+-- What serves many requests at once never waits for a row: it leaves out what is locked.
 
 CREATE TABLE namespaces (
     namespace    bytea NOT NULL PRIMARY KEY CHECK (octet_length(namespace) = 16),
@@ -44,6 +45,7 @@ CREATE TABLE idempotency_keys (
     idempotency_key  text COLLATE "C" NOT NULL,
     fingerprint      bytea NOT NULL,
     call_id          uuid NOT NULL,
+    created_at       double precision NOT NULL,
     expires_at       double precision NOT NULL,
     PRIMARY KEY (namespace, idempotency_key)
 );

@@ -1,0 +1,55 @@
+"""Asks once for what many want at the same time, so that they share one way to the database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+_Asked = TypeVar("_Asked")
+_Answer = TypeVar("_Answer")
+
+
+class Together(Generic[_Asked, _Answer]):
+    """What is asked while an earlier question is under way goes with the next one.
+
+    Nobody waits for a timer: alone, a question goes at once, and the busier it gets, the more go
+    together, at most ``most``.
+    """
+
+    def __init__(
+        self, ask: Callable[[Sequence[_Asked]], Awaitable[Sequence[_Answer]]], *, most: int
+    ) -> None:
+        """``ask`` returns one answer for each question, in their order."""
+        self._ask = ask
+        self._most = most
+        self._waiting: list[tuple[_Asked, asyncio.Future[_Answer]]] = []
+        self._task: asyncio.Task[None] | None = None
+
+    async def __call__(self, asked: _Asked) -> _Answer:
+        """Raises: whatever asking raises, for all that were asked with it."""
+        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((asked, future))
+        if self._task is None:
+            self._task = asyncio.create_task(self._ask_all())
+        return await future
+
+    async def _ask_all(self) -> None:
+        try:
+            while self._waiting:
+                together = self._waiting[: self._most]
+                del self._waiting[: self._most]
+                try:
+                    answers = await self._ask([asked for asked, _ in together])
+                except Exception as error:  # noqa: BLE001  (handed to those who asked)
+                    for _, future in together:
+                        if not future.done():
+                            future.set_exception(error)
+                else:
+                    for (_, future), answer in zip(together, answers, strict=True):
+                        if not future.done():  # it may have been given up
+                            future.set_result(answer)
+        finally:
+            self._task = None
+            for _, future in self._waiting:  # the loop is ending
+                future.cancel()
