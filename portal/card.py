@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
+from portal.chains import links_of
 from portal.recorder import Recorded
 from portal.snippets import Snippet, snippets
 from portal.sources import Sources
@@ -18,7 +19,7 @@ from portal.step import Step
 from portal.steps import step_of
 from portal.tables import codes_of, unfinished_states
 from portal.text import first_sentence, highlight, marked, phrase, pretty
-from sandbox.contract import Contract, Link, Operation
+from sandbox.contract import Contract
 
 FOLLOW: Final = "followTheCall"
 """The link of an answer that leads to the operation which reads the new call."""
@@ -163,19 +164,7 @@ def _step(step: Step, contract: Contract) -> dict[str, Any]:
             str(status): {"phrase": phrase(status), "meaning": response.description}
             for status, response in operation.responses.items()
         },
-        "links": [
-            _link(link, contract.operations[link.operation_id])
-            for link in operation.success.links.values()
-            if link.operation_id in contract.operations
-        ],
-    }
-
-
-def _link(link: Link, target: Operation) -> dict[str, Any]:
-    return {
-        "operation": target.operation_id,
-        "parameters": dict(link.parameters),
-        "body": link.body,
+        "links": links_of(operation, contract),
     }
 
 

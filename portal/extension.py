@@ -17,11 +17,13 @@ from pygments.util import ClassNotFound
 from pymdownx.superfences import SuperFencesCodeExtension  # type: ignore[import-untyped]
 
 from portal.fences import FENCES, Fence
-from portal.page import Page
+from portal.page import Page, PageError
 from portal.placeholders import fill
 from portal.sources import Sources, load_sources
 from portal.steps import Refused, choose
+from sandbox.contract import ContractError
 from sandbox.problems import PROBLEMS
+from sandbox.scenarios import ScenarioError
 
 _OPENING: Final = re.compile(r"[ >]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<name>[\w#.+-]*)(?P<rest>.*)$")
 _ENTRIES: Final = "problems"
@@ -42,11 +44,17 @@ class PortalExtension(Extension):
         super().__init__(**options)
 
     def extendMarkdown(self, md: Markdown) -> None:  # noqa: N802  (the name is Markdown's)
+        try:
+            sources = self.sources or load_sources()
+        except (ContractError, ScenarioError) as error:
+            # Builders load extensions before they can tell a plain error from a broken extension.
+            md.preprocessors.register(_Refusal(md, error), "portal", 28)
+            return
         page = Page(
             path=self.getConfig("page"),
             first_line=self.getConfig("first_line"),
             checks_recordings=self.getConfig("checks_recordings"),
-            sources=self.sources or load_sources(),
+            sources=sources,
         )
         [superfences] = [
             extension
@@ -58,6 +66,15 @@ class PortalExtension(Extension):
         md.block_level_elements.extend(("try-api", "sandbox-inspector"))
         # Above fenced code (25), so that placeholders work inside it.
         md.preprocessors.register(_PortalPreprocessor(md, page), "portal", 28)
+
+
+class _Refusal(Preprocessor):
+    def __init__(self, md: Markdown, error: Exception) -> None:
+        super().__init__(md)
+        self.error = error
+
+    def run(self, lines: list[str]) -> list[str]:
+        raise PageError(str(self.error))
 
 
 class _PortalPreprocessor(Preprocessor):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,12 +15,13 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from portal import assets, plain_text, recordings
+from portal import assets, links, plain_text, recordings
 from portal.browser_contract import browser_contract
 from portal.collection import collection
 from portal.page import Page as PortalPage
 from portal.sources import load_sources
-from sandbox.contract import Contract
+from sandbox.contract import Contract, ContractError
+from sandbox.scenarios import ScenarioError
 
 EXTENSION: Final = "portal.extension"
 _NAMED_SEARCH: Final = 'data-md-component="search" role="dialog" aria-label="Search"'
@@ -31,7 +33,10 @@ REFERENCE_COPY: Final = "reference/openapi.sandbox.json"
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Tells the templates the sandbox's base URL, the one stylesheet, and what scripts import."""
     docs = Path(config.docs_dir)
-    config.extra["sandbox_url"] = load_sources().sandbox_url
+    try:
+        config.extra["sandbox_url"] = load_sources().sandbox_url
+    except (ContractError, ScenarioError) as error:
+        raise Abort(str(error)) from None
     config.extra["stylesheet"] = list(config.extra_css)
     path, _ = assets.stylesheet(docs, config.extra_css)
     config.extra_css = [path]
@@ -59,8 +64,9 @@ def on_post_build(config: MkDocsConfig) -> None:
 
 
 def on_build_error(error: Exception) -> None:
-    """Ends the sandbox that was asked for answers."""
-    load_sources().recorder.close()
+    """Ends the sandbox that was asked for answers, if the build came that far."""
+    with suppress(ContractError, ScenarioError):
+        load_sources().recorder.close()
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -111,13 +117,19 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
     """Tells the Markdown extension which file it renders, and on which line the text begins."""
     source = page.file.content_string
     start = source.find(markdown.strip()[:200]) if markdown.strip() else 0
-    page.meta["text"] = page_text(markdown, source_path=page.file.src_uri, config=config)
     config.mdx_configs[EXTENSION] = {
         "page": page.file.src_uri,
         "checks_recordings": True,
         "first_line": source.count("\n", 0, max(start, 0)) + 1 - _leading_newlines(markdown),
     }
     return markdown
+
+
+def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Writes the page as Markdown too; fences that are wrong have stopped the build by now."""
+    text = page_text(page.markdown or "", source_path=page.file.src_uri, config=config)
+    page.meta["text"] = text
+    return html
 
 
 def page_text(markdown: str, *, source_path: str, config: MkDocsConfig) -> str:
@@ -130,8 +142,21 @@ def page_text(markdown: str, *, source_path: str, config: MkDocsConfig) -> str:
 
 
 def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
-    """Writes each page as Markdown, and all of them together for language models."""
+    """Looks at all links, and writes each page as Markdown, and all of them for language models."""
     pages = [file.page for file in files.documentation_pages() if file.page]
+    rendered = [
+        links.Rendered(
+            path=page.file.src_uri,
+            url=page.url.removeprefix("./"),
+            source=page.file.content_string,
+            html=page.content or "",
+        )
+        for page in pages
+    ]
+    others = [file.url for file in files if not file.page]
+    texts = [f"{page.url}index.md" for page in rendered]
+    if dead := list(links.dead_links(rendered, [*others, *texts, "llms.txt", "llms-full.txt"])):
+        raise Abort("\n".join(dead))
     order = list(_nav_pages(config.nav))
     pages.sort(key=lambda page: order.index(page.file.src_uri))
     site = Path(config.site_dir)

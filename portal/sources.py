@@ -12,7 +12,7 @@ import yaml
 
 from portal.recorder import Recorder
 from sandbox.catalogue import read_catalogue
-from sandbox.contract import Contract, find_contract, load_contract
+from sandbox.contract import Contract, ContractError, find_contract, load_contract
 from sandbox.scenarios import CATALOGUE_FILE, Scenarios, load_scenarios
 
 PROVOCATIONS_FILE: Final = Path(__file__).with_name("provocations.yaml")
@@ -65,7 +65,10 @@ class Sources:
 
 
 def load_sources() -> Sources:
-    """Reads everything, anew when one of the files has changed."""
+    """Reads everything, anew when one of the files has changed.
+
+    Raises: `ContractError` and `ScenarioError` with file and mend.
+    """
     contract, control = find_contract(), find_contract("control.yaml")
     files = (contract, control, CATALOGUE_FILE, PROVOCATIONS_FILE)
     return _load(contract, *(file.stat().st_mtime_ns for file in files))
@@ -74,4 +77,10 @@ def load_sources() -> Sources:
 @lru_cache(maxsize=1)
 def _load(path: Path, *changed_at: int) -> Sources:
     contract = load_contract(path)
-    return Sources(contract, load_scenarios(read_catalogue(contract)))
+    try:
+        return Sources(contract, load_scenarios(read_catalogue(contract)))
+    except KeyError as missing:
+        raise ContractError(
+            f"{path.name}: there is no {missing} any more, and the portal is made from it. "
+            "Put it back, or change the portal with it."
+        ) from missing
