@@ -6,7 +6,7 @@ PAGES = [
     Rendered(
         path="calls.md",
         url="calls/",
-        source="# Calls\n\nSee [the errors](errors.md#call_not_found), [the file](../openapi.yaml).",
+        source="# Calls\n\nRead [errors](errors.md#call_not_found), [the file](../openapi.yaml).",
         html='<h1 id="calls">Calls</h1><a href="../errors/#call_not_found">the errors</a>'
         '<a href="../openapi.yaml">the file</a><a href="/sandbox">API</a>'
         '<a href="https://example.test/elsewhere">out</a><a href="#calls">here</a>',
