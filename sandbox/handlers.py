@@ -183,7 +183,12 @@ def _idempotency_key(request: Request, now: float) -> IdempotencyKey | None:
     if value is None:
         return None
     canonical = orjson.dumps(request.body, option=orjson.OPT_SORT_KEYS)
-    return IdempotencyKey(value, hashlib.sha256(canonical).digest(), now + IDEMPOTENCY_SECONDS)
+    return IdempotencyKey(
+        # What a client makes a key of, an order or worse a secret, is not the store's to know.
+        hashlib.sha256(value.encode()).hexdigest(),
+        hashlib.sha256(canonical).digest(),
+        now + IDEMPOTENCY_SECONDS,
+    )
 
 
 def _created(call_id: UUID, scenario: str, *, replayed: bool = False) -> Answer:

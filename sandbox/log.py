@@ -12,6 +12,7 @@ import click
 import orjson
 
 from sandbox.exchange import Exchange
+from sandbox.redaction import without_secrets
 
 _COLOURS: Final = {2: "green", 4: "yellow", 5: "red"}
 _BATCH_SECONDS: Final = 0.1
@@ -56,9 +57,17 @@ def _for_people(exchange: Exchange) -> str:
     who = "provider" if exchange.by_provider else "        "
     milliseconds = f"{exchange.duration_seconds * 1000:6.1f} ms"
     # Escaped: a path may hold line breaks and sequences that steer a terminal.
-    words = f"{exchange.method:6} {ascii(exchange.path)[1:-1]}"
+    words = f"{exchange.method:6} {ascii(_path(exchange))[1:-1]}"
     code = f"  {exchange.code}" if exchange.code else ""
     return f"{status} {milliseconds}  {who}  {words}{code}\n"
+
+
+def _path(exchange: Exchange) -> str:
+    """The path, without a key that was put into it by mistake."""
+    path = exchange.path
+    if "sandbox_" in path:
+        path = without_secrets(path.encode("utf-8", "replace")).decode()
+    return path
 
 
 def _as_json(exchange: Exchange) -> str:
@@ -66,7 +75,7 @@ def _as_json(exchange: Exchange) -> str:
         "time": round(exchange.started_at, 3),
         "request_id": exchange.request_id,
         "method": exchange.method,
-        "path": exchange.path,
+        "path": _path(exchange),
         "operation_id": exchange.operation_id,
         "by_provider": exchange.by_provider,
         "status": exchange.status,

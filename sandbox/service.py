@@ -32,6 +32,10 @@ from sandbox.validation import Validators
 logger = logging.getLogger("sandbox")
 
 _JSON: Final = "application/json"
+# An answer is of one moment and of one key: nobody keeps it, nor the journal this header.
+_NO_STORE: Final = (b"cache-control", b"no-store")
+# What nginx would hold back until it has enough of it.
+_NO_BUFFERING: Final = (b"x-accel-buffering", b"no")
 _EVENTS: Final = "text/event-stream"
 # RFC 9110, section 8.3.1: the type is case-insensitive, parameters follow after semicolons.
 _JSON_CONTENT_TYPE: Final = re.compile(
@@ -136,7 +140,7 @@ class Service:
         with_body = scope["method"] != "HEAD"
         if answer.events is not None and with_body:
             stream = StreamingResponse(answer.events, media_type=_EVENTS)
-            stream.raw_headers += [*response_headers, (b"cache-control", b"no-store")]
+            stream.raw_headers += [*response_headers, _NO_STORE, _NO_BUFFERING]
             await stream(scope, receive, send)
             return
         if payload:
@@ -144,7 +148,11 @@ class Service:
         if answer.status != 204:
             response_headers.append((b"content-length", str(len(payload)).encode()))
         await send(
-            {"type": "http.response.start", "status": answer.status, "headers": response_headers}
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": [*response_headers, _NO_STORE],
+            }
         )
         await send({"type": "http.response.body", "body": payload if with_body else b""})
         self._observe(

@@ -12,6 +12,7 @@ import pytest
 from sandbox_process import SandboxServer, start_sandbox
 
 from .conftest import CONTRACT, assert_conforms, new_call
+from .test_cli import free_port
 
 KEY = "sandbox_hardening"
 TOKEN = f"Authorization: Bearer {KEY}\r\n".encode()
@@ -326,6 +327,54 @@ def test_no_answer_is_sniffed(server: SandboxServer, path: str) -> None:
     answer = httpx.get(f"{server.url}{path}")
     assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
     assert "server" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/v1/agents", "/sandbox", "/v1/nowhere", "/gone", "/readyz"])
+def test_no_answer_is_kept(server: SandboxServer, path: str) -> None:
+    """Neither a browser nor a proxy keeps what was true for one key at one moment."""
+    answer = httpx.get(f"{server.url}{path}", headers={"Authorization": f"Bearer {KEY}"})
+    assert answer.headers["cache-control"] == "no-store"
+
+
+# Secrets
+
+
+def test_no_token_is_written_anywhere(tmp_path: Path) -> None:
+    """After a run that met every kind of refusal, no token stands in log, database or metrics."""
+    port = str(free_port())
+    keys = tmp_path / "keys"
+    secrets = ["sandbox_listed_secret", "sandbox_refused_secret", "live_secret_token"]
+    keys.write_text(secrets[0])
+    options = ["--metrics-port", port, "--keys-file", str(keys), "--max-calls", "3"]
+    with start_sandbox(tmp_path, *options) as server:
+        for token in secrets:
+            headers = {"Authorization": f"Bearer {token}", "X-Api-Key": token, "Cookie": token}
+            with httpx.Client(base_url=server.url, headers=headers) as client:
+                for _ in range(3):
+                    client.post("/v1/calls", json=new_call())
+                client.post("/v1/calls", json={"token": token})
+                client.get(f"/v1/agents?token={token}")
+                client.get(f"/sandbox/journal?text=x&api_key={token}")
+                if token.startswith("sandbox_"):  # these are known wherever they stand
+                    client.post("/v1/calls", json=new_call(), headers={"Idempotency-Key": token})
+                    client.post("/v1/calls", json={"phone": token, "agent": token, token: 1})
+                    client.post("/v1/calls", content=f"not JSON {token}")
+                    client.get(f"/v1/calls/{token}")
+                    client.get(f"/{token}?{token}")
+                shown = client.get("/sandbox/journal/har").text
+                assert token not in shown
+        measured = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        log = server.log_path.read_text()
+        files = {path.name: path.read_bytes() for path in tmp_path.glob("sandbox.db*")}
+    files |= {path.name: path.read_bytes() for path in tmp_path.glob("sandbox.db*")}
+    assert {"sandbox.db"} <= set(files)
+    found = [
+        (secret, name)
+        for secret in secrets
+        for name, content in {**files, "log": log.encode(), "metrics": measured.encode()}.items()
+        if secret.encode() in content
+    ]
+    assert found == []
 
 
 # Files
