@@ -1,7 +1,11 @@
 """Hostile clients, as bytes on real sockets: refused, bounded, and of no harm to anybody else."""
 
+import json
+import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -418,3 +422,29 @@ def test_no_path_leads_out_of_the_site(portal: SandboxServer, path: str) -> None
         received = until_closed(connection)
     assert b"outside the folder" not in received
     assert statuses(received)[0] in (200, 400, 404)
+
+
+# The world outside
+
+
+def test_nothing_leaves_the_machine() -> None:
+    """Where the kernel counts every try, a sandbox that plays every scenario makes none."""
+    isolated = ["unshare", "--net", "--map-root-user"]
+    if sys.platform != "linux" or subprocess.run([*isolated, "true"], check=False).returncode:
+        pytest.skip("This machine makes no network namespaces: Linux with unshare has them.")
+    program = Path(__file__).parents[1] / "support" / "no_network.py"
+    # Without the guard of the other tests: what it would stop is to be seen here.
+    surroundings = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    ran = subprocess.run(
+        [*isolated, sys.executable, str(program)],
+        env=surroundings,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    told = json.loads(ran.stdout.splitlines()[-1])
+    assert told["deliveries"] >= 5
+    # The one connection is the client's own.
+    assert told["seen"] == {"connections": 1, "datagrams": 0, "no way out": 0}
+    assert told["control"]["no way out"] == 2
