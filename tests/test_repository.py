@@ -46,8 +46,9 @@ LAYERS = [
     {"local_server", "workers"},
     {"deployment"},
     {"verification", "verification.wire"},
-    {"verification.curl", "verification.finding", "verification.guard", "verification.identity"},
-    {"verification.conformity"},
+    {"verification.curl", "verification.finding", "verification.guard"},
+    {"verification.conformity", "verification.identity"},
+    {"verification.generation_guard"},
     {"verification.api"},
     {"verification.check"},
     {"verification.checks"} | {f"verification.checks.{subject}" for subject in CHECKED_SUBJECTS},
@@ -72,7 +73,7 @@ NETWORK_ROOMS = {
     "pytest_plugin",
     "server",
     "workers",
-} | {"verification.wire"}
+} | {"verification.generation_guard", "verification.wire"}
 # A verification knows a deployment over HTTP alone: of the sandbox's own code it may only read
 # what the contract says.
 VERIFICATION_MAY_IMPORT = {

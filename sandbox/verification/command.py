@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import secrets
@@ -9,7 +10,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,7 +19,7 @@ import click
 from sandbox.contract import Contract, ContractError, find_contract, load_contract
 from sandbox.verification.api import Target
 from sandbox.verification.check import Needs
-from sandbox.verification.identity import Identity, Kind, identify
+from sandbox.verification.identity import Identity, Kind, identify, no_longer_proved
 from sandbox.verification.registry import CHECKS
 from sandbox.verification.report import Report, Verdict, as_json, as_junit
 from sandbox.verification.runner import OWN_KEY, Outcome, applicable, make_target, run_one
@@ -26,7 +27,9 @@ from sandbox.verification.wire import NoAnswer, Sent, Wire
 
 _KEY: Final = re.compile(r"[!-~]{1,4096}")
 _CONFIGURATION: Final = """\
+hooks = {hooks}
 request-timeout = 10.0
+max-redirects = 0
 headers = {{ Authorization = "Bearer ${{{key}}}" }}
 [generation]
 max-examples = {examples}
@@ -127,14 +130,18 @@ def verify(
         new_key=_new_key,
         numbers=() if is_sandbox else numbers,
     )
-    report = _run(url.rstrip("/"), identity, target, key or "")
+
+    def why_no_sandbox() -> str:
+        return no_longer_proved(wire, contract, control, key=_new_key()) if is_sandbox else ""
+
+    report = _run(url.rstrip("/"), identity, target, key or "", why_no_sandbox)
     _say(report)
     if junit is not None:
         _write(junit, as_junit(report))
     if json_file is not None:
         _write(json_file, as_json(report).encode())
     code = report.verdict.value
-    if examples is not None:
+    if examples is not None and not report.stopped:
         code = max(code, _generate(wire, contract, examples), key=(0, 2, 1).index)
     context.exit(code)
 
@@ -187,7 +194,13 @@ def _check_key(wire: Wire, key: str | None) -> None:
         raise _CannotTell(f"The key is not accepted: GET /v1/agents is {answer.status}.")
 
 
-def _run(url: str, identity: Identity, target: Target, key: str) -> Report:
+def _run(
+    url: str,
+    identity: Identity,
+    target: Target,
+    key: str,
+    why_no_sandbox: Callable[[], str],
+) -> Report:
     checks = applicable(CHECKS.values(), target)
     left_out = [one for one in CHECKS.values() if one not in checks]
     if target.guard.is_sandbox:
@@ -196,6 +209,10 @@ def _run(url: str, identity: Identity, target: Target, key: str) -> Report:
     stopped = ""
     for number, one in enumerate(checks, start=1):
         _progress(f"[{number}/{len(checks)}] {one.name}")
+        # A deployment may be replaced while it is verified, so no proof is trusted for long.
+        if why_not := why_no_sandbox():
+            stopped = f"This is no sandbox any more, so the rest was not tried: {why_not}"
+            break
         outcome = run_one(one, target, key=key, base_url=url)
         outcomes.append(outcome)
         if outcome.unanswered and not _still_answers(target, key):
@@ -262,13 +279,28 @@ def _generate(wire: Wire, contract: Contract, examples: int) -> int:
     program = str(beside) if beside.is_file() else shutil.which("schemathesis")
     if program is None:
         raise _CannotTell("--generate needs Schemathesis: pip install schemathesis.")
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and not name.startswith("SCHEMATHESIS_")
+    }
     with tempfile.TemporaryDirectory() as folder:
         configuration = Path(folder) / "schemathesis.toml"
-        configuration.write_text(_CONFIGURATION.format(key=OWN_KEY, examples=examples))
+        hooks = json.dumps(str(Path(__file__).with_name("generation_guard.py")))
+        configuration.write_text(
+            _CONFIGURATION.format(key=OWN_KEY, examples=examples, hooks=hooks), "utf-8"
+        )
         command = [program, f"--config-file={configuration}", "run", str(contract.path)]
         ran = subprocess.run(  # noqa: S603  (its own arguments, no shell)
             [*command, f"--url={wire.origin}{wire.prefix}"],
-            env={**os.environ, OWN_KEY: _new_key()},
+            env={
+                **inherited,
+                OWN_KEY: _new_key(),
+                "NO_PROXY": "*",
+                "NETRC": os.devnull,  # it would put another token in the place of ours
+                "VOICE_PROVED_URL": f"{wire.origin}{wire.prefix}",
+                "VOICE_PROVED_ADDRESS": wire.address,
+            },
             check=False,
         )
     return {0: 0, 1: 1}.get(ran.returncode, Verdict.UNCLEAR.value)

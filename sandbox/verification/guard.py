@@ -8,12 +8,11 @@ it calls only numbers that nobody can own, so that even a sandbox that is none r
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Final
-
-import orjson
 
 from sandbox.verification.wire import Answer, Sent, Wire
 
@@ -22,9 +21,16 @@ WEBHOOK_PATH: Final = "/v1/webhooks/call-completed"
 UNKNOWN_REFERENCE: Final = "verification-of-no-call"
 
 _PLAIN_TARGET: Final = re.compile(r"/[A-Za-z0-9/_.-]*")
-# Of these, numbers in +1 202 555 01xx are reserved for fiction, and +999 is no country.
-_LONG_NUMBER: Final = re.compile(rb"[0-9]{7,}")
-_OWNED_BY_NOBODY: Final = re.compile(rb"0*1?(202)?55501[0-9]{2}|999[0-9]+")
+# What stands between the digits of a number as people write it.
+_BETWEEN_DIGITS: Final = re.compile(r"[\s().\u002f\u2010-\u2015-]+")
+_LONG_NUMBER: Final = re.compile(r"[0-9]{7,}")
+# Numbers in +1 202 555 01xx are reserved for fiction, and +999 is no country.
+_OWNED_BY_NOBODY: Final = re.compile(r"0*1?20255501[0-9]{2}|999[0-9]+")
+# With any other a request could turn into something else on its way, a GET into a POST say.
+_PLAIN_HEADERS: Final = frozenset(
+    {"authorization", "content-type", "content-encoding", "cookie", "idempotency-key"}
+)
+_REFERENCE: Final = re.compile(rb'provider_call_id"?\s*:\s*("[^"]*"|.?)')
 
 
 class NotAllowed(Exception):
@@ -61,10 +67,11 @@ class Guard:
             raise NotAllowed(f"{sent.method} {sent.target} is not sent to what is no sandbox.")
 
     def _allow_in_sandbox(self, sent: Sent) -> None:
-        if sent.method in ("GET", "HEAD") or WEBHOOK_PATH in sent.target:
+        """Whatever the path, a body may name only numbers that nobody owns."""
+        if sent.method in ("GET", "HEAD") or sent.target == WEBHOOK_PATH:
             return
-        for number in _LONG_NUMBER.findall(sent.body or b""):
-            if sent.target.startswith(CALLS_PATH) and not _OWNED_BY_NOBODY.fullmatch(number):
+        for number in _numbers(sent.body or b""):
+            if not _OWNED_BY_NOBODY.fullmatch(number):
                 raise NotAllowed("A check may call only numbers that nobody owns.")
 
     def _reads(self, sent: Sent) -> bool:
@@ -79,29 +86,41 @@ class Guard:
     def _completes_nothing(self, sent: Sent) -> bool:
         """Whether it is a request to the webhook that cannot end a call, nor hide another one."""
         body = sent.body or b""
+        references = _REFERENCE.findall(body)
         return (
             sent.method == "POST"
             and sent.target == WEBHOOK_PATH
             and sent.declared_length is None
             and self._is_plain(sent)
             and b"HTTP/" not in body
-            and (b"provider_call_id" not in body or UNKNOWN_REFERENCE.encode() in body)
+            and len(references) == body.count(b"provider_call_id")
+            and all(UNKNOWN_REFERENCE.encode() in reference for reference in references)
         )
 
     def _spends(self, sent: Sent) -> bool:
-        """Whether it is the one call to a number that was named."""
+        """Whether it is the one call to a number that was named, and names no other."""
         if sent.method != "POST" or sent.target != CALLS_PATH or not self._is_plain(sent):
             return False
-        try:
-            phone = orjson.loads(sent.body or b"")["phone"]
-        except (ValueError, KeyError, TypeError):
+        if sent.chunked or sent.declared_length is not None:
             return False
-        if phone not in self._unspent or sent.chunked or sent.declared_length is not None:
+        named = _numbers(sent.body or b"")
+        numbers = [number for number in self._unspent if named == [number.removeprefix("+")]]
+        if not numbers or (sent.body or b"").count(b'"phone"') != 1:
             return False
-        self._unspent.remove(phone)
+        [number] = numbers
+        self._unspent.remove(number)
         return True
 
     def _is_plain(self, sent: Sent) -> bool:
-        return bool(_PLAIN_TARGET.fullmatch(sent.target)) and not any(
-            set("\r\n") & set(name + value) for name, value in sent.headers
+        return bool(_PLAIN_TARGET.fullmatch(sent.target)) and all(
+            name.lower() in _PLAIN_HEADERS and not set("\r\n") & set(name + value)
+            for name, value in sent.headers
         )
+
+
+def _numbers(body: bytes) -> list[str]:
+    """Everything in a body that could be dialed: digits of any alphabet, however they are set."""
+    text = body.decode("utf-8", "replace")
+    text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda escape: chr(int(escape[1], 16)), text)
+    digits = "".join(str(unicodedata.decimal(c, c)) for c in text)
+    return _LONG_NUMBER.findall(_BETWEEN_DIGITS.sub("", digits))

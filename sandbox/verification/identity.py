@@ -1,8 +1,11 @@
 """What answers at a URL: a sandbox, a mock, or something that may ring real phones.
 
 Whoever is not proved to be a sandbox is taken for the live service. Two things make the proof:
-`GET /sandbox` says so, word for word as the control contract has it; and an exchange with the
-service under a key made up just now is found in that sandbox's journal, so both are one machine.
+`GET /sandbox` says so, word for word as the control contract has it; and exchanges with the
+service under a key made up just now are found in that sandbox's journal, so both are one machine.
+First a read is looked for there. Only then each operation that changes something is asked with a
+body that names no number and no call, so that a gateway which sends reads to a sandbox and calls
+to the live service is found out before a number is named.
 """
 
 from __future__ import annotations
@@ -14,8 +17,11 @@ from enum import Enum
 from typing import Final
 from urllib.parse import urlsplit
 
-from sandbox.contract import Contract
+from msgspec.structs import replace
+
+from sandbox.contract import Contract, Operation
 from sandbox.validation import Validator
+from sandbox.verification.guard import CALLS_PATH
 from sandbox.verification.wire import Answer, NoAnswer, Sent, Wire
 
 IDENTIFY_SECONDS: Final = 5.0
@@ -42,11 +48,10 @@ def identify(
     """Looks by reads alone. Raises: `NoAnswer` where nothing listens at all."""
     if _is_named_as_live(wire, contract):
         return Identity(Kind.OTHER, "The contract lists this host as a server of its own.")
-    seconds = IDENTIFY_SECONDS
     try:
-        said = wire.exchange(Sent("GET", "/sandbox"), timeout_seconds=seconds)
+        said = _asked(wire, Sent("GET", "/sandbox"))
     except NoAnswer as error:
-        wire.exchange(Sent("GET", "/v1/agents"), timeout_seconds=seconds)
+        _asked(wire, Sent("GET", "/v1/agents"))
         return Identity(Kind.OTHER, f"GET /sandbox gave no answer: {error}.")
     if _PRISM in said.body:
         return Identity(
@@ -59,22 +64,42 @@ def identify(
             Kind.OTHER,
             f"GET /sandbox was answered {said.status}, and not as a sandbox identifies itself.",
         )
-    try:
-        proved = _journal_has_seen(wire, new_key(), seconds)
-    except NoAnswer as error:
-        return Identity(Kind.OTHER, f"GET /sandbox says sandbox, but the proof failed: {error}.")
-    if not proved:
-        return Identity(
-            Kind.OTHER,
-            "GET /sandbox says sandbox, but its journal has not seen a request that was sent to "
-            "/v1: they may be two machines.",
-        )
+    why_not = unproved(wire, contract, control, key=new_key())
+    if why_not:
+        return Identity(Kind.OTHER, why_not)
     return Identity(Kind.SANDBOX, "It identifies itself as a sandbox, and its journal proves it.")
 
 
+def unproved(wire: Wire, contract: Contract, control: Contract, *, key: str) -> str:
+    """Why a deployment is not proved to be a sandbox just now; empty where it is."""
+    try:
+        if not _says_sandbox(_asked(wire, Sent("GET", "/sandbox")), control):
+            return "GET /sandbox was not answered as a sandbox identifies itself."
+        operations = [one for one in contract.operations.values() if "{" not in one.path]
+        for operation in sorted(operations, key=lambda one: one.body is not None):
+            if not _journal_has_seen(wire, operation, key):
+                return (
+                    "GET /sandbox says sandbox, but its journal has not seen "
+                    f"{operation.method} {operation.path}: they may be two machines."
+                )
+    except NoAnswer as error:
+        return f"GET /sandbox says sandbox, but the proof failed: {error}."
+    return ""
+
+
+def no_longer_proved(wire: Wire, contract: Contract, control: Contract, *, key: str) -> str:
+    """The proof once more, in the three requests that it takes for the operation that dials."""
+    dialing = {name: one for name, one in contract.operations.items() if one.path == CALLS_PATH}
+    return unproved(wire, replace(contract, operations=dialing), control, key=key)
+
+
 def _is_named_as_live(wire: Wire, contract: Contract) -> bool:
-    hosts = {urlsplit(server.url).hostname for server in contract.servers}
-    return wire.host in {host for host in hosts if host and not _is_loopback(host)}
+    named = {urlsplit(server.url).hostname for server in contract.servers}
+    hosts = {host.rstrip(".").lower() for host in named if host and not _is_loopback(host)}
+    # A live service may also go by another name, or by its address in another notation.
+    return not hosts.isdisjoint({wire.host.rstrip(".").lower()}) or not hosts.isdisjoint(
+        wire.addresses()
+    )
 
 
 def _is_loopback(host: str) -> bool:
@@ -96,16 +121,22 @@ def _says_sandbox(answer: Answer, control: Contract) -> bool:
     return Validator(control, schema).is_valid(said) and said["sandbox"] is True
 
 
-def _journal_has_seen(wire: Wire, key: str, timeout_seconds: float) -> bool:
+def _asked(wire: Wire, sent: Sent) -> Answer:
+    return wire.exchange(sent, timeout_seconds=IDENTIFY_SECONDS)
+
+
+def _journal_has_seen(wire: Wire, operation: Operation, key: str) -> bool:
+    """Whether the journal holds a request that was made just now and can change nothing."""
     signed = (("Authorization", f"Bearer {key}"),)
-    asked = wire.exchange(Sent("GET", "/v1/agents", signed), timeout_seconds=timeout_seconds)
+    if operation.body is None:
+        asked = _asked(wire, Sent(operation.method, operation.path, signed))
+    else:
+        headers = (*signed, ("Content-Type", "application/json"))
+        asked = _asked(wire, Sent(operation.method, operation.path, headers, b"{}"))
     request_ids = asked.values("x-request-id")
     if len(request_ids) != 1 or not request_ids[0].replace("_", "").replace("-", "").isalnum():
         return False
-    found = wire.exchange(
-        Sent("GET", f"/sandbox/exchanges/{request_ids[0]}", signed),
-        timeout_seconds=timeout_seconds,
-    )
+    found = _asked(wire, Sent("GET", f"/sandbox/exchanges/{request_ids[0]}", signed))
     try:
         entry = found.json()
     except (ValueError, RecursionError):
@@ -114,5 +145,12 @@ def _journal_has_seen(wire: Wire, key: str, timeout_seconds: float) -> bool:
         found.status == 200
         and isinstance(entry, dict)
         and entry.get("request_id") == request_ids[0]
-        and entry.get("path") == "/v1/agents"
+        and (entry.get("method"), entry.get("path")) == (operation.method, operation.path)
+        and _is_harmless(operation, asked.status)
+        and _is_harmless(operation, entry.get("status"))
     )
+
+
+def _is_harmless(operation: Operation, status: object) -> bool:
+    """Whether a read was answered, or a body that names nothing was refused."""
+    return isinstance(status, int) and (operation.body is None) == (status < 400)

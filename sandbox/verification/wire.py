@@ -1,12 +1,15 @@
 """HTTP/1.1 to the letter, where a client library would forbid what must be tried.
 
 Bodies in chunks or with a wrong length, headers given twice, bytes that are no text. It never
-follows a redirect, asks no proxy, keeps no cookie, and no exchange outlives its deadline.
+follows a redirect, asks no proxy, keeps no cookie, and no exchange outlives its deadline. A name
+is looked up once: every exchange goes to the address that answered first, so that what was proved
+of a deployment holds of the one that is asked.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import socket
 import ssl
 from collections.abc import Sequence
@@ -22,6 +25,11 @@ from sandbox import clock
 
 MOST_ANSWER_BYTES: Final = 4 * 1024 * 1024
 _RECEIVE_BYTES: Final = 65536
+_HOST: Final = re.compile(r"[A-Za-z0-9.:%_-]+")
+_PATH: Final = re.compile(r"(/[A-Za-z0-9._~%-]+)*/?")
+
+_Address = tuple[socket.AddressFamily, Any]
+"""How a socket is connected: the family, and an address of it."""
 
 
 class NoAnswer(Exception):
@@ -71,17 +79,39 @@ class Wire:
     def __init__(self, url: str, *, timeout_seconds: float) -> None:
         """Raises: `ValueError` where ``url`` is not one of http or https with a host."""
         parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        host = parts.hostname or ""
+        if parts.scheme not in ("http", "https") or not _HOST.fullmatch(host):
             raise ValueError(f"{url} is not a base URL such as http://127.0.0.1:8010.")
         if parts.query or parts.fragment or parts.username is not None:
             raise ValueError("A base URL has no user, query or fragment.")
-        self.host = parts.hostname
+        if not _PATH.fullmatch(parts.path) or parts.port == 0:
+            raise ValueError(f"{url} has a path or port that no request can be sent to.")
+        self.host = host
         self.port = parts.port or (443 if parts.scheme == "https" else 80)
         self.origin = f"{parts.scheme}://{parts.netloc}"
         self.prefix = parts.path.rstrip("/")
         self._host_header = parts.netloc
         self._timeout_seconds = timeout_seconds
         self._tls = ssl.create_default_context() if parts.scheme == "https" else None
+        self._address: _Address | None = None
+
+    @property
+    def address(self) -> str:
+        """The one address that exchanges go to, ``""`` before the first."""
+        return "" if self._address is None else self._address[1][0]
+
+    def stay_at(self, address: str) -> None:
+        """Sends every exchange to this address of the host, and looks no name up."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        self._address = family, (address, self.port)
+
+    def addresses(self) -> set[str]:
+        """Every address of the host, as numbers; empty where its name is unknown."""
+        try:
+            found = self._looked_up()
+        except OSError:
+            return set()
+        return {address[0].removeprefix("::ffff:") for _, address in found}
 
     def exchange(self, sent: Sent, *, timeout_seconds: float | None = None) -> Answer:
         """Sends one request over a connection of its own. Raises: `NoAnswer`."""
@@ -106,7 +136,7 @@ class Wire:
             raise NoAnswer(f"the connection failed ({error.strerror or error})") from None
 
     def _connect(self, timeout_seconds: float) -> socket.socket:
-        connection = socket.create_connection((self.host, self.port), timeout_seconds)
+        connection = self._connected(timeout_seconds)
         if self._tls is None:
             return connection
         try:
@@ -114,6 +144,26 @@ class Wire:
         except OSError:
             connection.close()
             raise
+
+    def _connected(self, timeout_seconds: float) -> socket.socket:
+        candidates = self._looked_up() if self._address is None else [self._address]
+        failed = OSError("the host has no address")
+        for family, address in candidates:
+            connection = socket.socket(family, socket.SOCK_STREAM)
+            try:
+                connection.settimeout(timeout_seconds)
+                connection.connect(address)
+            except OSError as error:
+                connection.close()
+                failed = error
+            else:
+                self._address = family, address
+                return connection
+        raise failed
+
+    def _looked_up(self) -> list[_Address]:
+        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        return [(family, address) for family, _, _, _, address in found]
 
     def _over(self, connection: socket.socket, sent: Sent, deadline: float) -> Answer:
         # A server may refuse before it has read everything.

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-import orjson
 from msgspec.structs import replace
 
 from faulty import Ask, Reply, Workshop, plain_contract
@@ -469,8 +468,18 @@ def duplicate_keys_are_taken(shop: Workshop) -> None:
     """Of a key that is given twice the last value counts."""
 
     def change(body: bytes) -> bytes:
-        value = lenient(body)
-        return body if value is None else orjson.dumps(value)
+        is_given_twice = False
+
+        def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+            nonlocal is_given_twice
+            is_given_twice |= len(dict(pairs)) < len(pairs)
+            return dict(pairs)
+
+        try:
+            value = json.loads(body, object_pairs_hook=members)
+        except (ValueError, RecursionError):
+            return body
+        return json.dumps(value).encode() if is_given_twice else body
 
     decode_first(shop, change)
 

@@ -96,7 +96,9 @@ def report(
         agent = read_catalogue(load_contract(root / "openapi.yaml")).agents[0].key
         strictest = config.read_text()
         config = tmp_path_factory.mktemp("schemathesis") / "schemathesis.toml"
-        config.write_text(strictest + with_test_data(sandbox_server.url, key, agent, calls=200))
+        # Ending a call uses it up, so there are more of them where more requests are made up.
+        calls = max(200, 2 * int(os.environ.get("CONTRACT_EXAMPLES") or 0))
+        config.write_text(strictest + with_test_data(sandbox_server.url, key, agent, calls=calls))
     found: dict[str, Any] = schemathesis(
         root / request.param,
         config=config,

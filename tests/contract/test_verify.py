@@ -7,6 +7,8 @@ every request that would ring a phone.
 import itertools
 import json
 import logging
+import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from click.testing import CliRunner, Result
+from msgspec.structs import replace
 
 from faults import FAULTS
 from faulty import faulty_sandbox
@@ -24,10 +27,12 @@ from prism_process import free_port, prism_proxy
 from sandbox.catalogue import read_catalogue
 from sandbox.cli import main
 from sandbox.verification import command, identity
-from sandbox.verification.check import Needs
+from sandbox.verification.api import Api
+from sandbox.verification.check import Check, Needs
 from sandbox.verification.guard import Guard, NotAllowed
 from sandbox.verification.identity import Kind, identify
 from sandbox.verification.registry import CHECKS
+from sandbox.verification.runner import make_target, run_one
 from sandbox.verification.wire import NoAnswer, Sent, Wire
 from sandbox_process import SandboxServer
 from verifying import contracts, new_key
@@ -173,6 +178,172 @@ def test_host_that_the_contract_names_is_live(live: Live) -> None:
         assert found.kind is Kind.OTHER
 
 
+def named(body: bytes) -> str:
+    """The number that a body asks to call."""
+    found: str = json.loads(body)["phone"]
+    return found
+
+
+def nobody_owns(number: str) -> bool:
+    """Whether it lies in the range reserved for fiction, or in a country that does not exist."""
+    return number.startswith(("+120255501", "+999"))
+
+
+def creates(number: int, method: str, path: str, body: bytes) -> bool:
+    return method == "POST" and path == "/v1/calls"
+
+
+def test_gateway_that_sends_calls_elsewhere_is_no_sandbox(
+    live: Live, sandbox_server: SandboxServer
+) -> None:
+    """Reads and journal are those of a sandbox, calls would be real: no number is ever named."""
+    live.sandbox, live.is_live = sandbox_server.url, creates
+    result = verify(live.url)
+    assert "its journal has not seen POST /v1/calls" in result.output
+    assert live.dials == [b"{}"]  # what tells it, under a key of nobody, and without a number
+    assert verify(live.url, "--generate", "5").exit_code == 2
+    assert {*live.dials} == {b"{}"}
+
+
+@pytest.mark.parametrize("requests", [8, 30, 100, 333])
+def test_sandbox_that_is_replaced_meanwhile_is_left(
+    requests: int, live: Live, sandbox_server: SandboxServer
+) -> None:
+    """A run stops as soon as its deployment is no sandbox any more, and calls nobody till then."""
+    live.sandbox = sandbox_server.url
+    live.is_live = lambda number, *_: number > requests
+    result = verify(live.url, "--generate", "5")
+    assert result.exit_code in (1, 2), result.output
+    assert "no sandbox" in result.output
+    assert "Schemathesis" not in result.output
+    made = [body for body in live.dials if body.startswith(b'{"phone"')]
+    assert all(nobody_owns(named(body)) for body in made)
+    assert len(live.requests) < requests + 60
+
+
+def test_address_that_was_proved_is_kept(
+    live: Live, sandbox_server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A name that leads somewhere else a moment later leads nobody there."""
+    elsewhere = int(live.url.rpartition(":")[2])
+    port = int(sandbox_server.url.rpartition(":")[2])
+    look_up, looked_up = socket.getaddrinfo, 0
+
+    def changing(host: str, *arguments: Any, **named: Any) -> Any:
+        nonlocal looked_up
+        looked_up += 1
+        found = look_up("127.0.0.1", *arguments, **named)
+        to = port if looked_up <= 2 else elsewhere  # the first is for the contract's own hosts
+        return [(*one[:4], (one[4][0], to)) for one in found]
+
+    monkeypatch.setattr(socket, "getaddrinfo", changing)
+    result = verify("http://localhost:8010")
+    assert result.exit_code == 0, result.output
+    assert live.requests == []
+
+
+def test_redirects_are_not_followed(live: Live, agents: Any, sandbox_server: SandboxServer) -> None:
+    """A sandbox that sends creations on to another machine reaches nobody there."""
+    with posing_live_server(agents) as elsewhere:
+        live.sandbox = sandbox_server.url
+        live.is_live = lambda _, method, path, body: creates(0, method, path, b"") and body != b"{}"
+        live.answers["/v1/calls"] = (307, {"Location": f"{elsewhere.url}/v1/calls"}, b"")
+        result = verify(live.url)
+    assert result.exit_code == 1, result.output
+    assert "createCall answers 307" in result.output
+    assert elsewhere.requests == []
+
+
+def guarded(program: str, url: str, address: str = "127.0.0.1") -> subprocess.CompletedProcess[str]:
+    """Runs Python in a process that is guarded as the one is that makes requests up."""
+    return subprocess.run(
+        [sys.executable, "-c", f"import sandbox.verification.generation_guard as g\n{program}"],
+        env={
+            **os.environ,
+            "VOICE_PROVED_URL": url,
+            "VOICE_PROVED_ADDRESS": address,
+            "VOICE_API_KEY": new_key(),
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_made_up_requests_reach_one_address_alone(
+    live: Live, sandbox_server: SandboxServer
+) -> None:
+    """No name, no redirect and no other port leads Schemathesis away from the proved sandbox."""
+    ran = guarded(
+        "import requests, socket\n"
+        f"print(requests.get('{sandbox_server.url}/sandbox').status_code)\n"
+        "print(requests.get('http://any.name.example/sandbox').status_code)\n"
+        "try:\n"
+        f"    socket.create_connection(('127.0.0.1', {live.url.rpartition(':')[2]}))\n"
+        f"    connection = socket.socket()\n"
+        f"    connection.connect(('127.0.0.1', {live.url.rpartition(':')[2]}))\n"
+        "except PermissionError as error:\n"
+        "    print(error)\n",
+        sandbox_server.url,
+    )
+    assert ran.stdout.splitlines()[:2] == ["200", "200"], ran.stderr
+    assert "not the sandbox that was proved" in ran.stdout
+    assert live.requests == []
+
+
+def test_made_up_requests_end_with_the_sandbox(live: Live, sandbox_server: SandboxServer) -> None:
+    """Before a creation is sent the sandbox is proved again, and without proof nothing is sent."""
+    assert guarded("g.watch.prove()\nprint('on')", sandbox_server.url).stdout == "on\n"
+    ran = guarded("g.watch.prove()\nprint('on')", live.url)
+    assert (ran.returncode, ran.stdout) == (70, "")
+    assert "no sandbox any more" in ran.stderr
+    assert live.dials == []
+
+
+def test_generated_requests_ask_no_proxy(live: Live, sandbox_server: SandboxServer) -> None:
+    """--generate lets Schemathesis make requests up, in a namespace of its own and directly."""
+    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY", "HTTPS_PROXY"), live.url)
+    ran = subprocess.run(
+        [sys.executable, "-m", "sandbox", "verify", sandbox_server.url, "--generate", "1"],
+        env={**os.environ, **proxies, "no_proxy": "", "NO_PROXY": ""},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    assert "It conforms" in ran.stdout
+    assert "No issues found" in ran.stdout
+    assert live.requests == []
+
+
+@pytest.mark.parametrize("host", ["LIVE.example", "live.example.", "192.0.2.7", "::ffff:192.0.2.7"])
+def test_other_names_of_a_live_host_are_live(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Capitals, a final dot and another notation of its address make no other host of it."""
+    contract, control = contracts()
+    server = contract.servers[0]
+    named = [replace(server, url=f"http://{name}") for name in ("live.example", "192.0.2.7")]
+    monkeypatch.setattr(Wire, "exchange", lambda *_, **__: pytest.fail("it is asked"))
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (host, 80))])
+    wire = Wire(f"http://[{host}]" if ":" in host else f"http://{host}", timeout_seconds=1)
+    found = identify(wire, replace(contract, servers=tuple(named)), control, new_key=new_key)
+    assert found.kind is Kind.OTHER
+    assert "server of its own" in found.why
+
+
+def test_check_that_tries_too_much_blames_nobody(live: Live) -> None:
+    """A bug of a check is neither a finding nor a pass."""
+
+    def dial(api: Api) -> None:
+        api.post("/v1/calls", {"phone": "+4930123456", "agent": "x"})
+
+    contract, control = contracts()
+    wire = Wire(live.url, timeout_seconds=1)
+    target = make_target(wire, contract, control, is_sandbox=False, new_key=new_key)
+    outcome = run_one(Check("dial", "It dials.", Needs.READ, dial), target, key=KEY, base_url="")
+    assert (outcome.finding, live.requests) == ("", [])
+    assert "held back" in outcome.doubt
+
+
 def test_named_numbers_are_called_once_each(live: Live) -> None:
     """Each --call-number is called exactly once, after it was said, however often it is given."""
     words = [word for number in (*NUMBERS, NUMBERS[0]) for word in ("--call-number", number)]
@@ -220,6 +391,16 @@ def test_named_number_is_not_called_in_a_sandbox(sandbox_server: SandboxServer) 
         Sent("POST", "/v1/webhooks/call-completed", (), b"x POST /v1/calls HTTP/1.1"),
         Sent("POST", "/v1/webhooks/call-completed", (), b"{}", declared_length=0),
         Sent("DELETE", "/v1/agents"),
+        Sent("GET", "/v1/calls", (("X-HTTP-Method-Override", "POST"),)),
+        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000001","phone":"+4930123456"}'),
+        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000001","to":"+49 30 123-45-67"}'),
+        Sent("POST", "/v1/webhooks/call-completed", (), b'{"provider_call_id":"real-1","x":'),
+        Sent(
+            "POST",
+            "/v1/webhooks/call-completed",
+            (),
+            b'{"provider_call_id":"verification-of-no-call","provider_call_id":"real-1"}',
+        ),
     ],
 )
 def test_guard_lets_nothing_else_through(sent: Sent, live: Live) -> None:
@@ -245,9 +426,20 @@ def test_guard_spends_each_number_once(live: Live) -> None:
 def test_sandbox_is_called_at_numbers_that_nobody_owns(live: Live) -> None:
     """Even a sandbox that is none would ring nobody."""
     guard = Guard(Wire(live.url, timeout_seconds=1), is_sandbox=True)
-    for phone in ("+12125551234", "+4930123456", "+12025550200", "2125551234"):
-        with pytest.raises(NotAllowed):
-            guard.exchange(Sent("POST", "/v1/calls", (), json.dumps({"phone": phone}).encode()))
+    for phone in (
+        "+12125551234",
+        "+4930123456",
+        "+12025550200",
+        "2125551234",
+        "+1 (212) 555-12.34",
+        "+\u0661\u0662\u0661\u0662\u0665\u0665\u0665\u0661\u0662\u0663\u0664",
+        ["+493", "0123456"],
+    ):
+        for path in ("/v1/calls", "/v1/calls/", "/V1/calls", "//v1/calls", "/v1/x/../calls"):
+            for method in ("POST", "PUT"):
+                sent = Sent(method, path, (), json.dumps({"phone": phone}).encode())
+                with pytest.raises(NotAllowed):
+                    guard.exchange(sent)
     assert live.requests == []
 
 
@@ -383,19 +575,6 @@ def test_prism_mock_is_told_apart(node_tools, contract_path: Path) -> None:
     assert result.exit_code == 2
     assert "keeps no state" in result.output
     assert "completes no call" in result.output
-
-
-def test_generated_requests_are_made_against_a_sandbox(sandbox_server: SandboxServer) -> None:
-    """--generate lets Schemathesis make requests up, in a namespace of its own."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "sandbox", "verify", sandbox_server.url, "--generate", "1"],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "It conforms" in ran.stdout
-    assert "No issues found" in ran.stdout
 
 
 def test_wire_gives_up_in_time(live: Live) -> None:

@@ -1,13 +1,19 @@
-"""A server that poses as the live service and counts every request that would ring a phone."""
+"""A server that poses as the live service and counts every request that would ring a phone.
 
+It can also stand before a sandbox and be the live service for some requests only: a gateway that
+sends reads to one machine and calls to another, or a deployment that is replaced meanwhile.
+"""
+
+import http.client
 import json
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import urlsplit
 
 # What GET /sandbox is answered with: status, headers, body; or seconds to hang first.
 Answer = tuple[int, dict[str, str], bytes]
@@ -22,6 +28,9 @@ class Live:
     requests: list[str] = field(default_factory=list)  # "GET /sandbox"
     answers: dict[str, Answer] = field(default_factory=dict)  # by path
     hang_seconds: dict[str, float] = field(default_factory=dict)
+    sandbox: str = ""  # the origin of a sandbox that it stands before
+    # Whether it is the live service for a request: its number, method, path and body.
+    is_live: Callable[[int, str, str, bytes], bool] = lambda *_: True
 
 
 def problem(status: int, code: str, title: str) -> bytes:
@@ -45,6 +54,7 @@ def posing_live_server(agents: Any, **settings: Any) -> Iterator[Live]:
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_message(self, *_: Any) -> None:
             pass
@@ -69,7 +79,11 @@ def posing_live_server(agents: Any, **settings: Any) -> Iterator[Live]:
             stop.wait(live.hang_seconds.get(self.path, 0))
             length = int(self.headers.get("Content-Length") or 0)
             body = self.rfile.read(length)
-            if self.path in live.answers:
+            if self.headers.get("Transfer-Encoding") == "chunked":
+                body = self.chunks()
+            if not live.is_live(len(live.requests), self.command, self.path, body):
+                self.pass_on(body)
+            elif self.path in live.answers:
                 self.answer(*live.answers[self.path])
             elif self.command not in ("GET", "HEAD") and "webhooks" not in self.path:
                 live.dials.append(body)
@@ -85,7 +99,31 @@ def posing_live_server(agents: Any, **settings: Any) -> Iterator[Live]:
             else:
                 self.answer(404, {}, problem(404, "not_found", "No such path"))
 
-    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"):
+        def chunks(self) -> bytes:
+            body = b""
+            while size := int(self.rfile.readline(), 16):
+                body += self.rfile.read(size)
+                self.rfile.readline()
+            self.rfile.readline()
+            return body
+
+        def pass_on(self, body: bytes) -> None:
+            where = urlsplit(live.sandbox).netloc
+            with closing(http.client.HTTPConnection(where, timeout=10)) as connection:
+                connection.putrequest(self.command, self.path, skip_host=True)
+                for name, value in self.headers.items():
+                    if name.lower() != "transfer-encoding":
+                        connection.putheader(name, value)
+                connection.endheaders(body)
+                answer = connection.getresponse()
+                content = answer.read()
+            self.send_response_only(answer.status)
+            for name, value in answer.getheaders():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(content)
+
+    for method in ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"):
         setattr(Handler, f"do_{method}", Handler.anything)
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
