@@ -80,7 +80,10 @@ class App:
         store = open_store(database)
         self._store = store if watch is None else watch(store)
         self._housekeeper = Housekeeper(
-            self._store, idle_seconds=limits.max_idle_hours * 3600, wall=wall
+            self._store,
+            idle_seconds=limits.max_idle_hours * 3600,
+            wall=wall,
+            open_namespace=lambda namespace: world.clock(namespace),
         )
         self._journal = Journal(self._store, scenarios, most=limits.max_journal, wall=wall)
         most = limits.max_calls

@@ -36,6 +36,11 @@ def new_call_id() -> UUID:
     return call_id
 
 
+def first_call_id(instant: float) -> UUID:
+    """The least id that can have been made at that wall time."""
+    return UUID(int=max(0, int(instant * 1000)) << 80)
+
+
 def new_request_id() -> str:
     """The name of one exchange, such as ``req_01890a5dac96774bbcceb302099a8057``."""
     return "req_" + uuid_utils.uuid7().hex

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from sandbox.clock import Wall
@@ -20,15 +21,25 @@ SWEEP_SECONDS: Final = 60.0
 class Housekeeper:
     """Knows which namespaces are in use."""
 
-    def __init__(self, store: Store, *, idle_seconds: float, wall: Wall) -> None:
+    def __init__(
+        self,
+        store: Store,
+        *,
+        idle_seconds: float,
+        wall: Wall,
+        open_namespace: Callable[[bytes], Awaitable[object]],
+    ) -> None:
+        """``open_namespace`` is for keys whose requests needed none: they go like the others."""
         self._store = store
+        self._open_namespace = open_namespace
         self._idle_seconds = idle_seconds
         self._wall = wall
         self._used: set[bytes] = set()
 
     def use(self, namespace: bytes) -> None:
         """Remembers that a request came for a namespace."""
-        self._used.add(namespace)
+        if namespace:
+            self._used.add(namespace)
 
     async def run(self) -> None:
         """Sweeps now and every minute, until it is cancelled."""
@@ -43,6 +54,12 @@ class Housekeeper:
         """Writes down what was used and removes what was not."""
         now = self._wall()
         used, self._used = self._used, set()
-        await self._store.use_namespaces(used, at=now)
-        for namespace in await self._store.idle_namespaces(since=now - self._idle_seconds):
-            await self._store.delete_namespace(namespace)
+        try:
+            for namespace in await self._store.use_namespaces(used, at=now):
+                await self._open_namespace(namespace)
+        except StorageUnavailable:
+            self._used |= used
+            raise
+        since = now - self._idle_seconds
+        for namespace in await self._store.idle_namespaces(since=since):
+            await self._store.delete_namespace(namespace, idle_since=since)

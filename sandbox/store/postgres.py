@@ -16,7 +16,7 @@ import msgspec
 from msgspec.structs import asdict
 
 from sandbox.calls import Call, Result
-from sandbox.clock import VirtualClock
+from sandbox.clock import VirtualClock, first_call_id
 from sandbox.store.database import LONG_STATEMENT_SECONDS, Database, Transaction
 from sandbox.store.protocol import (
     Covered,
@@ -93,17 +93,33 @@ class PostgresStore:
                 return clock
         raise StorageUnavailable("the namespace is emptied again and again")
 
-    async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> None:
-        await self._db.rows("use_namespaces", namespaces=list(namespaces), at=at)
+    async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
+        used = set(namespaces)
+        rows = await self._db.rows("use_namespaces", namespaces=list(used), at=at)
+        return list(used.difference(row[0] for row in rows))
 
     async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
         return [row[0] for row in await self._db.rows("idle_namespaces", since=since)]
 
-    async def delete_namespace(self, namespace: bytes) -> None:
+    async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
+        everything = {"namespace": namespace}
+
         async def delete(transaction: Transaction) -> None:
-            for table in ("namespace", "journal", "coverage"):
+            # First the namespace, so that nobody adds to what is going; its calls go with it.
+            if idle_since is None:
                 await transaction.rows(
-                    f"delete_{table}", {"namespace": namespace}, seconds=LONG_STATEMENT_SECONDS
+                    "delete_namespace", everything, seconds=LONG_STATEMENT_SECONDS
+                )
+            else:
+                await transaction.rows("lock_namespace", everything)
+                idle = {"since": idle_since, "since_id": first_call_id(idle_since), **everything}
+                if not await transaction.rows(
+                    "delete_idle_namespace", idle, seconds=LONG_STATEMENT_SECONDS
+                ):
+                    return
+            for table in ("journal", "coverage"):
+                await transaction.rows(
+                    f"delete_{table}", everything, seconds=LONG_STATEMENT_SECONDS
                 )
 
         await self._db.transaction(delete)

@@ -86,14 +86,18 @@ class Store(Protocol):
     ) -> VirtualClock:
         """Starts a namespace with clock and sample call, unless it is open; returns its clock."""
 
-    async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> None:
-        """Writes down that the namespaces were used at that wall time."""
+    async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
+        """Writes down that the namespaces were used at that wall time; returns those not open."""
 
     async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
         """The namespaces that were last used before that wall time."""
 
-    async def delete_namespace(self, namespace: bytes) -> None:
-        """Removes the namespace with all its calls and kept keys."""
+    async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
+        """Removes the namespace with all its calls and kept keys.
+
+        With ``idle_since`` only where it was not used since that wall time: neither is a use
+        written down, nor has a call been created, which another process may write down later.
+        """
 
     async def create_call(
         self,

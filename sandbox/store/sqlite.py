@@ -19,7 +19,7 @@ import orjson
 from msgspec.structs import asdict
 
 from sandbox.calls import Call, Result
-from sandbox.clock import VirtualClock
+from sandbox.clock import VirtualClock, first_call_id
 from sandbox.store.protocol import (
     Covered,
     Due,
@@ -107,15 +107,29 @@ class SQLiteStore:
         await self._committed()
         return VirtualClock(*row)
 
-    async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> None:
-        for namespace in namespaces:
-            self._write("use_namespace", namespace=namespace, at=at)
+    async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
+        unknown = [
+            namespace
+            for namespace in namespaces
+            if not self._write("use_namespace", namespace=namespace, at=at)
+        ]
         await self._committed()
+        return unknown
 
     async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
         return [row[0] for row in self._read_all("idle_namespaces", since=since)]
 
-    async def delete_namespace(self, namespace: bytes) -> None:
+    async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
+        self._begin()  # before reading: another process may use it
+        if idle_since is not None:
+            idle = self._read(
+                "is_idle",
+                namespace=namespace,
+                since=idle_since,
+                since_id=first_call_id(idle_since).bytes,
+            )
+            if idle is None:
+                return
         for table in ("calls", "idempotency_keys", "journal", "coverage", "namespace"):
             self._write(f"delete_{table}", namespace=namespace)
         await self._committed()

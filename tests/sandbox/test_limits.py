@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox import clock
 from sandbox.limits import HELP, Limits, within
 from sandbox.pace import Pace
 from sandbox.problems import Refusal
@@ -179,9 +180,10 @@ async def test_journal_keeps_as_many_as_it_may() -> None:
 async def test_idle_hours_are_the_deployment_s() -> None:
     """A namespace goes when nobody has used it for as long as the limit says."""
     async with limited(max_idle_hours=1) as sandbox:
+        sandbox.wall.now = clock.wall()  # the id of a call says when it was created
         call_id = await sandbox.create(new_call()["phone"])
         await sandbox.app._housekeeper.sweep()
-        sandbox.wall.advance(3601)
+        sandbox.wall.advance(7200)
         await sandbox.app._housekeeper.sweep()
         assert (await sandbox.client.get(f"/v1/calls/{call_id}")).status_code == 404
 

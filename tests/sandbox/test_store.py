@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 import sandbox.store
 from sandbox.calls import Call, Result
-from sandbox.clock import VirtualClock, new_call_id
+from sandbox.clock import VirtualClock, new_call_id, wall
 from sandbox.store import open_store
 from sandbox.store.protocol import Due, IdempotencyKey, StorageUnavailable, Store, StoreError
 from sandbox.store.sqlite import SQLiteStore
@@ -117,6 +117,25 @@ async def test_deleted_namespace_opens_fresh(store: Store) -> None:
     assert await store.open_namespace(ONE, fresh=fresh, sample=SAMPLE) == fresh
     assert await store.call(ONE, call.call_id) is None
     assert await store.next_due_at(ONE) is None
+
+
+async def test_only_an_idle_namespace_is_deleted_as_idle(store: Store) -> None:
+    """A use that is written down keeps a namespace, and so does one that is not yet."""
+    assert await store.idle_namespaces(since=START + 1) == [ONE]
+    await store.delete_namespace(ONE, idle_since=START)
+    assert await store.clock(ONE) == CLOCK
+    await create(store)  # on another process, which has not written down the use
+    await store.delete_namespace(ONE, idle_since=START + 1)
+    assert await store.clock(ONE) == CLOCK
+    await store.delete_namespace(ONE, idle_since=wall() + 60)
+    assert await store.clock(ONE) is None
+
+
+async def test_uses_of_namespaces_that_are_not_open_come_back(store: Store) -> None:
+    """Whoever writes down uses learns which of them belong to no open namespace."""
+    assert await store.use_namespaces([ONE, OTHER], at=START + 5) == [OTHER]
+    assert await store.idle_namespaces(since=START + 5) == []
+    assert await store.idle_namespaces(since=START + 6) == [ONE]
 
 
 async def test_deleting_what_is_not_there_is_no_error(store: Store) -> None:

@@ -23,13 +23,14 @@ WITH used AS (
     SELECT namespace FROM namespaces WHERE namespace = ANY (:namespaces)
     ORDER BY namespace FOR NO KEY UPDATE
 )
-UPDATE namespaces SET used_at = :at FROM used WHERE namespaces.namespace = used.namespace;
+UPDATE namespaces SET used_at = :at FROM used WHERE namespaces.namespace = used.namespace
+RETURNING namespaces.namespace;
 
 -- name: idle_namespaces
 SELECT namespace FROM namespaces WHERE used_at < :since;
 
 -- name: lock_namespace
-SELECT anchor_wall, anchor, rate FROM namespaces WHERE namespace = :namespace FOR NO KEY UPDATE;
+SELECT anchor_wall, anchor, rate FROM namespaces WHERE namespace = :namespace FOR UPDATE;
 
 -- name: move_clock
 UPDATE namespaces SET anchor_wall = :anchor_wall, anchor = :anchor
@@ -239,8 +240,15 @@ LEFT JOIN calls ON calls.namespace = every.namespace AND calls.call_id = every.c
     AND cardinality(calls.delivery_answers) = every.made
 ORDER BY number;
 
+-- name: delete_idle_namespace
+-- After a lock of its own, so that it sees the calls of whoever held the lock before.
+DELETE FROM namespaces
+WHERE namespace = :namespace AND used_at < :since AND NOT EXISTS (
+    SELECT FROM calls WHERE namespace = :namespace AND call_id >= :since_id
+)
+RETURNING namespace;
+
 -- name: delete_namespace
--- First of all, so that nobody adds to what is going; calls and kept keys go with it.
 DELETE FROM namespaces WHERE namespace = :namespace;
 
 -- name: delete_journal

@@ -121,6 +121,12 @@ SET delivery_answers = json_insert(delivery_answers, '$[#]', :answer),
 WHERE namespace = :namespace AND call_id = :call_id
   AND json_array_length(delivery_answers) = :made;
 
+-- name: is_idle
+SELECT 1 FROM namespaces
+WHERE namespace = :namespace AND used_at < :since AND NOT EXISTS (
+    SELECT 1 FROM calls WHERE namespace = :namespace AND call_id >= :since_id
+);
+
 -- name: delete_calls
 DELETE FROM calls WHERE namespace = :namespace;
 
