@@ -24,7 +24,7 @@ from portal.page import Page, PageError
 from portal.placeholders import filled
 from portal.recorder import Recorded
 from portal.steps import CHANGES, Refused, choose, step_of
-from portal.text import render
+from portal.text import phrase, render
 from sandbox.contract import Operation
 from sandbox.problems import PROBLEMS
 
@@ -172,6 +172,10 @@ def _inspector(page: Page, options: Mapping[str, Any]) -> str:
     return render("inspector", **inspector.view(page.sources))
 
 
+def _problem_index(page: Page, options: Mapping[str, Any]) -> str:
+    return render("problem-index", codes=tables.problem_index(), phrase=phrase)
+
+
 def _problem(page: Page, options: Mapping[str, Any]) -> str:
     code = choose(str(options["code"]), PROBLEMS, "problem")
     provocation = page.sources.provocations[
@@ -211,6 +215,7 @@ FENCES: Final[Mapping[str, Fence]] = {
         Fence("responses", _responses, ("operation",)),
         Fence("scenarios", _scenarios),
         Fence("inspector", _inspector),
+        Fence("problem-index", _problem_index),
         Fence("problem", _problem, ("code",)),
     )
 }

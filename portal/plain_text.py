@@ -172,6 +172,11 @@ def _scenarios(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
         yield f"- `{row['number']}` {row['name']}: {row['line']}"
 
 
+def _problem_index(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
+    for status, codes in tables.problem_index().items():
+        yield f"- {status} {phrase(status)}: {', '.join(f'`{code}`' for code in codes)}"
+
+
 def _problems(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     for code, problem in PROBLEMS.items():
         provocation = filled(page.sources.provocations[code], page)
@@ -195,6 +200,7 @@ _WRITERS: Final[Mapping[str, Callable[[Page, Mapping[str, Any]], Iterator[str]]]
     "outcomes": _outcomes,
     "responses": _responses,
     "scenarios": _scenarios,
+    "problem-index": _problem_index,
     "problems": _problems,
     "inspector": lambda page, options: iter(("The inspector is an interactive page.",)),
 }

@@ -121,6 +121,14 @@ def problem(code: str, contract: Contract) -> dict[str, Any]:
     }
 
 
+def problem_index() -> dict[int, list[str]]:
+    """Status → the codes that come with it."""
+    codes: dict[int, list[str]] = {}
+    for code, each in PROBLEMS.items():
+        codes.setdefault(each.status, []).append(code)
+    return dict(sorted(codes.items()))
+
+
 def codes_of(schema: Any) -> list[str]:
     """The problem codes that a response's schema allows."""
     codes: list[str] = []

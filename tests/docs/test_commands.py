@@ -18,6 +18,7 @@ from sandbox.cli import main
 
 EXAMPLES = str(Path(__file__).parents[2] / "docs" / "examples" / "reminders")
 LANGUAGES = ("bash", "python", "javascript")
+CALLS_THE_API = re.compile(r"(CALL_ID=\$\()?curl ")
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,7 @@ def test_every_curl_command_succeeds(articles, runner, name):
     """Each block of commands that calls the API runs from top to bottom."""
     failed = []
     for text in blocks(articles[name], "sh"):
-        if text.startswith("curl "):
+        if CALLS_THE_API.match(text):
             ran = runner.run("bash", text)
             if ran.returncode != 0:
                 failed.append(f"{text}\n{ran.stdout}{ran.stderr}")
@@ -99,6 +100,12 @@ def test_every_python_program_succeeds(articles, runner, name):
 SKIP_AHEAD = 'service.post("/sandbox/clock", json={"advance_seconds": 30})'
 
 
+def test_terminal_of_the_quickstart_meets_a_busy_line(articles, runner):
+    """What the Quickstart has a newcomer type ends with the answer that it promises."""
+    [commands] = [text for text in blocks(articles["quickstart"], "sh") if "$CALL_ID" in text]
+    assert '"status":"busy"' in runner.run("bash", commands).stdout.splitlines()[-1]
+
+
 def test_idempotent_command_replays(articles, runner):
     """The command of the idempotency section answers the same call_id when it is run twice."""
     [command] = [text for text in blocks(articles["calls"], "sh") if "Idempotency-Key" in text]
@@ -113,7 +120,7 @@ def shell_lines(articles: Any) -> list[list[str]]:
         line
         for article in articles.values()
         for text in blocks(article, "sh")
-        if not text.startswith("curl ")
+        if not CALLS_THE_API.match(text)
         for line in re.sub(r"\\\n", " ", text).splitlines()
     ]
     return [shlex.split(line) for line in lines if line]

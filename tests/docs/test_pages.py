@@ -62,7 +62,7 @@ def test_every_problem_can_be_provoked(articles):
 def test_every_scenario_has_a_row(articles, sources):
     """The Sandbox page lists each scenario of the catalogue with its number."""
     rows = articles["sandbox-guide"].select("table.scenarios tbody tr")
-    listed = [[cell.text for cell in row.find_all("td")[:2]] for row in rows]
+    listed = [[code.text for code in row.td.find_all("code")] for row in rows]
     assert listed == [[scenario.number, scenario.name] for scenario in sources.scenarios]
 
 
