@@ -31,7 +31,7 @@ CONTRACTS := $(wildcard openapi.yaml sandbox/control.yaml)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test record contract faults lint format lock site clean chromium
+.PHONY: help serve test record contract faults lint format lock site clean chromium nginx
 
 help: ## Show this list
 	@echo "Voice API Docs"
@@ -47,7 +47,7 @@ help: ## Show this list
 serve: $(VENV)/serve.stamp site/index.html ## Build the portal and serve it with the sandbox
 	@exec $(VENV)/bin/voice-sandbox serve --port $(PORT) $(if $(HOST),--host $(HOST)) --site site
 
-test: $(VENV)/dev.stamp node_modules/.stamp chromium site/index.html ## Run all tests, in a real browser too
+test: $(VENV)/dev.stamp node_modules/.stamp chromium nginx site/index.html ## Run all tests, in a real browser too
 	$(VENV)/bin/pytest $(ARGS)
 
 contract: $(VENV)/dev.stamp node_modules/.stamp site/index.html ## Run the contract tests alone
@@ -86,6 +86,9 @@ clean: ## Remove everything that was installed or built
 
 chromium:
 	@tools/chromium.sh
+
+nginx:
+	@tools/nginx.sh
 
 COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --quiet --upgrade \
   --universal --python-version 3.11 --fork-strategy fewest \

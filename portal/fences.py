@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import yaml
 
-from portal import card, inspector, recordings, tables
+from portal import card, inspector, recordings, serving, tables
 from portal.fields import fields_of, parameters_of
 from portal.page import Page, PageError
 from portal.placeholders import filled
@@ -168,6 +168,10 @@ def _scenarios(page: Page, options: Mapping[str, Any]) -> str:
     return render("scenarios", rows=tables.scenarios(page.sources), page=page)
 
 
+def _serve_options(page: Page, options: Mapping[str, Any]) -> str:
+    return render("options", rows=serving.options(options.get("names", "").split()))
+
+
 def _inspector(page: Page, options: Mapping[str, Any]) -> str:
     return render("inspector", **inspector.view(page.sources))
 
@@ -214,6 +218,7 @@ FENCES: Final[Mapping[str, Fence]] = {
         Fence("outcomes", _outcomes),
         Fence("responses", _responses, ("operation",)),
         Fence("scenarios", _scenarios),
+        Fence("serve-options", _serve_options, (), ("names",)),
         Fence("inspector", _inspector),
         Fence("problem-index", _problem_index),
         Fence("problem", _problem, ("code",)),

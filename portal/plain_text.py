@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import yaml
 
-from portal import tables
+from portal import serving, tables
 from portal.fields import Field, fields_of, parameters_of
 from portal.page import Page
 from portal.placeholders import fill, filled
@@ -177,6 +177,12 @@ def _problem_index(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
         yield f"- {status} {phrase(status)}: {', '.join(f'`{code}`' for code in codes)}"
 
 
+def _serve_options(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
+    for row in serving.options(options.get("names", "").split()):
+        default = f" Default: {row['default']}." if row["default"] else ""
+        yield f"- `{row['name']}` (`{row['variable']}`): {row['meaning']}{default}"
+
+
 def _problems(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     for code, problem in PROBLEMS.items():
         provocation = filled(page.sources.provocations[code], page)
@@ -201,6 +207,7 @@ _WRITERS: Final[Mapping[str, Callable[[Page, Mapping[str, Any]], Iterator[str]]]
     "responses": _responses,
     "scenarios": _scenarios,
     "problem-index": _problem_index,
+    "serve-options": _serve_options,
     "problems": _problems,
     "inspector": lambda page, options: iter(("The inspector is an interactive page.",)),
 }

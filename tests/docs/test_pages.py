@@ -74,9 +74,10 @@ def test_every_option_of_the_server_is_documented(articles):
         for option in serve.params
         if isinstance(option, click.Option) and option.envvar
     }
-    rows = articles["sandbox-guide"].find("table").select("tbody tr")
-    documented = {tuple(cell.text for cell in row.find_all("td")[:2]) for row in rows}
-    assert documented == options
+    rows = articles["hosting"].select("table.options tbody tr")
+    documented = [tuple(code.text for code in row.find("td").find_all("code")) for row in rows]
+    assert len(documented) == len(set(documented))
+    assert set(documented) == options
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -56,7 +56,7 @@ def test_page_as_markdown_needs_nothing_else(site, name):
     assert "{{" not in text
     assert "--8<--" not in text
     fences = set(re.findall(r"^```([\w-]+)", text, re.MULTILINE))
-    assert fences <= {"sh", "python", "json", "text", "yaml", "toml", "ini"}
+    assert fences <= {"sh", "python", "json", "text", "yaml", "toml", "ini", "nginx"}
     assert not re.search(r"\{ ?[#.][\w-]+ ?\}", text)
 
 
