@@ -23,7 +23,7 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 export NO_MKDOCS_2_WARNING := true
 
 # All that a page can be made from. Folders count too, so that a deleted page is noticed.
-SITE_SOURCES := $(wildcard mkdocs.yml openapi.yaml requirements/serve.txt sandbox/*.yaml) \
+SITE_SOURCES := $(wildcard mkdocs.yml openapi.yaml arazzo.yaml requirements/serve.txt sandbox/*.yaml) \
   $(wildcard sandbox/*.py sandbox/store/*.py sandbox/store/*.sql) \
   $(shell find docs portal \( -name __pycache__ -prune \) -o -print 2>/dev/null)
 CONTRACTS := $(wildcard openapi.yaml sandbox/control.yaml)

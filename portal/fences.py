@@ -172,6 +172,10 @@ def _serve_options(page: Page, options: Mapping[str, Any]) -> str:
     return render("options", rows=serving.options(options.get("names", "").split()))
 
 
+def _workflows(page: Page, options: Mapping[str, Any]) -> str:
+    return render("workflows", workflows=tables.workflows(page.sources), page=page)
+
+
 def _inspector(page: Page, options: Mapping[str, Any]) -> str:
     return render("inspector", **inspector.view(page.sources))
 
@@ -219,6 +223,7 @@ FENCES: Final[Mapping[str, Fence]] = {
         Fence("responses", _responses, ("operation",)),
         Fence("scenarios", _scenarios),
         Fence("serve-options", _serve_options, (), ("names",)),
+        Fence("workflows", _workflows),
         Fence("inspector", _inspector),
         Fence("problem-index", _problem_index),
         Fence("problem", _problem, ("code",)),

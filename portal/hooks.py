@@ -19,7 +19,7 @@ from portal import assets, links, plain_text, recordings
 from portal.browser_contract import browser_contract
 from portal.collection import collection
 from portal.page import Page as PortalPage
-from portal.sources import load_sources
+from portal.sources import WORKFLOWS_FILE, load_sources
 from sandbox.contract import Contract, ContractError
 from sandbox.scenarios import ScenarioError
 
@@ -75,6 +75,8 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     contract = sources.contract
     generated = {
         "openapi.yaml": contract.path.read_text(encoding="utf-8"),
+        # Its source description is ./openapi.yaml, which lies beside it here as well.
+        "arazzo.yaml": WORKFLOWS_FILE.read_text(encoding="utf-8"),
         "openapi.json": json.dumps(contract.document, indent=2, ensure_ascii=False),
         "postman.json": json.dumps(collection(sources), indent=2, ensure_ascii=False),
         "assets/contract.json": json.dumps(browser_contract(sources), separators=(",", ":")),

@@ -56,6 +56,7 @@ def index(contract: Contract, pages: list[tuple[str, str, str]]) -> str:
         "",
         "- [openapi.yaml](/openapi.yaml): the whole contract, OpenAPI 3.1",
         "- [openapi.json](/openapi.json): the same as JSON",
+        "- [arazzo.yaml](/arazzo.yaml): the life of a call as workflows, Arazzo 1.0",
         "- [postman.json](/postman.json): the same as a Postman collection",
         "",
         "## Optional",
@@ -183,6 +184,14 @@ def _serve_options(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
         yield f"- `{row['name']}` (`{row['variable']}`): {row['meaning']}{default}"
 
 
+def _workflows(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
+    for workflow in tables.workflows(page.sources):
+        yield from (f"### {workflow['line']}", "")
+        for number, step in enumerate(workflow["steps"], start=1):
+            yield f"{number}. `{step['operation'].operation_id}` {step['line']}"
+        yield ""
+
+
 def _problems(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     for code, problem in PROBLEMS.items():
         provocation = filled(page.sources.provocations[code], page)
@@ -208,6 +217,7 @@ _WRITERS: Final[Mapping[str, Callable[[Page, Mapping[str, Any]], Iterator[str]]]
     "scenarios": _scenarios,
     "problem-index": _problem_index,
     "serve-options": _serve_options,
+    "workflows": _workflows,
     "problems": _problems,
     "inspector": lambda page, options: iter(("The inspector is an interactive page.",)),
 }

@@ -16,6 +16,7 @@ from sandbox.contract import Contract, ContractError, find_contract, load_contra
 from sandbox.scenarios import CATALOGUE_FILE, Scenarios, load_scenarios
 
 PROVOCATIONS_FILE: Final = Path(__file__).with_name("provocations.yaml")
+WORKFLOWS_FILE: Final = Path(__file__).parent.with_name("arazzo.yaml")
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,13 @@ class Sources:
         return Recorder(self.contract.path, call_id=self.call_id, request_id=request_id)
 
     @cached_property
+    def workflows(self) -> list[Mapping[str, Any]]:
+        """The life of a call as the workflows of an Arazzo document, each with its steps."""
+        read = yaml.safe_load(WORKFLOWS_FILE.read_text(encoding="utf-8"))
+        found: list[Mapping[str, Any]] = read["workflows"]
+        return found
+
+    @cached_property
     def provocations(self) -> Mapping[str, Any]:
         """Problem code → the options of the card that provokes it."""
         read: Mapping[str, Any] = yaml.safe_load(PROVOCATIONS_FILE.read_text(encoding="utf-8"))
@@ -70,7 +78,7 @@ def load_sources() -> Sources:
     Raises: `ContractError` and `ScenarioError` with file and mend.
     """
     contract, control = find_contract(), find_contract("control.yaml")
-    files = (contract, control, CATALOGUE_FILE, PROVOCATIONS_FILE)
+    files = (contract, control, CATALOGUE_FILE, PROVOCATIONS_FILE, WORKFLOWS_FILE)
     return _load(contract, *(file.stat().st_mtime_ns for file in files))
 
 

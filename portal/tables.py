@@ -75,6 +75,25 @@ def outcomes(contract: Contract) -> list[dict[str, Any]]:
     ]
 
 
+def workflows(sources: Sources) -> list[dict[str, Any]]:
+    """Every workflow with its steps: the operation of each, and what it shows."""
+    operations = sources.contract.operations
+    return [
+        {
+            "name": workflow["workflowId"],
+            "line": workflow["summary"].removesuffix("."),
+            "steps": [
+                {
+                    "operation": operations[step["operationId"].rpartition(".")[2]],
+                    "line": step["description"],
+                }
+                for step in workflow["steps"]
+            ],
+        }
+        for workflow in sources.workflows
+    ]
+
+
 def responses(operation: Operation) -> list[dict[str, Any]]:
     """Every documented answer of an operation with its problem codes."""
     return [

@@ -2,6 +2,8 @@
 
 import json
 import logging
+import re
+import shlex
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -48,11 +50,22 @@ def respect(node_tools, root: Path, key: str, tmp_path: Path) -> Respect:
     return run
 
 
+def command_of_the_page(root: Path, url: str) -> list[str]:
+    """The words after `npx @redocly/cli` on the Contract testing page."""
+    page = (root / "docs" / "contract-testing.md").read_text("utf-8")
+    [command] = re.findall(r"^npx @redocly/cli (respect (?:.*\\\n)*.*)", page, re.MULTILINE)
+    return shlex.split(command.replace("\\\n", " ").replace("{{ sandbox_url }}", url))
+
+
 def test_every_workflow_passes(
-    respect: Respect, fast_sandbox: SandboxServer, tmp_path: Path
+    node_tools, root: Path, fast_sandbox: SandboxServer, key: str, tmp_path: Path
 ) -> None:
-    """Each step gets the answer that the workflow describes."""
-    ran = respect(fast_sandbox.url)
+    """The page's own command runs, and each step gets the answer that its workflow describes."""
+    words = [
+        word.replace("sandbox_demo", key) for word in command_of_the_page(root, fast_sandbox.url)
+    ]
+    command = node_tools.command("redocly", *words, "--json-output", str(tmp_path / "respect.json"))
+    ran = subprocess.run(command, cwd=root, capture_output=True, text=True, timeout=60, check=False)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     [result] = json.loads((tmp_path / "respect.json").read_text())["files"].values()
     assert [workflow["workflowId"] for workflow in result["executedWorkflows"]] == WORKFLOWS
@@ -83,3 +96,15 @@ def test_workflows_are_well_made(node_tools, root: Path) -> None:
         for step in workflow["steps"]
     }
     assert used == {"createCall", "getCall", "listAgents", "callCompleted"}
+
+
+def test_portal_publishes_the_workflows(root: Path, site: Path) -> None:
+    """The file lies beside the contract that it names, and the page shows every step of it."""
+    assert (site / "arazzo.yaml").read_bytes() == (root / "arazzo.yaml").read_bytes()
+    [source] = yaml.safe_load((root / "arazzo.yaml").read_text())["sourceDescriptions"]
+    assert (site / source["url"]).is_file()
+    page = (site / "contract-testing" / "index.html").read_text("utf-8")
+    for workflow in yaml.safe_load((root / "arazzo.yaml").read_text())["workflows"]:
+        section = page.split(f'id="workflow-{workflow["workflowId"]}"')[1].split("</section>")[0]
+        shown = re.findall("<li><code>([A-Za-z]+)</code>", section)
+        assert shown == [step["operationId"].rpartition(".")[2] for step in workflow["steps"]]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from prism_process import free_port
 from sandbox_process import SandboxServer
 
 EXAMPLES = Path(__file__).resolve().parents[2] / "docs" / "examples"
@@ -26,23 +27,27 @@ def commands(name: str) -> list[str]:
 def test_recipe_runs(
     name: str, root: Path, sandbox_server: SandboxServer, key: str, tmp_path: Path
 ) -> None:
-    """Every verification of the recipe passes against a sandbox and leaves its JUnit report."""
+    """Serving, waiting and both verifications run as they stand, and leave JUnit reports."""
     environment = {**os.environ, "VOICE_API_URL": sandbox_server.url, "VOICE_API_KEY": key}
     environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    ran = 0
+    port = str(free_port())
+    ran = []
     for line in commands(name):
         words = shlex.split(line)
         if words[:2] == ["pip", "install"]:
             for word in words[2:]:
                 if not word.startswith("-"):
                     assert (root / word).exists()
-        elif words[:2] == ["voice-sandbox", "serve"]:
-            assert "8010" in words  # the sandbox of the tests runs already, on another port
         else:
-            command = line.replace("http://127.0.0.1:8010", sandbox_server.url)
-            subprocess.run(["bash", "-e", "-c", command], cwd=tmp_path, env=environment, check=True)
-            ran += 1
-    assert ran == 2
+            ran.append(line.replace("8010", port))
+    script = "\n".join(["trap 'kill %1' EXIT", *ran])
+    subprocess.run(["bash", "-em", "-c", script], cwd=tmp_path, env=environment, check=True)
+    assert [shlex.split(line)[0] for line in ran] == [
+        "voice-sandbox",
+        "curl",
+        "voice-sandbox",
+        "voice-sandbox",
+    ]
     assert {path.name for path in (tmp_path / "reports").iterdir()} == {
         "sandbox.xml",
         "service.xml",
