@@ -44,8 +44,9 @@ def without_secrets(text: bytes) -> bytes:
     if b"sandbox_" in text or b"earer " in text:
         text = _TOKEN.sub(REDACTED, text)
     lowered = text.lower()
-    if any(word in lowered for word in _MEMBER_WORDS):
-        text = _SECRET_MEMBER.sub(_without_value, text)
+    for word in _MEMBER_WORDS:
+        if word in lowered:
+            return _SECRET_MEMBER.sub(_without_value, text)
     return text
 
 
