@@ -1,6 +1,10 @@
 """The whole sandbox inside the test's own process: real databases, and a wall that tests move."""
 
+import importlib.util
 import json
+import os
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -27,6 +31,8 @@ settings.load_profile("patient")
 
 START = 1_795_512_600.0  # 2026-11-24T09:30:00Z
 KEY = "sandbox_test"
+FUZZ_SECONDS = 60
+FUZZED = "fuzzed"
 ENGINES = ["sqlite-memory", "sqlite-file", "postgresql"]
 
 
@@ -254,6 +260,48 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip(postgres_server.HOW_TO_GET_IT)
     with postgres_server.postgres_server() as server:
         yield server
+
+
+@pytest.fixture(scope="session", autouse=True)
+def json_fuzzer(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[subprocess.Popen[str] | None]:
+    """A fuzzer of the JSON decoder, at work beside the other tests of this room.
+
+    ``None`` where atheris is not made for this machine, or nobody will ask how it went.
+    """
+    is_wanted = any(FUZZED in item.fixturenames for item in request.session.items)
+    if not is_wanted or importlib.util.find_spec("atheris") is None:
+        yield None
+        return
+    program = Path(postgres_server.__file__).with_name("json_fuzzer.py")
+    process = subprocess.Popen(
+        [
+            "nice",
+            sys.executable,
+            program,
+            f"-max_total_time={FUZZ_SECONDS}",
+            "-print_final_stats=1",
+        ],
+        cwd=tmp_path_factory.mktemp("fuzzer"),
+        env={**os.environ, "PYTHONPATH": str(program.parent.parent.parent)},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    yield process
+    process.kill()
+    process.communicate()
+
+
+@pytest.fixture
+def fuzzed(json_fuzzer: subprocess.Popen[str] | None) -> str:
+    """What the fuzzer said in the end."""
+    if json_fuzzer is None:
+        pytest.skip("atheris is made for Linux on x86_64 with Python 3.11 to 3.13 alone")
+    _, said = json_fuzzer.communicate(timeout=2 * FUZZ_SECONDS + 60)
+    assert json_fuzzer.returncode == 0, said[-3000:]
+    return said
 
 
 @pytest.fixture
