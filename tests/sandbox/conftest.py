@@ -8,7 +8,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TextIO
 
 import anyio
 import httpx
@@ -33,7 +33,15 @@ START = 1_795_512_600.0  # 2026-11-24T09:30:00Z
 KEY = "sandbox_test"
 FUZZ_SECONDS = 60
 FUZZED = "fuzzed"
+STATISTICS = "-print_final_stats=1"
 ENGINES = ["sqlite-memory", "sqlite-file", "postgresql"]
+
+
+class Fuzzer(NamedTuple):
+    """A process that makes up input, and the file to which it writes what it finds."""
+
+    process: subprocess.Popen[bytes]
+    said: TextIO
 
 
 class FakeWall:
@@ -265,7 +273,7 @@ def postgres() -> Iterator[PostgresServer]:
 @pytest.fixture(scope="session", autouse=True)
 def json_fuzzer(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[subprocess.Popen[str] | None]:
+) -> Iterator[Fuzzer | None]:
     """A fuzzer of the JSON decoder, at work beside the other tests of this room.
 
     ``None`` where atheris is not made for this machine, or nobody will ask how it went.
@@ -275,32 +283,29 @@ def json_fuzzer(
         yield None
         return
     program = Path(postgres_server.__file__).with_name("json_fuzzer.py")
-    process = subprocess.Popen(
-        [
-            "nice",
-            sys.executable,
-            program,
-            f"-max_total_time={FUZZ_SECONDS}",
-            "-print_final_stats=1",
-        ],
-        cwd=tmp_path_factory.mktemp("fuzzer"),
-        env={**os.environ, "PYTHONPATH": str(program.parent.parent.parent)},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    yield process
-    process.kill()
-    process.communicate()
+    folder = tmp_path_factory.mktemp("fuzzer")
+    with (folder / "said").open("w+") as said:
+        process = subprocess.Popen(
+            ["nice", sys.executable, program, f"-max_total_time={FUZZ_SECONDS}", STATISTICS],
+            cwd=folder,
+            env={**os.environ, "PYTHONPATH": str(program.parent.parent.parent)},
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
+        yield Fuzzer(process, said)
+        process.kill()
+        process.wait()
 
 
 @pytest.fixture
-def fuzzed(json_fuzzer: subprocess.Popen[str] | None) -> str:
+def fuzzed(json_fuzzer: Fuzzer | None) -> str:
     """What the fuzzer said in the end."""
     if json_fuzzer is None:
         pytest.skip("atheris is made for Linux on x86_64 with Python 3.11 to 3.13 alone")
-    _, said = json_fuzzer.communicate(timeout=2 * FUZZ_SECONDS + 60)
-    assert json_fuzzer.returncode == 0, said[-3000:]
+    code = json_fuzzer.process.wait(2 * FUZZ_SECONDS + 60)
+    json_fuzzer.said.seek(0)
+    said = json_fuzzer.said.read()
+    assert code == 0, said[-3000:]
     return said
 
 
