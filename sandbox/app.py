@@ -10,7 +10,6 @@ from math import inf
 from pathlib import Path
 from typing import Final
 
-from starlette.applications import Starlette
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox import clock, control, handlers
@@ -26,7 +25,6 @@ from sandbox.limits import Limits, within
 from sandbox.pace import Pace, Quota
 from sandbox.scenarios import load_scenarios
 from sandbox.service import Service
-from sandbox.site import Site
 from sandbox.store import open_store
 from sandbox.store.protocol import StorageUnavailable, Store
 from sandbox.world import World
@@ -122,8 +120,7 @@ class App:
             observe=observe_control,
             wall=wall,
         )
-        self._health = Health(self._store, fallback=Site(site, fallback=self._service))
-        self._lifespan = Starlette(lifespan=lambda _: self.running())
+        self._health = Health(self._store, fallback=_with_site(site, self._service))
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
@@ -161,10 +158,34 @@ class App:
         if scope["type"] == "http":
             await self._answers(scope["path"])(scope, receive, send)
         else:
-            await self._lifespan(scope, receive, send)
+            await self._live(receive, send)
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        """The lifespan protocol of ASGI, for servers that speak it."""
+        await receive()
+        is_started = False
+        try:
+            async with self.running():
+                is_started = True
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except Exception as error:
+            phase = "shutdown" if is_started else "startup"
+            await send({"type": f"lifespan.{phase}.failed", "message": str(error)})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
 
     def _answers(self, path: str) -> ASGIApp:
         for service in (self._service, self._control):
             if service.owns(path):
                 return service
         return self._health
+
+
+def _with_site(folder: Path | None, service: ASGIApp) -> ASGIApp:
+    if folder is None:
+        return service
+    # What serves files takes a tenth of a start, and most sandboxes of tests serve none.
+    from sandbox.site import Site
+
+    return Site(folder, fallback=service)

@@ -11,24 +11,30 @@ import sys
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 import sandbox
 from sandbox.app import App
+from sandbox.contract import ContractError
 from sandbox.exchange import Exchange, Observer
 from sandbox.keys import DEMO_KEY, KeysError, read_keys
-from sandbox.listen import listen, origin_of
+from sandbox.listen import ListenError, listen, origin_of
 from sandbox.log import Log
 from sandbox.options import Settings
+from sandbox.scenarios import ScenarioError
 from sandbox.server import Server, configured, layered, run
-from sandbox.workers import Inherited, Supervisor
+from sandbox.store.protocol import StoreError
+from sandbox.workers import Inherited, Supervisor, WorkerError
 
 if TYPE_CHECKING:
     from sandbox.metrics import Metrics
 
 logger = logging.getLogger("sandbox")
 
+EXPLAINED: Final = (
+    *(ContractError, KeysError, ListenError, ScenarioError, StoreError, WorkerError, ValueError),
+)
+"""Errors whose message says all there is to say."""
 _METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 """How prometheus-client learns that several processes count together."""
 
@@ -61,6 +67,8 @@ def _supervise(settings: Settings, listener: socket.socket, started: Callable[[]
     with ExitStack() as stack:
         shared = None
         if settings.metrics_port is not None:
+            from tempfile import TemporaryDirectory
+
             shared = stack.enter_context(TemporaryDirectory(prefix="voice-sandbox-"))
             _expose(settings, stack, folder=shared)
             os.environ[_METRICS_FOLDER] = shared

@@ -6,7 +6,7 @@ goal was missed, 2 the command was used wrongly, 3 no sandbox answers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, NoReturn, ParamSpec
 
@@ -315,17 +315,6 @@ def reset(client: SandboxClient, as_json: bool) -> None:
     """Remove every call of a key and set its clock back to the wall."""
     client.reset()
     _show({"reset": True}, "Emptied.", as_json=as_json)
-
-
-COMMANDS: Final[Iterable[click.Command]] = (
-    call,
-    end,
-    clock,
-    logs,
-    scenarios,
-    coverage,
-    reset,
-)
 
 
 def _event_line(event: Mapping[str, Any]) -> str:

@@ -14,7 +14,6 @@ from typing import Any, Final
 from urllib.parse import parse_qs
 
 import orjson
-from starlette.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
 from sandbox import clock, problems
@@ -139,6 +138,9 @@ class Service:
             response_headers.append((name.lower().encode(), value.encode("latin-1")))
         with_body = scope["method"] != "HEAD"
         if answer.events is not None and with_body:
+            # Most sandboxes are never followed, and this takes a tenth of a start.
+            from starlette.responses import StreamingResponse
+
             stream = StreamingResponse(answer.events, media_type=_EVENTS)
             stream.raw_headers += [*response_headers, _NO_STORE, _NO_BUFFERING]
             await stream(scope, receive, send)
