@@ -124,7 +124,8 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         "checks_recordings": True,
         "first_line": source.count("\n", 0, max(start, 0)) + 1 - _leading_newlines(markdown),
     }
-    return markdown
+    # The API's own answer is a link like any other, and leads to the sandbox wherever that is.
+    return markdown.replace("](/sandbox)", f"]({config.extra.get('sandbox_origin') or ''}/sandbox)")
 
 
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:

@@ -277,6 +277,51 @@ def test_instant_navigation_keeps_cards_and_their_values(quickstart):
     assert loads == []
 
 
+CARDS = """() => [...document.querySelectorAll("try-api")].map((card) => card.outerHTML)"""
+
+
+@pytest.mark.parametrize("name", ["Quickstart", "Calls", "Agents", "Webhooks", "Errors"])
+def test_cards_are_the_same_by_instant_navigation(page, name):
+    """A page that was reached without a reload has the very cards that its address has."""
+    page.goto("/contract-changes/")
+    page.locator(".md-nav--primary").get_by_role("link", name=name, exact=True).click()
+    expect(page.locator("h1")).to_contain_text(name)
+    expect(page.locator("try-api .copy").last).to_be_attached()
+    reached = page.evaluate(CARDS)
+    page.reload()
+    expect(page.locator("try-api .copy").last).to_be_attached()
+    assert page.evaluate(CARDS) == reached
+
+
+def test_keyboard_alone_runs_a_call_to_its_end(quickstart):
+    """From the head of the page, Tab, arrows and Enter choose an outcome, run it, skip and read."""
+
+    def tab_to(selector):
+        for _ in range(60):
+            quickstart.keyboard.press("Tab")
+            if quickstart.evaluate("(s) => document.activeElement.matches(s)", selector):
+                return
+        pytest.fail(f"Tab never reaches {selector}")
+
+    created = card(quickstart, "Try create call")
+    tab_to(".card-tab")
+    quickstart.keyboard.press("ArrowRight")
+    expect(created.locator('[data-language="python"]')).to_be_visible()
+    tab_to(".card-outcome select")
+    quickstart.keyboard.type("busy")
+    expect(created.get_by_label("Outcome")).to_have_value("+12025550111")
+    tab_to(".card-run")
+    quickstart.keyboard.press("Enter")
+    expect(created.locator(".life")).to_be_visible()
+    expect(created.locator(".card-run")).to_be_focused()
+    tab_to(".life-skip")
+    quickstart.keyboard.press("Enter")
+    expect(created.locator(".life-end")).to_contain_text("busy")
+    expect(created.locator(".life-said")).to_be_focused()
+    outline = created.locator(".life-said").evaluate("e => getComputedStyle(e).outlineStyle")
+    assert outline == "solid"
+
+
 def test_commands_name_the_server_of_the_page(page, sandbox_server):
     """On whatever port the sandbox runs, commands in and outside cards go there."""
     page.goto("/sandbox-guide/")

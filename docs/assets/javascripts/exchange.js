@@ -101,7 +101,8 @@ async function isThere() {
   const local = ["localhost", "127.0.0.1", "[::1]"].includes(hostname);
   if (location.protocol === "https:" && protocol === "http:" && !local) return true; // mixed content
   try {
-    await fetch(`${origin()}/`, { ...PRIVATE, mode: "no-cors", redirect: "follow", signal: AbortSignal.timeout(3000) });
+    // Not a page: those forbid other origins even this much.
+    await fetch(`${origin()}/sandbox`, { ...PRIVATE, mode: "no-cors", redirect: "follow", signal: AbortSignal.timeout(3000) });
     return true;
   } catch {
     return false;

@@ -41,6 +41,13 @@ const REASONS = {
 
 /** The nodes that explain why no answer came to a request of that step. */
 export function unreachedNodes(kind, { method } = { method: "GET" }) {
+  if (kind === "blocked" && location.origin !== origin()) {
+    return [
+      node("p", { class: "problem-title" }, REASONS.blocked[0]),
+      node("p", {}, `The sandbox at ${origin()} is there, but does not let pages of ${location.origin} call it. Start it with this, then try again:`),
+      command(startCommand()),
+    ];
+  }
   if (kind in REASONS) {
     const [title, line] = REASONS[kind];
     const mayBeDone = ["canceled", "timeout"].includes(kind) && method !== "GET" ? " The sandbox may have done what it asks for." : "";
@@ -58,10 +65,12 @@ export function unreachedNodes(kind, { method } = { method: "GET" }) {
   ];
 }
 
-/** The command that starts a sandbox where this page looks for one. */
+/** The command that starts a sandbox where this page looks for one, and lets the page call it. */
 function startCommand() {
   const { port } = new URL(origin());
-  return port === "" || port === new URL(writtenOrigin()).port ? "make serve" : `make serve PORT=${port}`;
+  const isUsual = port === "" || port === new URL(writtenOrigin()).port;
+  if (location.origin === origin()) return isUsual ? "make serve" : `make serve PORT=${port}`;
+  return `voice-sandbox serve ${isUsual ? "" : `--port ${port} `}--cors-origin ${location.origin}`;
 }
 
 function command(text) {
