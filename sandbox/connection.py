@@ -33,6 +33,7 @@ class Connection(HttpToolsProtocol):
     """uvicorn's protocol with bounds; `bounded` makes one for the limits of a deployment."""
 
     limits: Limits
+    max_head: int
     overloaded: ASGIApp
     """Answers each request of a connection that is one too many."""
     cycle: RequestResponseCycle | None  # type: ignore[assignment]
@@ -50,6 +51,8 @@ class Connection(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self._head_bytes = 0
         """How much has arrived of a head that has not ended."""
+        self._hosts = 0
+        """How many of its headers are Host."""
         self._late: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
@@ -73,46 +76,56 @@ class Connection(HttpToolsProtocol):
         if self.timeout_keep_alive_task is not None:
             self.timeout_keep_alive_task.cancel()
             self.timeout_keep_alive_task = None
-        if self._head_bytes + len(data) > self.limits.max_head and self._is_overlong(data):
+        if self._head_bytes + len(data) > self.max_head and self._is_overlong(data):
             self._refuse(431, "The request line and its headers are too long.")
             return
         before = self.scope
         try:
-            self._feed(data)
+            try:
+                self.parser.feed_data(data)
+            except httptools.HttpParserUpgrade as upgrade:
+                self._read_again(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             self._refuse(400, "This is not HTTP/1.1 as RFC 9112 has it.")
             return
         cycle = self.cycle
-        if self.scope is not None and (cycle is None or cycle.scope is not self.scope):
-            self._head_bytes = (
-                self._head_bytes + len(data)
-                if self.scope is before
-                else len(data) - max(0, data.rfind(_END_OF_HEAD))
-            )
+        if cycle is None or cycle.scope is not self.scope:  # before a head, or within one
+            if self.scope is not None:
+                self._head_bytes = (
+                    self._head_bytes + len(data)
+                    if self.scope is before
+                    else len(data) - max(0, data.rfind(_END_OF_HEAD))
+                )
+            self._expect_more()
+        elif cycle.more_body or cycle.response_complete:
+            self._head_bytes = 0
             self._expect_more()
         else:
             self._head_bytes = 0
-            if cycle is None or cycle.more_body or cycle.response_complete:
-                self._expect_more()
-            elif self._late is not None:
+            if self._late is not None:
                 self._late.cancel()
                 self._late = None
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        name = name.lower()
+        if name == b"host":
+            self._hosts += 1
+        elif name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
+
     def on_headers_complete(self) -> None:
         if self.parser.should_upgrade():
-            return  # `_feed` reads it once more
-        hosts = 0
-        for name, _ in self.headers:
-            if name == b"host":
-                hosts += 1
+            return  # `_read_again` does the rest
         # RFC 9112, section 3.2: a request without its one Host is answered 400.
-        if hosts != 1 and (hosts or self.parser.get_http_version() != "1.0"):
+        if self._hosts != 1 and (self._hosts or self.parser.get_http_version() != "1.0"):
             raise ValueError("not one Host")
+        self._hosts = 0
         super().on_headers_complete()
-        if self.is_draining and self.cycle is not None:
-            self.cycle.keep_alive = False
         # RFC 9110, section 6.5.1: fields that come after the body are not headers.
         self.headers = []
+        if self.is_draining and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -128,18 +141,21 @@ class Connection(HttpToolsProtocol):
     def timeout_keep_alive_handler(self) -> None:
         self._close()
 
-    def _feed(self, data: bytes) -> None:
-        while data:
+    def _read_again(self, rest: bytes) -> None:
+        """Reads a request as if it had offered no other protocol, and what follows it."""
+        while True:
+            data = self._head_without_upgrade() + rest
+            self.parser = httptools.HttpRequestParser(self)
+            self._hosts = 0
             try:
                 self.parser.feed_data(data)
             except httptools.HttpParserUpgrade as upgrade:
-                data = self._head_without_upgrade() + data[upgrade.args[0] :]
-                self.parser = httptools.HttpRequestParser(self)
+                rest = data[upgrade.args[0] :]
             else:
                 return
 
     def _should_upgrade(self) -> bool:
-        return True  # so that uvicorn leaves such a request alone until it is read once more
+        return True  # so that uvicorn leaves such a request alone until it is read again
 
     def _head_without_upgrade(self) -> bytes:
         """The head that was just read, as if it had offered no other protocol.
@@ -158,7 +174,7 @@ class Connection(HttpToolsProtocol):
         if not self._head_bytes and self.cycle is not None and self.cycle.more_body:
             return False  # it belongs to a body
         end = data.find(_END_OF_HEAD)
-        return self._head_bytes + (len(data) if end == -1 else end) > self.limits.max_head
+        return self._head_bytes + (len(data) if end == -1 else end) > self.max_head
 
     def _expect_more(self) -> None:
         """Starts the time within which a request must arrive, unless it runs already."""
@@ -209,5 +225,9 @@ def bounded(limits: Limits, *, overloaded: ASGIApp) -> type[Connection]:
     return type(
         "BoundedConnection",
         (Connection,),
-        {"limits": limits, "overloaded": staticmethod(overloaded)},
+        {
+            "limits": limits,
+            "max_head": limits.max_head,
+            "overloaded": staticmethod(overloaded),
+        },
     )
