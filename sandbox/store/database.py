@@ -20,9 +20,10 @@ LONG_STATEMENT_SECONDS: Final = 60.0
 """For what touches every row of a namespace, and for migrations."""
 
 _CONNECTIONS: Final = 10
-_CONNECT_SECONDS: Final = 3.0
-_ACQUIRE_SECONDS: Final = 3.0
-_STATEMENT_SECONDS: Final = 4.0
+# Together less than the five seconds that HTTP clients wait for an answer.
+_CONNECT_SECONDS: Final = 2.0
+_ACQUIRE_SECONDS: Final = 2.0
+_STATEMENT_SECONDS: Final = 2.5
 _ATTEMPTS: Final = 5
 
 _SETTINGS: Final = {
@@ -154,7 +155,11 @@ class Database:
                 raise StorageUnavailable("the store is closed")
             try:
                 async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
-                    return await work(connection)
+                    try:
+                        return await work(connection)
+                    except TimeoutError:
+                        connection.terminate()  # what hangs does not hear either that it may stop
+                        raise
             except _FAILURES as error:
                 sqlstate = getattr(error, "sqlstate", None) or ""
                 if sqlstate.startswith(_OUR_FAULT) or isinstance(error, asyncpg.DataError):

@@ -33,8 +33,8 @@ from sandbox.store.together import Together
 _MOST_TOGETHER: Final = 64
 _ATTEMPTS: Final = 5
 _BUSY_SECONDS: Final = 0.01
-_MOST_BUSY: Final = 400
-"""How often somebody waits for rows that another transaction holds: four seconds in all."""
+_MOST_BUSY: Final = 300
+"""How often somebody waits for rows that another transaction holds: three seconds in all."""
 
 _Values = Mapping[str, Any]
 _Read = tuple[VirtualClock | None, Call | None]

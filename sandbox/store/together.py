@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from sandbox.store.protocol import StorageUnavailable
+
 _Asked = TypeVar("_Asked")
 _Answer = TypeVar("_Answer")
 
@@ -27,7 +29,10 @@ class Together(Generic[_Asked, _Answer]):
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, asked: _Asked) -> _Answer:
-        """Raises: whatever asking raises, for all that were asked with it."""
+        """Raises: whatever asking raises, for all that were asked with it.
+
+        What is unavailable is so for those too who wait behind it.
+        """
         future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append((asked, future))
         if self._task is None:
@@ -42,6 +47,9 @@ class Together(Generic[_Asked, _Answer]):
                 try:
                     answers = await self._ask([asked for asked, _ in together])
                 except Exception as error:  # noqa: BLE001  (handed to those who asked)
+                    if isinstance(error, StorageUnavailable):
+                        together += self._waiting
+                        self._waiting.clear()
                     for _, future in together:
                         if not future.done():
                             future.set_exception(error)

@@ -5,9 +5,12 @@ from collections.abc import Sequence
 
 import pytest
 
+from sandbox.store.protocol import StorageUnavailable
 from sandbox.store.together import Together
 
 pytestmark = pytest.mark.anyio
+
+WRONG, AWAY = -1, -2
 
 
 class Source:
@@ -22,8 +25,10 @@ class Source:
     async def _ask(self, asked: Sequence[int]) -> list[int]:
         self.questions.append(list(asked))
         await self.may_answer.wait()
-        if -1 in asked:
+        if WRONG in asked:
             raise ValueError("no such number")
+        if AWAY in asked:
+            raise StorageUnavailable("away")
         return [2 * number for number in asked]
 
 
@@ -67,9 +72,19 @@ async def test_failure_goes_to_those_who_asked_together() -> None:
     """Whoever asked in a question that failed hears of it, and the next question is asked."""
     source = Source(most=2)
     outcomes = await asyncio.gather(
-        *(source.together(number) for number in (1, -1, 3)), return_exceptions=True
+        *(source.together(number) for number in (1, WRONG, 3)), return_exceptions=True
     )
     assert [type(outcome) for outcome in outcomes] == [ValueError, ValueError, int]
+
+
+async def test_outage_is_known_to_those_who_wait_behind_it() -> None:
+    """Nobody waits in a queue for a database that the first in it has found to be away."""
+    source = Source(most=1)
+    outcomes = await asyncio.gather(
+        *(source.together(number) for number in (AWAY, 1, 2)), return_exceptions=True
+    )
+    assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 3
+    assert await source.together(3) == 6
 
 
 async def test_who_gives_up_takes_nobody_along() -> None:
