@@ -108,6 +108,7 @@ class App:
             handlers.handlers(world),
             keyring=keyring,
             may_name_provider=False,
+            unusable_number="malformed_json",
             observe=observe_service,
             wall=wall,
         )
@@ -117,6 +118,7 @@ class App:
             control.handlers(control.Desk(world, contract, self._deliverer, self._journal)),
             keyring=keyring,
             may_name_provider=True,
+            unusable_number="validation_failed",
             observe=observe_control,
             wall=wall,
         )

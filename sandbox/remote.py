@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
+from math import isnan
 from typing import TYPE_CHECKING, Any, Concatenate, Final, NoReturn, ParamSpec
 
 import click
@@ -31,6 +32,18 @@ _COLOURS: Final = {2: "green", 4: "yellow", 5: "red"}
 
 P = ParamSpec("P")
 Command = Callable[Concatenate["SandboxClient", bool, P], None]
+
+
+class _Number(click.FloatRange):
+    """A range that does not hold ``nan``, which is neither under it nor over it."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        number: float = super().convert(value, param, ctx)
+        if isnan(number):
+            self.fail(f"{value} is no number.", param, ctx)
+        return number
 
 
 def remote(command: Command[P]) -> Callable[..., None]:
@@ -216,7 +229,7 @@ def show_clock(client: SandboxClient, as_json: bool) -> None:
 
 
 @clock.command("advance")
-@click.argument("seconds", type=click.FloatRange(0, 31_536_000))
+@click.argument("seconds", type=_Number(0, 31_536_000))
 @remote
 def advance_clock(client: SandboxClient, as_json: bool, seconds: float) -> None:
     """Move the clock forward; everything due by then has happened on return."""
@@ -291,7 +304,7 @@ def scenarios(client: SandboxClient, as_json: bool) -> None:
 @click.command()
 @click.option(
     "--fail-under",
-    type=click.FloatRange(0, 100),
+    type=_Number(0, 100),
     help="Exit with 1 where less than this percentage was met.",
 )
 @click.option("--missing", is_flag=True, help="Only what was not met.")

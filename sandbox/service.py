@@ -10,7 +10,7 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, Literal
 from urllib.parse import parse_qs
 
 import orjson
@@ -21,11 +21,11 @@ from sandbox.contract import Contract, ContractError, Operation
 from sandbox.exchange import CALL_EXTENSION, Answer, Exchange, Handler, Observer, Request
 from sandbox.keys import Keyring, Principal
 from sandbox.preferences import Preferred, preferred
-from sandbox.problems import Refusal
+from sandbox.problems import FieldError, Refusal
 from sandbox.provider import ID_PREFIX
 from sandbox.routes import Routes
 from sandbox.store.protocol import StorageUnavailable
-from sandbox.strict_json import MalformedJSON, decode
+from sandbox.strict_json import MalformedJSON, UnusableNumber, decode
 from sandbox.validation import Validators
 
 logger = logging.getLogger("sandbox")
@@ -56,6 +56,7 @@ class Service:
         *,
         keyring: Keyring,
         may_name_provider: bool,
+        unusable_number: Literal["malformed_json", "validation_failed"],
         observe: Observer,
         wall: clock.Wall,
     ) -> None:
@@ -69,6 +70,7 @@ class Service:
         self._validators = Validators(contract)
         self._keyring = keyring
         self._may_name_provider = may_name_provider
+        self._unusable_number = unusable_number
         self._observe = observe
         self._wall = wall
 
@@ -258,11 +260,17 @@ class Service:
             return None
         try:
             value = decode(body)
-        except MalformedJSON as error:
+        except UnusableNumber as error:
+            if self._unusable_number == "malformed_json":
+                raise _malformed(error) from None
             raise Refusal(
-                "malformed_json",
-                f"The body is not strict JSON: {error}. Send one JSON object, encoded in UTF-8.",
+                "validation_failed",
+                "The body does not fit the contract in 1 place. "
+                "Put right what errors lists and send it again.",
+                errors=[FieldError("", f"This is no number that can be used: {error}.")],
             ) from None
+        except MalformedJSON as error:
+            raise _malformed(error) from None
         self._validators.body[operation.operation_id].check(value)
         return value
 
@@ -300,6 +308,13 @@ def _same_operations(contract: Contract, handlers: Mapping[str, Handler]) -> Non
             f"There is a handler for {operation_id}, but {contract.path.name} has no such "
             "operation. Describe it there, or remove the handler."
         )
+
+
+def _malformed(error: MalformedJSON) -> Refusal:
+    return Refusal(
+        "malformed_json",
+        f"The body is not strict JSON: {error}. Send one JSON object, encoded in UTF-8.",
+    )
 
 
 def _headers(scope: Scope) -> Headers:

@@ -21,6 +21,10 @@ class MalformedJSON(ValueError):
     """The message says what is wrong and where, for a person; it quotes keys, never values."""
 
 
+class UnusableNumber(MalformedJSON):
+    """``NaN``, ``Infinity``, or a number that could not be sent back as it came."""
+
+
 def decode(body: bytes) -> Any:
     """The value of a JSON text. Raises: `MalformedJSON`.
 
@@ -59,29 +63,29 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _integer(numeral: str) -> int:
     if len(numeral) > MAX_NUMERAL_LENGTH:
-        raise MalformedJSON(f"a number has more than {MAX_NUMERAL_LENGTH} characters")
+        raise UnusableNumber(f"a number has more than {MAX_NUMERAL_LENGTH} characters")
     return int(numeral)
 
 
 def _number(numeral: str) -> int | float:
     if len(numeral) > MAX_NUMERAL_LENGTH:
-        raise MalformedJSON(f"a number has more than {MAX_NUMERAL_LENGTH} characters")
+        raise UnusableNumber(f"a number has more than {MAX_NUMERAL_LENGTH} characters")
     value = float(numeral)
     if not math.isfinite(value):
-        raise MalformedJSON("a number is out of range")
+        raise UnusableNumber("a number is out of range")
     if not value.is_integer():
         return value
     try:
         exact = Decimal(numeral)
     except InvalidOperation:  # an exponent of twenty digits, before which a double is 0
-        raise MalformedJSON("a number is out of range") from None
+        raise UnusableNumber("a number is out of range") from None
     if exact != exact.to_integral_value():
-        raise MalformedJSON("a number has more digits than a double keeps")
+        raise UnusableNumber("a number has more digits than a double keeps")
     return int(exact)
 
 
 def _constant(name: str) -> NoReturn:
-    raise MalformedJSON(f"{name} is not JSON")
+    raise UnusableNumber(f"{name} is not JSON")
 
 
 _DECODER: Final = json.JSONDecoder(

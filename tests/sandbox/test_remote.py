@@ -143,6 +143,20 @@ def test_the_clock_is_read_and_advanced(run: Run, voice_sandbox: SandboxClient) 
     assert voice_sandbox.status(call_id)["status"] == "busy"
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(("clock", "advance", seconds) for seconds in ("nan", "inf", "3155760000", "x")),
+        *(("coverage", "--fail-under", goal) for goal in ("nan", "101")),
+    ],
+)
+def test_a_wrong_number_is_wrong_usage(
+    run: Run, voice_sandbox: SandboxClient, words: tuple[str, ...]
+) -> None:
+    """What is no number of seconds, or no percentage, is refused before anything is sent."""
+    assert run(*words).exit_code == 2
+
+
 def test_idle_runs_to_the_last_completion(run: Run, voice_sandbox: SandboxClient) -> None:
     """`clock idle` plays even a call of two minutes to its end."""
     call_id = voice_sandbox.call(voice_sandbox.scenarios()["long_talk"])

@@ -423,6 +423,7 @@ def service(handlers: Mapping[str, Callable[[Request], Awaitable[Answer]]]) -> S
         {**dict.fromkeys(CONTRACT.operations, _nothing), **handlers},
         keyring=Keyring("secret"),
         may_name_provider=False,
+        unusable_number="malformed_json",
         observe=app_room.nobody_looks,
         wall=wall,
     )
@@ -438,6 +439,7 @@ def test_operation_without_handler_stops_the_start(operation_id: str) -> None:
             handlers,
             keyring=Keyring("secret"),
             may_name_provider=False,
+            unusable_number="malformed_json",
             observe=app_room.nobody_looks,
             wall=wall,
         )
