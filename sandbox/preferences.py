@@ -1,6 +1,7 @@
 """Faults on request: the header ``Prefer`` (RFC 7240) asks for an answer that the contract knows.
 
-``Prefer: code=429`` gives a documented problem, ``Prefer: example=busy`` a named example,
+``Prefer: code=429`` or ``code=rate_limited`` gives a documented problem, ``Prefer: example=busy`` a
+named example,
 ``Prefer: delay=1500`` waits that many milliseconds first. What the contract does not document
 cannot be asked for: as RFC 7240 says, such a preference is ignored, and ``Preference-Applied`` is
 missing from the answer.
@@ -50,7 +51,9 @@ class Preferred(msgspec.Struct, frozen=True):
 
 def preferred(operation: Operation, values: Iterable[bytes]) -> Preferred | None:
     """Reads all values of the header ``Prefer``; ``None`` where nothing can be applied."""
-    wanted = dict(_preferences(values))
+    wanted: dict[str, str] = {}
+    for preference, value in _preferences(values):
+        wanted.setdefault(preference, value)  # RFC 7240, section 2: the first instance counts
     applied: list[str] = []
     response: Response | None = None
     example: Example | None = None
@@ -61,13 +64,14 @@ def preferred(operation: Operation, values: Iterable[bytes]) -> Preferred | None
 
     code, name = wanted.get("code"), wanted.get("example")
     for candidate in operation.responses.values():
-        if code is not None and code != str(candidate.status):
+        by_name = candidate.status >= 400 and code in candidate.examples
+        if code is not None and not by_name and code != str(candidate.status):
             continue
         if name is not None and name not in candidate.examples:
             continue
         if code is not None or name is not None:
             response = candidate
-            example = candidate.examples.get(name or "") or next(
+            example = candidate.examples.get(name or code or "") or next(
                 iter(candidate.examples.values()), None
             )
             applied += [f"code={code}"] if code is not None else []

@@ -41,6 +41,30 @@ def test_every_documented_problem_can_be_asked_for(
     )
 
 
+@pytest.mark.parametrize(("operation_id", "status", "code"), list(documented_problems()))
+def test_a_problem_can_be_asked_for_by_its_code(operation_id: str, status: int, code: str) -> None:
+    """`Prefer: code=rate_limited` needs no status beside it."""
+    asked = preferred(CONTRACT.operations[operation_id], [f"code={code}".encode()])
+    assert asked is not None
+    assert asked.response is not None
+    assert (asked.response.status, asked.body("req_x")["code"]) == (status, code)
+    assert asked.applied == f"code={code}"
+
+
+def test_a_code_that_contradicts_the_example_asks_for_nothing() -> None:
+    """Two wishes that no answer can fulfil are ignored."""
+    operation = CONTRACT.operations["getCall"]
+    assert preferred(operation, [b"code=rate_limited, example=ringing"]) is None
+    assert preferred(operation, [b"code=ringing"]) is None
+
+
+def test_the_first_of_two_wishes_counts() -> None:
+    """As RFC 7240 says, a preference that is given twice counts once, the first time."""
+    asked = preferred(CONTRACT.operations["listAgents"], [b"code=429, code=503", b"code=401"])
+    assert asked is not None
+    assert asked.applied == "code=429"
+
+
 def test_an_example_is_chosen_by_name(voice_sandbox: SandboxClient) -> None:
     """`Prefer: example=ringing` shows a call that rings, though there is none."""
     answer = voice_sandbox.client.get(
