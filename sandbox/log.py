@@ -16,6 +16,9 @@ from sandbox.redaction import without_secrets
 
 _COLOURS: Final = {2: "green", 4: "yellow", 5: "red"}
 _BATCH_SECONDS: Final = 0.1
+# POSIX, write(): what several processes write into one pipe stays whole up to PIPE_BUF bytes.
+_UNBROKEN_BYTES: Final = 4096
+_LONGEST_PATH: Final = 2000
 
 
 class Log:
@@ -46,9 +49,18 @@ class Log:
         self.flush()
 
     def flush(self) -> None:
-        """Writes what waits."""
+        """Writes what waits, in portions that other processes on the same stream cannot break."""
         waiting, self._waiting = self._waiting, []
-        self._stream.write("".join(map(_as_json, waiting)))
+        portion = b""
+        for line in map(_as_json, waiting):
+            if portion and len(portion) + len(line) > _UNBROKEN_BYTES:
+                self._write(portion)
+                portion = b""
+            portion += line
+        self._write(portion)
+
+    def _write(self, portion: bytes) -> None:
+        self._stream.write(portion.decode())
         self._stream.flush()
 
 
@@ -63,14 +75,14 @@ def _for_people(exchange: Exchange) -> str:
 
 
 def _path(exchange: Exchange) -> str:
-    """The path, without a key that was put into it by mistake."""
-    path = exchange.path
+    """The path, not without end, and without a key that was put into it by mistake."""
+    path = exchange.path[:_LONGEST_PATH]
     if "sandbox_" in path:
         path = without_secrets(path.encode("utf-8", "replace")).decode()
     return path
 
 
-def _as_json(exchange: Exchange) -> str:
+def _as_json(exchange: Exchange) -> bytes:
     fields = {
         "time": round(exchange.started_at, 3),
         "request_id": exchange.request_id,
@@ -82,4 +94,4 @@ def _as_json(exchange: Exchange) -> str:
         "code": exchange.code,
         "duration_ms": round(exchange.duration_seconds * 1000, 3),
     }
-    return orjson.dumps(fields).decode() + "\n"
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)

@@ -119,3 +119,33 @@ async def test_no_path_adds_a_line_for_machines(trick: str) -> None:
     await _asked(stream, f"/v1/{trick}")
     [line, rest] = stream.getvalue().split("\n")
     assert (json.loads(line)["path"], rest) == (f"/v1/{trick}", "")
+
+
+class Pipe(io.StringIO):
+    """A stream that remembers each write to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[str] = []
+
+    def write(self, text: str) -> int:
+        self.writes.append(text)
+        return super().write(text)
+
+
+async def test_lines_are_written_whole() -> None:
+    """However many wait, no write is longer than what a pipe takes in one piece (PIPE_BUF).
+
+    Several workers write into one pipe: of a longer write another's lines would break one.
+    """
+    stream = Pipe()
+    app = App(observe=(log := Log(stream)))
+    for number in range(200):
+        await raw_request(app, "GET", f"/v1/{'é' * (number % 40)}")
+    await raw_request(app, "GET", "/v1/" + "x" * 30_000)
+    log.flush()
+    assert len(stream.getvalue().splitlines()) == 201
+    assert len(stream.writes) < 50
+    for written in stream.writes:
+        assert len(written.encode()) <= 4096
+        assert written.endswith("\n")
