@@ -40,7 +40,7 @@ def main() -> None:
         page.goto(f"{server.url}/quickstart/")
         card = page.locator("try-api").first
         card.get_by_role("button", name="Try API").click()
-        card.locator(".life-sides").wait_for(timeout=20_000)
+        card.locator(".life-answered").wait_for(timeout=20_000)
         # The free port of this run is nobody's business: show the one that readers will see.
         page.evaluate(
             """([card, width, here, written]) => {
@@ -51,7 +51,6 @@ def main() -> None:
               card.style.width = `${width}px`;
               card.style.margin = "0";
               card.style.boxShadow = "none";
-              card.querySelector(".life-result").style.height = "auto";
               document.querySelector(".md-header").style.display = "none";
               document.activeElement.blur();
             }""",
