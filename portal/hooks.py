@@ -131,7 +131,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Writes the page as Markdown too; fences that are wrong have stopped the build by now."""
     text = page_text(page.markdown or "", source_path=page.file.src_uri, config=config)
-    page.meta["text"] = text
+    page.meta["text"] = _of_this_site(text, config)
     return html
 
 
@@ -169,10 +169,16 @@ def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
         target.write_text(page.meta["text"], encoding="utf-8")
     listed = [(page.title, page.url.removeprefix("./"), page.meta["text"]) for page in pages]
     contract = load_sources().contract
-    (site / "llms.txt").write_text(plain_text.index(contract, listed), encoding="utf-8")
+    index = _of_this_site(plain_text.index(contract, listed), config)
+    (site / "llms.txt").write_text(index, encoding="utf-8")
     everything = "\n\n---\n\n".join(page.meta["text"] for page in pages)
     (site / "llms-full.txt").write_text(everything, encoding="utf-8")
     return env
+
+
+def _of_this_site(text: str, config: MkDocsConfig) -> str:
+    """The text with links that lead to the published site, where its address is known."""
+    return text.replace("](/", f"]({config.site_url.rstrip('/')}/") if config.site_url else text
 
 
 def _nav_pages(nav: Any) -> Iterator[str]:

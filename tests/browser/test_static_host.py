@@ -14,6 +14,8 @@ from playwright.sync_api import Browser, Page, expect
 
 from sandbox_process import SandboxServer, start_sandbox
 
+SITE_URL = "https://docs.example.test/voice/"
+
 
 class Quiet(SimpleHTTPRequestHandler):
     def log_message(self, *_: object) -> None:
@@ -41,7 +43,7 @@ def build(root: Path, folder: Path, sandbox: str) -> None:
     subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
         cwd=root,
-        env={**os.environ, "VOICE_SANDBOX_ORIGIN": sandbox},
+        env={**os.environ, "VOICE_SANDBOX_ORIGIN": sandbox, "SITE_URL": SITE_URL},
         check=True,
         capture_output=True,
     )
@@ -77,6 +79,17 @@ def test_cards_of_a_static_host_call_the_sandbox_that_lets_them(root, tmp_path, 
         frame.get_by_role("button", name="Execute").click()
         answered = frame.locator(".live-responses-table .response-col_status")
         expect(answered.last).to_contain_text("200")
+
+
+def test_texts_of_a_published_site_link_to_it(root, tmp_path):
+    """With its address known, llms.txt and the pages as Markdown lead there, below any path."""
+    build(root, tmp_path, "http://127.0.0.1:9")
+    index = (tmp_path / "llms.txt").read_text("utf-8")
+    assert f"- [Quickstart]({SITE_URL}quickstart/index.md): " in index
+    assert "](/" not in index
+    overview = (tmp_path / "index.md").read_text("utf-8")
+    assert f"({SITE_URL}quickstart/index.md)" in overview
+    assert "(http://127.0.0.1:9/sandbox)" in overview
 
 
 def test_sandbox_that_does_not_let_a_page_call_it_is_told_apart(

@@ -6,7 +6,8 @@ export const DEMO_KEY = "sandbox_demo";
 
 const KEPT = "voice-sandbox-key";
 
-const state = { key: kept() ?? DEMO_KEY, keep: kept() !== null, language: null, base: "sandbox" };
+const before = kept(); // asked once: a browser may have to fetch it from the disk
+const state = { key: before ?? DEMO_KEY, keep: before !== null, language: null, base: "sandbox" };
 const captured = new Map(); // operationId -> { parameters, body, from }
 const events = new EventTarget();
 
