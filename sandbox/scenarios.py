@@ -6,6 +6,7 @@ program with the file, the line and the mend.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -13,13 +14,13 @@ from typing import Any, Final
 import msgspec
 import yaml
 
+from sandbox.calls import IN_PROGRESS, QUEUED, RINGING, possible_ends
 from sandbox.catalogue import Catalogue
 from sandbox.contract import line_of
 from sandbox.problems import PROBLEMS
 
 CATALOGUE_FILE: Final = Path(__file__).with_name("scenarios.yaml")
-_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
+_SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _NUMBER: Final = (int, float)
 # What each word of the catalogue holds. YAML reads a phone number without quotes as an integer.
@@ -33,6 +34,21 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     "refusal": (dict,),
     "retry_after": (int,),
 }
+# What the texts look like, as both contracts promise it, and how to say so.
+_FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
+    **dict.fromkeys(
+        ("first", "last", "number"),
+        (re.compile(r"\+[1-9][0-9]{7,14}"), "a plus sign and 8 to 15 digits"),
+    ),
+    "name": (re.compile(r"[a-z][a-z_]{0,63}"), "small letters and _, 64 at most"),
+    "line": (re.compile(r"[^\x00-\x1f]{1,300}"), "1 to 300 characters in one line"),
+    "unknown_status": (re.compile(r"[a-z][a-z_-]{0,63}"), "small letters, - and _, 64 at most"),
+    "transcript": (re.compile(r"[^\x00]*"), "text without the character NUL"),
+}
+_LONGEST_SECONDS: Final = 86_400
+"""No call of the contract lasts longer than a day."""
+_MOST_SCENARIOS: Final = 100
+_MOST_COMPLETIONS: Final = 10
 
 
 class ScenarioError(Exception):
@@ -89,6 +105,21 @@ def load_scenarios(catalogue: Catalogue, *, path: Path = CATALOGUE_FILE) -> Scen
     return _Reader(path, catalogue).scenarios()
 
 
+class _Loader(_SafeLoader):  # type: ignore[misc, valid-type]
+    """Reads what YAML is safe to read, and no word twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"The word {key.value} stands twice. Leave one",
+                    problem_mark=key.start_mark,
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
 class _Reader:
     def __init__(self, path: Path, catalogue: Catalogue) -> None:
         self.path = path
@@ -107,28 +138,47 @@ class _Reader:
                     f"{pointer}/{word}",
                     f"The word {word} is not understood here. Known are: {', '.join(known)}.",
                 )
-            if not isinstance(node[word], _TYPES[word]):
-                kinds = " or ".join(kind.__name__ for kind in _TYPES[word])
-                raise self.fail(
-                    f"{pointer}/{word}", f"The value of {word} must be of type {kinds}."
-                )
+            self.check(word, node[word], f"{pointer}/{word}")
         for word in needed:
             if word not in node:
                 raise self.fail(pointer, f"The word {word} is missing here.")
         return node
 
-    def scenarios(self) -> Scenarios:
+    def check(self, word: str, value: Any, pointer: str) -> None:
+        """Whether one value is of the type and the form that its word needs."""
+        types = _TYPES[word]
+        # To Python a truth is a number too.
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            kinds = " or ".join(kind.__name__ for kind in types)
+            raise self.fail(pointer, f"The value of {word} must be of type {kinds}.")
+        if isinstance(value, _NUMBER) and not 0 <= value <= _LONGEST_SECONDS:  # nan is not either
+            raise self.fail(pointer, f"{word} must be 0 to {_LONGEST_SECONDS} seconds.")
+        if isinstance(value, str) and word in _FORMS:
+            form, description = _FORMS[word]
+            if not form.fullmatch(value):
+                raise self.fail(pointer, f"The value of {word} must be {description}.")
+
+    def document(self) -> Any:
         try:
-            document = yaml.load(self.path.read_bytes(), Loader=_Loader)  # noqa: S506
-        except (OSError, yaml.YAMLError) as error:
+            return yaml.load(self.path.read_bytes(), Loader=_Loader)  # noqa: S506  (a safe loader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = mark.line + 1 if mark else 1
+            raise ScenarioError(f"{self.path.name}:{line}: {error.problem}.") from error
+        except (OSError, ValueError, yaml.YAMLError) as error:
             raise ScenarioError(f"The scenarios {self.path} cannot be read: {error}") from error
-        root = self.take(document, "", "first last default scenarios")
+
+    def scenarios(self) -> Scenarios:
+        root = self.take(self.document(), "", "first last default scenarios")
+        if len(root["scenarios"]) > _MOST_SCENARIOS:
+            raise self.fail("/scenarios", f"There are more than {_MOST_SCENARIOS} scenarios.")
         by_name: dict[str, Scenario] = {}
         by_number: dict[str, Scenario] = {}
         for i, node in enumerate(root["scenarios"]):
             pointer = f"/scenarios/{i}"
             scenario = self.scenario(node, pointer)
-            if not root["first"] <= scenario.number <= root["last"]:
+            is_as_long = len(scenario.number) == len(root["first"]) == len(root["last"])
+            if not is_as_long or not root["first"] <= scenario.number <= root["last"]:
                 raise self.fail(
                     f"{pointer}/number",
                     f"{scenario.number} lies outside {root['first']} to {root['last']}, the range "
@@ -140,6 +190,8 @@ class _Reader:
             by_name[scenario.name] = by_number[scenario.number] = scenario
         if root["default"] not in by_name:
             raise self.fail("/default", f"There is no scenario named {root['default']}.")
+        if by_name[root["default"]].refusal is not None:
+            raise self.fail("/default", "The default creates calls. Name one without a refusal.")
         return Scenarios(root["first"], root["last"], by_name[root["default"]], by_name, by_number)
 
     def scenario(self, node: Any, pointer: str) -> Scenario:
@@ -147,14 +199,20 @@ class _Reader:
             node, pointer, "name number line", "ringing in_progress completions refusal"
         )
         ringing, answered = node.get("ringing"), node.get("in_progress")
-        if answered is not None and (ringing is None or not 0 < ringing < answered):
+        if ringing == 0 or (answered is not None and (ringing is None or ringing >= answered)):
             raise self.fail(
                 pointer, "A call rings before it is answered: 0 < ringing < in_progress."
             )
         if ("refusal" in node) == ("completions" in node):
             raise self.fail(pointer, "Give a scenario either completions or a refusal.")
+        if "refusal" in node and ringing is not None:
+            raise self.fail(f"{pointer}/ringing", "A call that is refused never rings.")
+        if len(node.get("completions", ())) > _MOST_COMPLETIONS:
+            raise self.fail(
+                f"{pointer}/completions", f"At most {_MOST_COMPLETIONS} completions are played."
+            )
         completions = tuple(
-            self.completion(completion, f"{pointer}/completions/{i}", answered)
+            self.completion(completion, f"{pointer}/completions/{i}", ringing, answered)
             for i, completion in enumerate(node.get("completions", ()))
         )
         if [c.after_seconds for c in completions] != sorted(c.after_seconds for c in completions):
@@ -169,7 +227,9 @@ class _Reader:
             refusal=self.refusal(node.get("refusal"), f"{pointer}/refusal"),
         )
 
-    def completion(self, node: Any, pointer: str, answered: float | None) -> Completion:
+    def completion(
+        self, node: Any, pointer: str, ringing: float | None, answered: float | None
+    ) -> Completion:
         node = self.take(
             node,
             pointer,
@@ -188,12 +248,17 @@ class _Reader:
         if unknown in words:
             raise self.fail(f"{pointer}/unknown_status", f"The contract does know {unknown}.")
         ended = node.get("ended", node["after"])
-        if not 0 < ended <= node["after"] or (
-            answered is not None and "lasted" not in node and ended < answered
-        ):
+        # With `lasted` the end is told before we have seen what led to it.
+        begun = 0 if "lasted" in node else answered or ringing or 0
+        if not 0 < ended <= node["after"] or ended < begun:
             raise self.fail(
-                pointer, "A call is answered before it ends, and ends before that is delivered."
+                pointer,
+                "A call rings and is answered before it ends, and ends before that is delivered.",
             )
+        if node.get("lasted", 0) > ended:
+            raise self.fail(f"{pointer}/lasted", "A talk is no longer than its call.")
+        if status is not None:
+            self.possible_end(words[status], node, pointer, ringing, answered)
         transcript = node["transcript"]
         if transcript is not None and len(transcript) > self.catalogue.longest_transcript:
             raise self.fail(f"{pointer}/transcript", "Longer than the contract allows.")
@@ -207,6 +272,25 @@ class _Reader:
             repeat_to_limit=node.get("repeat_to_limit", False),
             duration_seconds=int(lasted),
         )
+
+    def possible_end(
+        self, end: str, node: Any, pointer: str, ringing: float | None, answered: float | None
+    ) -> None:
+        """Whether a call can end so where it stands when the completion arrives."""
+        live = QUEUED
+        for status, at in ((RINGING, ringing), (IN_PROGRESS, answered)):
+            if at is not None and node["after"] >= at:
+                live = status
+        if end not in possible_ends(live):
+            raise self.fail(
+                f"{pointer}/status",
+                f"A call that is {live} cannot end as {end}. "
+                f"It can end as {' or '.join(possible_ends(live))}.",
+            )
+        if end == "completed" and answered is None and "lasted" not in node:
+            raise self.fail(
+                pointer, "A call that nobody answered is not completed. Give it an in_progress."
+            )
 
     def refusal(self, node: Any, pointer: str) -> RefusedCreation | None:
         if node is None:

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 import yaml
+from click.testing import CliRunner
 
 from sandbox.catalogue import Catalogue
+from sandbox.cli import main
 from sandbox.contract import Contract
 from sandbox.problems import PROBLEMS
 from sandbox.scenarios import CATALOGUE_FILE, Scenario, ScenarioError, Scenarios, load_scenarios
@@ -84,6 +86,10 @@ def _refusal(**words: Any) -> Callable[[Any], None]:
     return change
 
 
+def _named(document: Any, name: str) -> Any:
+    return next(scenario for scenario in document["scenarios"] if scenario["name"] == name)
+
+
 def _twice(word: str) -> Callable[[Any], None]:
     def change(document: Any) -> None:
         document["scenarios"][1][word] = document["scenarios"][0][word]
@@ -143,6 +149,38 @@ MISTAKES: dict[str, tuple[Callable[[Any], None], str]] = {
     "transcript that is a number": (_completion(transcript=5), "transcript"),
     "scenario that is a word": (lambda d: d["scenarios"].append("x"), "mapping"),
     "no wait before a retry": (_refusal(retry_after=0), "retry_after"),
+    "time that is no number": (_first(ringing=float("nan")), "ringing"),
+    "time without end": (_completion(after=float("inf")), "after"),
+    "time before the call": (_first(ringing=-1), "ringing"),
+    "time that is a truth": (_first(ringing=True), "ringing"),
+    "call of a week": (_completion(after=604_800), "after"),
+    "talk longer than its call": (_completion(lasted=99), "no longer"),
+    "ends before it rings": (
+        lambda d: _named(d, "no_answer").update(ringing=40),
+        "before it ends",
+    ),
+    "busy after an answer": (_completion(status="busy"), "cannot end as busy"),
+    "completed without an answer": (
+        lambda d: _named(d, "no_answer")["completions"][0].update(status="completed"),
+        "in_progress",
+    ),
+    "refused call that rings": (lambda d: _named(d, "rate_limited").update(ringing=1), "rings"),
+    "default that refuses": (lambda d: d.update(default="rate_limited"), "refusal"),
+    "number that is too short": (_first(number="+1202555010"), "range"),
+    "number with letters": (_first(number="+1202555010x"), "plus sign"),
+    "name that is no word": (_first(name="Busy Line"), "small letters"),
+    "line without words": (_first(line=""), "one line"),
+    "line of two lines": (_first(line="One.\nTwo."), "one line"),
+    "transcript with NUL": (_completion(transcript="a\0b"), "NUL"),
+    "more completions than are played": (
+        lambda d: d["scenarios"][0].update(completions=d["scenarios"][0]["completions"] * 11),
+        "At most",
+    ),
+    "more scenarios than are listed": (
+        lambda d: d.update(scenarios=d["scenarios"] * 5),
+        "more than",
+    ),
+    "wait that is a truth": (_refusal(retry_after=True), "retry_after"),
     "nothing to repeat": (_completion(transcript=None, repeat_to_limit=True), "repeat"),
 }
 
@@ -158,6 +196,41 @@ def test_mistake_stops_the_reading(
     path.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8")
     with pytest.raises(ScenarioError, match=rf"^scenarios\.yaml:\d+: .*{named}"):
         load_scenarios(catalogue, path=path)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "mend"),
+    [
+        ("    ringing: 1\n", "    ringing: 1\n    ringing: 2\n", "ringing stands twice"),
+        ("line: The line is busy.", "color: red", "Known are: name, number"),
+        ("    ringing: 1\n", "\t ringing: 1\n", "tab"),
+        ("number: '+12025550111'", "number: '+12025550110'", "Give each scenario its own"),
+    ],
+)
+def test_mistake_is_found_on_its_line(
+    tmp_path: Path, catalogue: Catalogue, old: str, new: str, mend: str
+) -> None:
+    """The line that is named is the one to put right, or the scenario's first."""
+    text = CATALOGUE_FILE.read_text("utf-8")
+    before, after = text.split("  - name: busy\n")
+    path = tmp_path / "scenarios.yaml"
+    path.write_text(f"{before}  - name: busy\n{after.replace(old, new, 1)}", "utf-8")
+    first = before.count("\n") + 1
+    with pytest.raises(ScenarioError, match=mend) as stopped:
+        load_scenarios(catalogue, path=path)
+    line = int(str(stopped.value).split(":")[1])
+    assert first <= line <= first + 4
+
+
+def test_start_stops_at_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program does not start, and says in one line what to put right where."""
+    path = tmp_path / "scenarios.yaml"
+    path.write_text(CATALOGUE_FILE.read_text("utf-8").replace("ringing: 1", "rings: 1", 1), "utf-8")
+    monkeypatch.setattr("sandbox.scenarios.CATALOGUE_FILE", path)
+    monkeypatch.setattr(load_scenarios, "__kwdefaults__", {"path": path})
+    stopped = CliRunner().invoke(main, ["serve", "--port", "0", "--database", "sqlite:///:memory:"])
+    assert stopped.exit_code == 1
+    assert stopped.output.startswith("Error: scenarios.yaml:12: The word rings is not understood")
 
 
 @pytest.mark.parametrize("text", ["", "a: [1", "- x", "\x00"])
