@@ -18,7 +18,7 @@ from sandbox.app import App
 from sandbox.contract import ContractError
 from sandbox.exchange import Exchange, Observer
 from sandbox.keys import DEMO_KEY, KeysError, read_keys
-from sandbox.listen import ListenError, listen, origin_of
+from sandbox.listen import ListenError, listen, make_room, origin_of
 from sandbox.log import Log
 from sandbox.options import Settings
 from sandbox.scenarios import ScenarioError
@@ -88,6 +88,8 @@ def _serve(
     lifeline: int | None = None,
 ) -> None:
     """Serves in this process."""
+    # Up to twice as many are taken, to be told that they are too many.
+    make_room(2 * settings.limits.max_connections)
     metrics, log = _metrics(settings), Log(sys.stderr)
     app = _app(settings, metrics, log)
     before = layered(

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import errno
 import socket
+from typing import Final
+
+_OTHER_FILES: Final = 256
+"""Database, site and pipes."""
 
 
 class ListenError(Exception):
@@ -29,6 +33,22 @@ def listen(host: str, port: int) -> socket.socket:
             "Choose another by --host and --port."
         ) from error
     return listener
+
+
+def make_room(connections: int) -> None:
+    """Lets this process have that many connections, as far as the system allows it at all.
+
+    The usual 1024 open files are fewer than the connections of a busy sandbox and its files.
+    """
+    try:
+        import resource
+    except ModuleNotFoundError:  # Windows knows no such limit
+        return
+    wanted = connections + _OTHER_FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 def origin_of(listener: socket.socket) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox_process import SandboxServer, start_sandbox
+from sandbox_process import ROOT, SandboxServer, start_sandbox
 
 from .conftest import CONTRACT, assert_conforms, new_call
 from .test_cli import free_port
@@ -302,6 +302,30 @@ def test_one_connection_too_many_is_told_to_wait(tmp_path: Path) -> None:
         while third.post("/v1/calls", json=new_call()).status_code == 429:
             pass
         assert third.get("/v1/agents").status_code == 200
+
+
+def test_limit_of_connections_can_be_reached(tmp_path: Path) -> None:
+    """A sandbox that may serve 1500 clients has room for them, whatever the shell allows."""
+    command = 'ulimit -S -n 256; exec "$0" -u -m sandbox serve --port 0 --max-connections 1500'
+    process = subprocess.Popen(
+        ["bash", "-c", command, sys.executable],
+        cwd=ROOT,
+        env={**os.environ, "VOICE_SANDBOX_DATABASE": f"sqlite:///{tmp_path}/calls.db"},
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        while "Ctrl+C" not in process.stdout.readline():
+            assert process.poll() is None
+        limits = Path(f"/proc/{process.pid}/limits")
+        if not limits.is_file():
+            pytest.skip("Only Linux shows the limits of a process, in /proc.")
+        soft, hard = re.findall(r"Max open files +(\d+) +(\d+)", limits.read_text())[0]
+        assert int(soft) >= min(3000, int(hard))
+    finally:
+        process.kill()
+        process.communicate()
 
 
 # Bodies

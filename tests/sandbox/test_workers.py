@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from postgres_server import PostgresServer
 from sandbox_process import STOP_SECONDS, SandboxServer, start_sandbox
 
 from .conftest import SCENARIOS, new_call
@@ -43,10 +44,14 @@ def is_alive(process_id: int) -> bool:
     return "\nState:\tZ" not in Path(f"/proc/{process_id}/status").read_text()
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[SandboxServer]:
-    """Three workers on one file."""
-    with start_sandbox(tmp_path, "--workers", "3") as server:
+@pytest.fixture(params=["file", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SandboxServer]:
+    """Three workers on one database."""
+    options = ["--workers", "3"]
+    if request.param == "postgresql":
+        postgres: PostgresServer = request.getfixturevalue("postgres")
+        options += ["--database", postgres.new_schema()]
+    with start_sandbox(tmp_path, *options) as server:
         yield server
 
 
