@@ -124,7 +124,9 @@ class Connection(HttpToolsProtocol):
         super().on_headers_complete()
         # RFC 9110, section 6.5.1: fields that come after the body are not headers.
         self.headers = []
-        if self.is_draining and self.cycle is not None:
+        # RFC 9110, section 10.1.1: who waited for a 100 and got an answer instead may send its body
+        # or not, so that what comes next could be either.
+        if (self.is_draining or self.expect_100_continue) and self.cycle is not None:
             self.cycle.keep_alive = False
 
     def pause_writing(self) -> None:

@@ -76,6 +76,7 @@ def _supervise(settings: Settings, listener: socket.socket, started: Callable[[]
             listener,
             settings.workers,
             drain_delay=settings.drain_delay,
+            reloads=settings.keys_file is not None,
             ended=None if shared is None else _forget_gauges_of(shared),
         ).run(started)
 

@@ -71,12 +71,16 @@ class Supervisor:
         count: int,
         *,
         drain_delay: float = 0.0,
+        reloads: bool = False,
         ended: Callable[[int], None] | None = None,
     ) -> None:
-        """``ended`` is told the process id of each worker that is gone."""
+        """``reloads`` says whether workers make anything of SIGHUP; else it ends them, as it ends
+        any program whose terminal is gone. ``ended`` is told the process id of each that is gone.
+        """
         self._listener = listener
         self._count = count
         self._patience_seconds = _PATIENCE_SECONDS + drain_delay
+        self._reloads = reloads
         self._ended = ended
         self._workers: dict[int, tuple[subprocess.Popen[bytes], float]] = {}
         self._is_stopping = False
@@ -157,7 +161,8 @@ class Supervisor:
         def hand_on(number: int, _: FrameType | None) -> None:
             self._tell(number)
 
-        handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hand_on}
+        hang_up = hand_on if self._reloads else stop
+        handlers = {signal.SIGTERM: stop, signal.SIGINT: stop, signal.SIGHUP: hang_up}
         before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
         try:
             yield

@@ -157,6 +157,23 @@ def test_nothing_is_read_after_close(server: SandboxServer) -> None:
         assert statuses(until_closed(connection)) == [200]
 
 
+@pytest.mark.parametrize(
+    ("token", "answered"), [(TOKEN, [100, 422]), (b"Authorization: Bearer live\r\n", [401])]
+)
+def test_who_waits_to_send_a_body_gets_one_answer(
+    server: SandboxServer, token: bytes, answered: list[int]
+) -> None:
+    """After `Expect: 100-continue` nobody guesses whether what comes next is the body."""
+    with connected(server) as connection:
+        connection.sendall(POST.replace(TOKEN, token) + b"Expect: 100-continue\r\n")
+        connection.sendall(b"Content-Length: 2\r\n\r\n")
+        received = connection.recv(65536)
+        if answered[0] == 100:
+            connection.sendall(b"{}")
+        received += until_closed(connection)
+        assert statuses(received) == answered
+
+
 # Heads without end
 
 

@@ -129,6 +129,15 @@ def test_stops_cleanly(server: SandboxServer) -> None:
     assert "Traceback" not in server.log_path.read_text()
 
 
+def test_hang_up_ends_it_where_nothing_is_read_again(tmp_path: Path) -> None:
+    """Workers without a list of keys end with the terminal that they were started from."""
+    with start_sandbox(tmp_path, "--workers", "2") as server:
+        workers = workers_of(server.process.pid)
+        server.process.send_signal(signal.SIGHUP)
+        assert server.process.wait(STOP_SECONDS) == 0
+        assert not any(map(is_alive, workers))
+
+
 def test_worker_that_cannot_start_is_explained(tmp_path: Path) -> None:
     """A database that nobody can use ends the command with the reason."""
     with (
