@@ -25,7 +25,7 @@ from sandbox.problems import PROBLEMS
 
 _ATTRIBUTES: Final = re.compile(r"\s*\{:?\s*[#.][^}]*\}")
 _INCLUDE: Final = re.compile(r'--8<-- "(.+)"')
-_LINK: Final = re.compile(r"\]\((?P<name>[\w-]+)\.md(?P<anchor>#[\w-]+)?\)")
+_LINK: Final = re.compile(r"\]\((?P<file>[\w-]+\.\w+)(?P<anchor>#[\w-]+)?\)")
 
 
 def page(lines: list[str], page: Page) -> str:
@@ -85,8 +85,10 @@ def _written(lines: list[str], page: Page) -> Iterator[str]:
 
 
 def _as_text_link(link: re.Match[str]) -> str:
-    name = "" if link["name"] == "index" else f"{link['name']}/"
-    return f"](/{name}index.md{link['anchor'] or ''})"
+    """A link to a page leads to its Markdown, and one to another file to that file."""
+    name, is_page = link["file"].removesuffix(".md"), link["file"].endswith(".md")
+    folder = "" if name == "index" or not is_page else f"{name}/"
+    return f"](/{folder}{'index.md' if is_page else name}{link['anchor'] or ''})"
 
 
 def _try_api(page: Page, options: Mapping[str, Any]) -> Iterator[str]:

@@ -7,7 +7,8 @@ import sys
 
 import pytest
 
-PARTS = ("openapi.yaml", "mkdocs.yml", "docs", "portal", "sandbox")
+from built_pages import SOURCES
+
 BROKEN = {
     "operation": (
         "docs/calls.md",
@@ -77,7 +78,7 @@ BROKEN = {
 def test_build_stops_and_says_where_and_what(root, tmp_path, case):
     """One slip in pages, recordings or contract: no site, no traceback, one sentence that helps."""
     name, old, new, told = BROKEN[case]
-    for part in PARTS:
+    for part in SOURCES:
         copy = shutil.copytree if (root / part).is_dir() else shutil.copyfile
         copy(root / part, tmp_path / part)
     file = tmp_path / name

@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import sys
 
-PARTS = ("openapi.yaml", "mkdocs.yml", "docs", "portal", "sandbox")
+from built_pages import SOURCES
 
 
 def test_contract_alone_changes_every_page(root, tmp_path, sources):
@@ -16,7 +16,7 @@ def test_contract_alone_changes_every_page(root, tmp_path, sources):
         old_agent["key"]: "zamira",
         old_agent["name"]: "Zamira",
     }
-    for part in PARTS:
+    for part in SOURCES:
         copy = shutil.copytree if (root / part).is_dir() else shutil.copyfile
         copy(root / part, tmp_path / part)
     contract = tmp_path / "openapi.yaml"

@@ -6,6 +6,8 @@ from pathlib import Path
 from bs4 import Tag
 
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
+SOURCES = ("openapi.yaml", "arazzo.yaml", "mkdocs.yml", "docs", "portal", "sandbox")
+"""What the site is made from, in the project's folder."""
 PAGES = sorted(page.stem for page in DOCS.glob("*.md"))
 
 
