@@ -352,6 +352,19 @@ def _body() -> dict[str, str]:
     return {"phone": "+12025550100", "agent": CATALOGUE.agents[0].key}
 
 
+async def test_replicas_count_the_same_answers_at_once(postgres: PostgresServer, url: str) -> None:
+    """Whatever order two replicas met answers in, neither waits for the other, and none is lost."""
+    before = postgres.log().count("deadlock detected")
+    met = [(ONE, Covered(f"operation{number}", 200, "", "", 1)) for number in range(3000)]
+    async with opened(url, url) as [one, other]:
+        for _ in range(3):
+            await asyncio.gather(
+                one.append_journal([], met), other.append_journal([], list(reversed(met)))
+            )
+        assert {counted.exchanges for counted in await one.coverage(ONE)} == {6}
+    assert postgres.log().count("deadlock detected") == before
+
+
 async def test_replicas_never_wait_for_each_other_in_a_circle(
     postgres: PostgresServer, url: str
 ) -> None:
@@ -510,14 +523,17 @@ async def test_server_that_hangs_is_away(
     shaky: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody waits for a server that keeps its connections and answers nothing."""
-    for patience in ("_ACQUIRE_SECONDS", "_CONNECT_SECONDS", "_STATEMENT_SECONDS"):
-        monkeypatch.setattr(room, patience, 0.3)
+    monkeypatch.setattr(room, "_CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(room, "_STATEMENT_SECONDS", 0.3)
+    # So long would somebody wait for a hanging connection to confirm that it has stopped.
+    monkeypatch.setattr(room, "_ACQUIRE_SECONDS", 60)
     async with opened(shaky.new_schema()) as [store]:
         await open_namespace(store)
         with shaky.hanging():
-            answers = await asyncio.gather(
-                *(store.ping() for _ in range(40)), return_exceptions=True
-            )
+            async with asyncio.timeout(30):
+                answers = await asyncio.gather(
+                    *(store.ping() for _ in range(40)), return_exceptions=True
+                )
             assert {type(answer) for answer in answers} == {StorageUnavailable}
         await _until_up(store)
         await create(store)
