@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -43,6 +44,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 def settings_of(given: dict[str, Any]) -> Settings:
     """From the values that click found. Raises: `ValueError` with a sentence that puts it right."""
+    for name in (*Limits.__struct_fields__, "drain_delay"):
+        if given[name] is not None and not isfinite(given[name]):  # `nan` is within any range
+            raise ValueError(f"The value of --{name.replace('_', '-')} is no number.")
     limits = Limits(**{name: given.pop(name) for name in Limits.__struct_fields__})
     return Settings(
         root_path=root_path(given.pop("root_path")),

@@ -302,6 +302,9 @@ def test_limits_are_the_defaults_of_their_options() -> None:
         ("--cors-origin", "https://docs.example.com/", "without a path"),
         ("--cors-origin", "docs.example.com", "such as https://docs.example.com"),
         ("--keys-file", "gone.txt", "gone.txt cannot be read"),
+        ("--max-rate", "nan", "--max-rate is no number"),
+        ("--max-idle-hours", "inf", "--max-idle-hours is no number"),
+        ("--drain-delay", "nan", "--drain-delay is no number"),
     ],
 )
 def test_wrong_value_is_explained(option: str, value: str, said: str) -> None:

@@ -3,8 +3,10 @@
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
@@ -110,6 +112,43 @@ def test_dead_worker_is_replaced(server: SandboxServer) -> None:
         "a worker was replaced",
     )
     until(lambda: get(server, "/readyz").status_code == 200, "the workers serve")
+
+
+def test_killed_workers_lose_nothing(server: SandboxServer) -> None:
+    """`kill -9` again and again under load: each acknowledged call is there, and ends once."""
+    acknowledged: list[str] = []
+    stop = threading.Event()
+    body = {**new_call(), "phone": SCENARIOS.default.number}
+
+    def place_calls() -> None:
+        while not stop.is_set():
+            try:
+                with httpx.Client(base_url=server.url, headers=TOKEN, timeout=10) as client:
+                    while not stop.is_set():
+                        answer = client.post("/v1/calls", json=body)
+                        if answer.status_code == 201:
+                            acknowledged.append(answer.json()["call_id"])
+            except httpx.TransportError:
+                continue  # its worker was the one that died
+
+    with ThreadPoolExecutor(4) as threads:
+        clients = [threads.submit(place_calls) for _ in range(4)]
+        for killed in range(1, 5):
+            until(lambda: len(acknowledged) >= 30 * killed, "calls were placed")  # noqa: B023
+            os.kill(workers_of(server.process.pid)[0], signal.SIGKILL)
+        until(lambda: len(acknowledged) >= 150, "calls were placed")
+        stop.set()
+        for client in clients:
+            client.result(PATIENCE_SECONDS)
+    until(lambda: get(server, "/readyz").status_code == 200, "the workers serve")
+    httpx.post(
+        f"{server.url}/sandbox/clock", headers=TOKEN, json={"until": "idle"}, timeout=60
+    ).raise_for_status()
+    with httpx.Client(base_url=server.url, headers=TOKEN, timeout=PATIENCE_SECONDS) as client:
+        inspected = [client.get(f"/sandbox/calls/{call_id}") for call_id in acknowledged]
+    assert {answer.status_code for answer in inspected} == {200}
+    made = [[d["answered"] for d in answer.json()["deliveries"]] for answer in inspected]
+    assert [answers for answers in made if answers != [200]] == []
 
 
 def test_workers_end_with_their_supervisor(server: SandboxServer) -> None:
