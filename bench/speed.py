@@ -1,0 +1,221 @@
+"""How fast the sandbox is, beside a bare server and beside others, in one interleaved run.
+
+    make bench                      everything, about 20 minutes
+    make bench ARGS=--quick         short runs, to see that all of it works
+    make bench ARGS=--write         and put table and plot on the portal's Performance page
+    make bench ARGS="--soak 600"    and watch the memory for ten minutes under load
+
+Servers run on one core, the load (wrk) on another. In each round every server gets each kind of
+request in turn, so that a moment in which the machine is slow hits all of them. A ratio compares
+two figures of the same round; the median of the rounds is shown.
+"""
+
+from __future__ import annotations
+
+import platform
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from statistics import median
+from typing import Any, NamedTuple
+
+import click
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path[:0] = [str(ROOT / "bench")]
+
+import growth  # noqa: E402  (beside this file)
+import report  # noqa: E402
+from load import Ask, Load, LoadError, put_load, resident_mb  # noqa: E402
+from subjects import (  # noqa: E402
+    CATALOGUE,
+    FLOOR,
+    KEY,
+    OTHERS,
+    SANDBOX,
+    VARIANTS,
+    Missing,
+    Running,
+    Subject,
+    running,
+)
+
+CREATE, READ, LIST = "create a call", "read a call", "list the agents"
+OPERATIONS = (CREATE, READ, LIST)
+STARTS = 7
+
+
+class Budget(NamedTuple):
+    """How long everything takes."""
+
+    rounds: int
+    seconds: int
+    warm_up_seconds: int
+
+
+FULL, QUICK = Budget(5, 4, 2), Budget(1, 1, 1)
+
+
+@click.command()
+@click.option("--quick", is_flag=True, help="Short runs, to see that all of it works.")
+@click.option("--only", multiple=True, help="Name of a server to measure; the floor is always.")
+@click.option("--soak", default=0, metavar="SECONDS", help="Watch the memory under load.")
+@click.option("--write", is_flag=True, help="Put the results on the Performance page.")
+@click.option("--no-growth", is_flag=True, help="Leave out how the cost grows.")
+def main(quick: bool, only: Sequence[str], soak: int, write: bool, no_growth: bool) -> None:
+    """Measure the sandbox beside a bare server and beside others."""
+    budget = QUICK if quick else FULL
+    subjects = [s for s in (FLOOR, SANDBOX, *VARIANTS, *OTHERS) if s is FLOOR or _is_in(s, only)]
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        results: dict[str, Any] = {
+            "date": datetime.now(UTC).date().isoformat(),
+            "machine": _machine(),
+            "subjects": compare(subjects, folder, budget),
+            "life": lives(folder, budget),
+            "starts": cold_starts(folder, STARTS if not quick else 2),
+        }
+        if not no_growth:
+            results["growth"] = growth.measure(folder, quick=quick, echo=click.echo)
+        if soak:
+            results["soak"] = watch_memory(folder, soak)
+    click.echo(report.markdown(results))
+    if write:
+        report.write(results)
+
+
+def compare(subjects: Sequence[Subject], folder: Path, budget: Budget) -> list[dict[str, Any]]:
+    """Load on every subject in every round; one row a subject, ``None`` where it cannot run."""
+    found: dict[str, dict[str, list[Load]]] = {}
+    rows: list[dict[str, Any]] = []
+    with ExitStack() as stack:
+        servers: list[tuple[Subject, Running]] = []
+        for subject in subjects:
+            row: dict[str, Any] = {"name": subject.name, "about": subject.about, "missing": None}
+            rows.append(row)
+            try:
+                server = stack.enter_context(running(subject, folder / f"s{len(rows)}"))
+            except (Missing, TimeoutError) as error:
+                row["missing"] = str(error)
+                click.echo(f"{subject.name} is left out: {error}")
+                continue
+            row["start_mb"] = resident_mb(server.pids)
+            servers.append((subject, server))
+            found[subject.name] = {operation: [] for operation in OPERATIONS}
+        for turn in range(-1, budget.rounds):
+            seconds = budget.warm_up_seconds if turn < 0 else budget.seconds
+            for operation in OPERATIONS:
+                for subject, server in servers:
+                    load = put_load(
+                        server.port,
+                        ask_for(operation, subject, server),
+                        pids=server.pids,
+                        seconds=seconds,
+                    )
+                    if turn >= 0:
+                        found[subject.name][operation].append(load)
+                    click.echo(
+                        f"{turn + 1}/{budget.rounds} {operation:16} {subject.name:27}"
+                        f"{load.per_second:9.0f}/s  p99 {load.p99_ms:7.1f} ms"
+                        f"{load.cpu_us:8.1f} µs"
+                    )
+    for row in rows:
+        for operation, loads in found.get(row["name"], {}).items():
+            floor = found[FLOOR.name][operation]
+            row[operation] = {
+                "per_second": median(load.per_second for load in loads),
+                "of_floor": _ratio(loads, floor, lambda load: load.per_second),
+                "p50_ms": median(load.p50_ms for load in loads),
+                "p99_ms": median(load.p99_ms for load in loads),
+                "p99_of_floor": _ratio(loads, floor, lambda load: load.p99_ms),
+                "cpu_us": median(load.cpu_us for load in loads),
+            }
+    return rows
+
+
+def ask_for(operation: str, subject: Subject, server: Running) -> Ask:
+    """A request that this server answers with a success; a sandbox is emptied before."""
+    phone, agent = CATALOGUE.sample.phone, CATALOGUE.agents[0].key
+    if subject.is_sandbox:
+        server.ask("DELETE", "/sandbox/state")
+    if operation == CREATE:
+        return Ask("POST", ("/v1/calls",), f'{{"phone":"{phone}","agent":"{agent}"}}', (KEY,))
+    if operation == LIST:
+        return Ask("GET", ("/v1/agents",), keys=(KEY,))
+    created = server.ask("POST", "/v1/calls", {"phone": phone, "agent": agent})
+    return Ask("GET", (f"/v1/calls/{created['call_id']}",), keys=(KEY,))
+
+
+def lives(folder: Path, budget: Budget) -> dict[str, float]:
+    """Whole calls a second: created, completed by the provider through the webhook, saved."""
+    hasty = SANDBOX._replace(
+        name="life",
+        command=lambda port, where: [*SANDBOX.command(port, where), "--speed", "1000"],
+    )
+    with running(hasty, folder / "life") as server:
+        ask = ask_for(CREATE, hasty, server)
+        load = put_load(server.port, ask, pids=server.pids, seconds=3 * budget.seconds)
+        started = time.monotonic()
+        server.ask("POST", "/sandbox/clock", {"until": "idle"})
+        late = time.monotonic() - started
+    return {"per_second": load.requests / (load.requests / load.per_second + late), "late": late}
+
+
+def cold_starts(folder: Path, times: int) -> dict[str, float]:
+    """Seconds from the command to the first answer, sandbox and floor in turn; their medians."""
+    taken: dict[str, list[float]] = {FLOOR.name: [], SANDBOX.name: []}
+    for turn in range(-1, times):
+        for subject in (FLOOR, SANDBOX):
+            started = time.monotonic()
+            with running(subject, folder / f"start{turn}{subject.name}"):
+                if turn >= 0:  # the first one reads the programs from the disk
+                    taken[subject.name].append(time.monotonic() - started)
+    ratios = [ours / floor for floor, ours in zip(*taken.values(), strict=True)]
+    return {
+        "floor": median(taken[FLOOR.name]),
+        "sandbox": median(taken[SANDBOX.name]),
+        "ratio": median(ratios),
+    }
+
+
+def watch_memory(folder: Path, seconds: int) -> list[tuple[int, float]]:
+    """Resident MB each tenth of the time, under load of creations whose calls go by at once."""
+    hasty = SANDBOX._replace(
+        command=lambda port, where: [*SANDBOX.command(port, where), "--speed", "1000"]
+    )
+    seen: list[tuple[int, float]] = []
+    with running(hasty, folder / "soak") as server:
+        ask = ask_for(CREATE, hasty, server)
+        for turn in range(10):
+            put_load(server.port, ask, pids=server.pids, seconds=max(1, seconds // 10))
+            seen.append((round((turn + 1) * seconds / 10), resident_mb(server.pids)))
+            click.echo(f"{seen[-1][0]:5} s  {seen[-1][1]:.1f} MB")
+    return seen
+
+
+def _ratio(loads: Sequence[Load], floor: Sequence[Load], figure: Any) -> float:
+    return median(figure(a) / figure(b) for a, b in zip(loads, floor, strict=True))
+
+
+def _is_in(subject: Subject, only: Sequence[str]) -> bool:
+    return not only or subject.name in only
+
+
+def _machine() -> str:
+    model = platform.machine()
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            model = line.partition(":")[2].strip()
+            break
+    return f"{model}, Python {platform.python_version()}"
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except LoadError as error:
+        sys.exit(str(error))
