@@ -31,7 +31,7 @@ CONTRACTS := $(wildcard openapi.yaml sandbox/control.yaml)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test record contract faults lint format lock site clean chromium nginx
+.PHONY: help serve test record contract faults bench lint format lock site clean chromium nginx wrk
 
 help: ## Show this list
 	@echo "Voice API Docs"
@@ -56,6 +56,9 @@ contract: $(VENV)/dev.stamp node_modules/.stamp site/index.html ## Run the contr
 faults: $(VENV)/dev.stamp ## Run every contract check against every faulty sandbox
 	@PYTHONPATH=tests/support $(VENV)/bin/python tests/contract/fault_matrix.py $(ARGS)
 
+bench: $(VENV)/dev.stamp node_modules/.stamp bench/peers/node_modules/.stamp wrk ## Measure speed beside a bare server and others
+	@$(VENV)/bin/python bench/speed.py $(ARGS)
+
 lint: $(VENV)/dev.stamp node_modules/.stamp ## Check code, types and contracts
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
@@ -79,9 +82,10 @@ lock: $(VENV)/bin/python ## Pin the newest versions of all packages anew
 	$(MAKE) $(VENV)/dev.stamp
 	rm -rf node_modules package-lock.json
 	$(NPM_PATH) npm install --ignore-scripts --package-lock-only --loglevel=error
+	cd bench/peers && $(NPM_PATH) npm install --ignore-scripts --package-lock-only --loglevel=error
 
 clean: ## Remove everything that was installed or built
-	rm -rf $(VENV) node_modules site dist reports .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis
+	rm -rf $(VENV) node_modules bench/peers/node_modules site dist reports .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis
 	find sandbox portal tests -name __pycache__ -prune -exec rm -rf {} +
 
 chromium:
@@ -89,6 +93,9 @@ chromium:
 
 nginx:
 	@tools/nginx.sh
+
+wrk:
+	@tools/wrk.sh
 
 COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --quiet --upgrade \
   --universal --python-version 3.11 --fork-strategy fewest \
@@ -117,6 +124,11 @@ $(VENV)/dev.stamp: requirements/dev.txt requirements/serve.txt pyproject.toml sa
 node_modules/.stamp: package-lock.json package.json .npmrc | $(VENV)/dev.stamp
 	@echo 'Installing the npm packages of package-lock.json …'
 	@$(NPM_PATH) npm ci --ignore-scripts --loglevel=error
+	@touch $@
+
+bench/peers/node_modules/.stamp: bench/peers/package-lock.json bench/peers/package.json | $(VENV)/dev.stamp
+	@echo 'Installing the npm packages of bench/peers …'
+	@cd bench/peers && $(NPM_PATH) npm ci --ignore-scripts --loglevel=error
 	@touch $@
 
 site/index.html: $(SITE_SOURCES) | $(VENV)/serve.stamp

@@ -113,7 +113,8 @@ def _starts(results: Results) -> str:
     starts, life = results["starts"], results["life"]
     return (
         f"From the command to the first answer the sandbox takes {starts['sandbox']:.2f} s, "
-        f"a bare server {starts['floor']:.2f} s: {starts['ratio']:.1f} times as long.\n\n"
+        f"a bare server {starts['floor']:.2f} s: {starts['ratio']:.1f} times as long. "
+        f"It then holds {starts['megabytes']:.0f} MB of memory.\n\n"
         f"Whole calls, created, completed through the webhook and saved: "
         f"{life['per_second']:,.0f} a second."
     )

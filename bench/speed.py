@@ -28,6 +28,7 @@ import click
 ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench")]
 
+import cold_start  # noqa: E402  (beside this file)
 import growth  # noqa: E402  (beside this file)
 import report  # noqa: E402
 from load import Ask, Load, LoadError, put_load, resident_mb  # noqa: E402
@@ -77,7 +78,7 @@ def main(quick: bool, only: Sequence[str], soak: int, write: bool, no_growth: bo
             "machine": _machine(),
             "subjects": compare(subjects, folder, budget),
             "life": lives(folder, budget),
-            "starts": cold_starts(folder, STARTS if not quick else 2),
+            "starts": cold_starts(STARTS if not quick else 2),
         }
         if not no_growth:
             results["growth"] = growth.measure(folder, quick=quick, echo=click.echo)
@@ -165,20 +166,14 @@ def lives(folder: Path, budget: Budget) -> dict[str, float]:
     return {"per_second": load.requests / (load.requests / load.per_second + late), "late": late}
 
 
-def cold_starts(folder: Path, times: int) -> dict[str, float]:
-    """Seconds from the command to the first answer, sandbox and floor in turn; their medians."""
-    taken: dict[str, list[float]] = {FLOOR.name: [], SANDBOX.name: []}
-    for turn in range(-1, times):
-        for subject in (FLOOR, SANDBOX):
-            started = time.monotonic()
-            with running(subject, folder / f"start{turn}{subject.name}"):
-                if turn >= 0:  # the first one reads the programs from the disk
-                    taken[subject.name].append(time.monotonic() - started)
-    ratios = [ours / floor for floor, ours in zip(*taken.values(), strict=True)]
+def cold_starts(times: int) -> dict[str, float]:
+    """Seconds from the command to the first answer, and the memory then."""
+    sandboxes, bares = cold_start.measure(times)
     return {
-        "floor": median(taken[FLOOR.name]),
-        "sandbox": median(taken[SANDBOX.name]),
-        "ratio": median(ratios),
+        "floor": median(start.seconds for start in bares),
+        "sandbox": median(start.seconds for start in sandboxes),
+        "ratio": cold_start.times_slower(sandboxes, bares),
+        "megabytes": max(start.megabytes for start in sandboxes),
     }
 
 

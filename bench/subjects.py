@@ -220,7 +220,7 @@ def _started(
         process = subprocess.Popen(  # noqa: S603  (our own commands)
             words,
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            env=_environment(folder),
             stdout=log,
             stderr=log,
             stdin=subprocess.DEVNULL,
@@ -236,6 +236,13 @@ def _started(
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.wait()
+
+
+def _environment(folder: Path) -> dict[str, str]:
+    """The code is compiled once, as an installation has it."""
+    inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
+    compiled = str(folder.parent / "compiled")
+    return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": compiled}
 
 
 def wait_for(server: Running, log: Path) -> None:
