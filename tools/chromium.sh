@@ -10,21 +10,8 @@ if [ -n "${CHROMIUM:-}" ]; then
   exit 1
 fi
 command -v chromium >/dev/null && exit 0
-
-if command -v apt-get >/dev/null; then
-  if [ "$(id -u)" -eq 0 ]; then
-    as_root="env"
-  elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
-    as_root="sudo -n env"
-  fi
-fi
-if [ -z "${as_root:-}" ]; then
+"$(dirname "$0")/debian.sh" chromium || {
   echo "The browser tests need Chromium. Install the package 'chromium' of your system (Debian: apt-get install chromium)," >&2
   echo "or name one that you have: make test CHROMIUM=/usr/bin/google-chrome" >&2
   exit 1
-fi
-
-echo "Installing Chromium …"
-$as_root DEBIAN_FRONTEND=noninteractive apt-get -qq update
-$as_root DEBIAN_FRONTEND=noninteractive apt-get -qq install --yes --no-install-recommends chromium >/dev/null
-command -v chromium >/dev/null
+}

@@ -28,7 +28,7 @@ from hypothesis.stateful import (
 
 from sandbox.app import App
 
-from .conftest import CATALOGUE, ENGINES, SCENARIOS, START, FakeWall, client_of
+from .conftest import CATALOGUE, ENGINES, SCENARIOS, START, FakeWall, client_of, new_call
 
 UNANSWERED = {"no_answer", "busy", "canceled"}
 ENDS = {
@@ -153,7 +153,7 @@ class Calls(RuleBasedStateMachine):
             )
         )
 
-    @rule(target=calls, phone=st.sampled_from([*PHONES, "+996700000000"]))
+    @rule(target=calls, phone=st.sampled_from([*PHONES, new_call()["phone"]]))
     def create(self, phone: str) -> str:
         """A call of its own for each request without an Idempotency-Key."""
         answer = self.ask("POST", "/v1/calls", {"phone": phone, "agent": AGENT})
