@@ -100,7 +100,8 @@ def sandbox_copy(contract: Contract, *, origin: str) -> dict[str, Any]:
     Swagger UI fills in every example of a parameter, and an `Idempotency-Key` that nobody chose
     would make its second request a replay of the first: what may be left out is left empty.
     """
-    sandbox = {"url": origin or "/", "description": contract.servers[0].description}
+    # Relative to this copy, which lies one folder below the site.
+    sandbox = {"url": origin or "../", "description": contract.servers[0].description}
     components = contract.document["components"]
     parameters = {
         name: parameter

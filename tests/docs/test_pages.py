@@ -161,7 +161,7 @@ def test_contract_is_published_as_it_stands(site, contract_path, sources):
 def test_reference_knows_only_the_sandbox(site, sources):
     """The copy of the contract that Swagger UI reads has no live server to call."""
     copy = (site / "reference" / "openapi.sandbox.json").read_text("utf-8")
-    assert [server["url"] for server in json.loads(copy)["servers"]] == ["/"]
+    assert [server["url"] for server in json.loads(copy)["servers"]] == ["../"]
     assert sources.live_url not in copy
 
 

@@ -54,9 +54,9 @@ function kept() {
   }
 }
 
-/** The origin that cards call: the one of the page, unless the build named another. */
+/** Where cards send their requests: to the sandbox that serves the site, below a path or not, unless the build named another. */
 export function origin() {
-  return document.querySelector('meta[name="voice-sandbox"]')?.content || location.origin;
+  return document.querySelector('meta[name="voice-sandbox"]')?.content || site.href.replace(/\/$/, "");
 }
 
 /** The sandbox's origin as the contract writes it, and with it every command on the pages. */

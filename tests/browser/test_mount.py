@@ -1,0 +1,69 @@
+"""The portal below a path, as a proxy serves it that knows of nothing else on that host."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Route, expect
+
+from sandbox_process import start_sandbox
+
+MOUNT = "/voice"
+
+
+@pytest.fixture(scope="module")
+def mounted(site, tmp_path_factory) -> Iterator[str]:
+    """Address of a sandbox below a path."""
+    folder = tmp_path_factory.mktemp("mounted")
+    with start_sandbox(folder, "--root-path", MOUNT, "--site", str(site)) as server:
+        yield server.url
+
+
+@pytest.fixture
+def page(browser, mounted):
+    """A page that asks for nothing outside the path; the test fails where it does."""
+    context = browser.new_context(base_url=mounted, service_workers="block")
+    strayed: list[str] = []
+
+    def watch(route: Route) -> None:
+        path = urlsplit(route.request.url).path
+        if path.startswith(f"{MOUNT}/"):
+            route.continue_()
+        else:
+            strayed.append(path)
+            route.abort()
+
+    context.route("**/*", watch)
+    yield context.new_page()
+    context.close()
+    assert strayed == []
+
+
+def test_cards_run_below_a_path(page):
+    """A card sends its request to the sandbox that served it, and its call ends."""
+    page.goto(f"{MOUNT}/quickstart/")
+    card = page.locator("try-api").first
+    card.locator(".card-run").click()
+    card.get_by_role("button", name="Skip to the end").click()
+    expect(card.locator(".life-end")).to_be_visible()
+
+
+def test_reference_runs_below_a_path(page):
+    """Try it out on the reference stays below the path."""
+    page.goto(f"{MOUNT}/reference/")
+    frame = page.frame_locator("iframe[title]")
+    frame.locator("#operations-Agents-listAgents").click()
+    frame.get_by_role("button", name="Try it out").click()
+    frame.get_by_role("button", name="Execute").click()
+    expect(frame.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
+
+
+def test_inspector_and_navigation_stay_below_a_path(page):
+    """From page to page, to the inspector with its live stream, nothing leaves the path."""
+    page.goto(f"{MOUNT}/")
+    for name in ("Calls", "Errors", "Inspector"):
+        page.locator(".md-nav--primary").get_by_role("link", name=name, exact=True).first.click()
+        expect(page.get_by_role("heading", level=1)).to_be_visible()
+    expect(page.locator("sandbox-inspector")).to_be_visible()
+    page.get_by_placeholder("Search").press_sequentially("idempotency")
+    expect(page.locator(".md-search-result__item").first).to_be_visible()
