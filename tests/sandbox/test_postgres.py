@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import random
 import signal
 import subprocess
@@ -190,6 +191,37 @@ def test_url_that_cannot_be_read_is_refused_without_its_password(url: str) -> No
         open_store(url)
     assert "tuna" not in str(refused.value)
     assert "fish" not in str(refused.value)
+
+
+def test_command_says_what_is_wrong_without_the_password(unused_port: int) -> None:
+    """A server that is not there ends the command with one sentence."""
+    said = _command("serve", "--port", "0", VOICE_SANDBOX_DATABASE=_url_of_nobody(unused_port))
+    assert said.returncode == 1
+    assert said.stderr.startswith("Error: The database postgresql://127.0.0.1:")
+    assert said.stderr.count("\n") == 1
+    assert PASSWORD not in said.stdout + said.stderr
+
+
+def test_help_shows_no_password(unused_port: int) -> None:
+    """What the environment says of the database is in no help text."""
+    said = _command("serve", "--help", VOICE_SANDBOX_DATABASE=_url_of_nobody(unused_port))
+    assert said.returncode == 0
+    assert PASSWORD not in said.stdout + said.stderr
+
+
+def _url_of_nobody(port: int) -> str:
+    return f"postgresql://me:{PASSWORD}@127.0.0.1:{port}/calls"
+
+
+def _command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox", *arguments],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
 
 
 def test_missing_driver_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
