@@ -28,7 +28,8 @@ _LONG_NUMBER: Final = re.compile(r"[0-9]{7,}")
 _OWNED_BY_NOBODY: Final = re.compile(r"0*1?20255501[0-9]{2}|999[0-9]+")
 # With any other a request could turn into something else on its way, a GET into a POST say.
 _PLAIN_HEADERS: Final = frozenset(
-    {"authorization", "content-type", "content-encoding", "cookie", "idempotency-key"}
+    "authorization content-type content-encoding cookie idempotency-key accept accept-language "
+    "range if-match if-none-match if-modified-since if-unmodified-since".split()
 )
 _REFERENCE: Final = re.compile(rb'provider_call_id"?\s*:\s*("[^"]*"|.?)')
 

@@ -23,7 +23,9 @@ from sandbox.catalogue import read_catalogue
 from sandbox.delivery import Deliverer
 from sandbox.problems import PROBLEMS
 from sandbox.provider import provider_call_id
+from sandbox.scenarios import load_scenarios
 from sandbox.store.protocol import IdempotencyKey, KeptCall
+from sandbox.store.sqlite import SQLiteStore
 from sandbox.verification.api import UNKNOWN_CALL_ID
 from verifying import contracts
 
@@ -448,6 +450,68 @@ def size_is_looked_at_before_the_type(shop: Workshop) -> None:
     shop.on_request(alter)
 
 
+def answer_instead(
+    shop: Workshop, where: Callable[[Ask], bool], status: int, *headers: tuple[bytes, bytes]
+) -> None:
+    """Answer some requests without asking the sandbox, as a layer before it would."""
+    kept = [(b"content-length", b"0"), (b"x-request-id", b"req_of_a_layer_before"), *headers]
+    shop.on_request(lambda ask: Reply(status, list(kept), b"") if where(ask) else None)
+
+
+@fault("transport", "conditions_and_wishes_change_nothing")
+def range_is_served(shop: Workshop) -> None:
+    """A request with Range gets a part of the answer."""
+
+    def alter(ask: Ask, reply: Reply) -> None:
+        if ask.values("range") and reply.status == 200:
+            reply.status, reply.body = 206, reply.body[:2]
+
+    shop.on_answer(alter)
+
+
+@fault("transport", "conditions_and_wishes_change_nothing")
+def condition_is_answered(shop: Workshop) -> None:
+    """A request with If-None-Match: * is 304."""
+    answer_instead(shop, lambda ask: ask.values("if-none-match") == [b"*"], 304)
+
+
+@fault("transport", "conditions_and_wishes_change_nothing")
+def other_media_types_are_406(shop: Workshop) -> None:
+    """A request that accepts only HTML is 406."""
+    answer_instead(shop, lambda ask: ask.values("accept") == [b"text/html"], 406)
+
+
+@fault("transport", "method_is_that_of_the_request")
+def method_is_overridden(shop: Workshop) -> None:
+    """X-HTTP-Method-Override makes another method of a request."""
+
+    def alter(ask: Ask) -> None:
+        for value in ask.values("x-http-method-override"):
+            ask.method = value.decode()
+
+    shop.on_request(alter)
+
+
+@fault("transport", "agents_are_those_of_the_contract")
+def content_type_is_sent_twice(shop: Workshop) -> None:
+    """Two Content-Type headers stand in an answer."""
+    change_answers(
+        shop,
+        lambda ask, _: is_service(ask),
+        lambda r: r.headers.append((b"content-type", b"text/html")),
+    )
+
+
+@fault("transport", "agents_are_those_of_the_contract")
+def answers_are_cut(shop: Workshop) -> None:
+    """The last byte of an answer is lost on the way."""
+    change_answers(
+        shop,
+        lambda ask, r: is_service(ask) and r.status == 200,
+        lambda r: setattr(r, "body", r.body[:-1]),
+    )
+
+
 # JSON
 
 
@@ -638,6 +702,36 @@ def body_that_is_no_object_crashes(shop: Workshop) -> None:
 def escapes_are_kept(shop: Workshop) -> None:
     """An escaped slash keeps its backslash."""
     decode_first(shop, lambda body: body.replace(rb"\/", rb"\\/"))
+
+
+@fault("json", "text_survives_the_round_trip")
+def brackets_in_text_count_as_nesting(shop: Workshop) -> None:
+    """A transcript with many brackets is refused as nested too deep."""
+    decode_first(shop, lambda body: b"{" if 50 < body.count(b"[") < 200 else body)
+
+
+@fault("json", "numbers_are_not_rounded")
+def whole_by_rounding_is_taken(shop: Workshop) -> None:
+    """A duration of 12.00000000000000000001 is taken as 12."""
+
+    def change(value: dict[str, Any]) -> None:
+        seconds = value.get("duration")
+        if isinstance(seconds, float) and seconds.is_integer():
+            value["duration"] = int(seconds)
+
+    change_body(shop, change)
+
+
+@fault("json", "numbers_are_not_rounded", crashes=True)
+def huge_exponents_crash(shop: Workshop) -> None:
+    """An exponent of twenty digits ends in a 500."""
+    crash_on(shop, lambda body: re.search(rb"[0-9]e[0-9]{20}", body) is not None)
+
+
+@fault("json", "numbers_out_of_range_are_refused")
+def endless_fractions_are_read(shop: Workshop) -> None:
+    """A fraction of thousands of digits is read to its end."""
+    decode_first(shop, lambda body: re.sub(rb"\.0{1000,}", b".0", body))
 
 
 # Media type
@@ -912,6 +1006,28 @@ def body_is_looked_at_before_the_token(shop: Workshop) -> None:
     shop.on_request(alter)
 
 
+@fault("auth", "token_is_taken_from_nowhere_else")
+def token_in_the_query_is_accepted(shop: Workshop) -> None:
+    """A token in the query, which every log keeps, is accepted."""
+
+    def alter(ask: Ask) -> None:
+        if match := re.search(rb"access_token=([^&]+)", ask.query):
+            ask.put("authorization", b"Bearer " + match[1])
+
+    shop.on_request(alter)
+
+
+@fault("auth", "token_is_taken_from_nowhere_else")
+def api_key_header_is_accepted(shop: Workshop) -> None:
+    """A token in X-Api-Key is accepted."""
+
+    def alter(ask: Ask) -> None:
+        for value in ask.values("x-api-key"):
+            ask.put("authorization", b"Bearer " + value)
+
+    shop.on_request(alter)
+
+
 # Schema
 
 
@@ -1127,6 +1243,17 @@ def wrong_field_is_400(shop: Workshop) -> None:
     become(shop, 422, "malformed_json")
 
 
+@fault("schema", "pointers_are_escaped")
+def pointers_are_not_escaped(shop: Workshop) -> None:
+    """The pointer of a field with a slash in its name points elsewhere."""
+
+    def change(problem: dict[str, Any]) -> None:
+        for error in problem.get("errors", ()):
+            error["pointer"] = error["pointer"].replace("~1", "/")
+
+    change_json(shop, lambda _, r: r.status == 422, change)
+
+
 # States
 
 
@@ -1308,6 +1435,40 @@ def voicemail_is_no_answer(shop: Workshop) -> None:
 def rejected_is_canceled(shop: Workshop) -> None:
     """A declined call is saved as canceled."""
     provider_word(shop, "rejected", "canceled")
+
+
+@fault("state", "first_result_stands")
+def conflict_overwrites_the_transcript(shop: Workshop) -> None:
+    """A completion that is refused with 409 leaves its transcript behind."""
+    texts: dict[bytes, str] = {}
+
+    def alter(ask: Ask, reply: Reply) -> None:
+        if ask.path == WEBHOOK and reply.status == 409:
+            texts[token_of(ask)] = lenient(ask.body)["transcript"] or ""
+        if of_calls(ask, reply) and token_of(ask) in texts and reply.json["transcript"]:
+            reply.put_json(reply.json | {"transcript": texts[token_of(ask)] or None})
+
+    shop.on_answer(alter)
+
+
+@fault("state", "one_of_many_completions_wins")
+def completions_race(shop: Workshop) -> None:
+    """Completions at the same moment are all received, because judging and saving are two steps."""
+    show_results(shop, lambda first, last: last)
+    under_way: set[int] = set()
+
+    def comes(ask: Ask) -> None:
+        if ask.path == WEBHOOK:
+            under_way.add(id(ask))
+
+    async def shown(read: Any, namespace: bytes, call_id: UUID) -> Any:
+        found = await read(namespace, call_id)
+        await asyncio.sleep(0.03 if under_way else 0)
+        return found
+
+    shop.on_request(comes)
+    shop.on_answer(lambda ask, _: under_way.discard(id(ask)))
+    shop.read_calls(shown)
 
 
 # Storage
@@ -1524,6 +1685,45 @@ def created_call_is_not_saved(shop: Workshop) -> None:
     shop.store("create_call", created)
 
 
+@fault("storage", "agents_are_those_of_the_contract")
+def agents_are_listed_backward(shop: Workshop) -> None:
+    """The agents are listed in another order than the contract has them."""
+    change_json(
+        shop,
+        lambda ask, r: ask.path == "/v1/agents" and r.status == 200,
+        lambda body: {"agents": body["agents"][::-1]},
+    )
+
+
+@fault("storage", "call_id_has_one_form")
+def call_id_without_dashes_is_found(shop: Workshop) -> None:
+    """A call_id without its dashes names the call too."""
+
+    def alter(ask: Ask) -> None:
+        last = ask.path.rsplit("/", 1)[-1]
+        if is_call(ask) and re.fullmatch("[0-9a-f-]{32,36}", last):
+            ask.path = f"{CALLS}/{UUID(last)}"
+
+    shop.on_request(alter)
+
+
+@fault("storage", "call_id_has_one_form")
+def spaces_around_a_call_id_are_dropped(shop: Workshop) -> None:
+    """A call_id with a space or a line break after it names the call too."""
+
+    def alter(ask: Ask) -> None:
+        if is_call(ask):
+            ask.path = ask.path.rstrip()
+
+    shop.on_request(alter)
+
+
+@fault("storage", "calls_are_not_cached")
+def calls_may_be_cached(shop: Workshop) -> None:
+    """A cache may keep a call that goes on."""
+    change_answers(shop, of_calls, lambda r: r.put("cache-control", b"public, max-age=60"))
+
+
 # Webhook
 
 
@@ -1668,6 +1868,35 @@ def provider_words_are_shown(shop: Workshop) -> None:
     )
 
 
+@fault("webhook", "transcript_with_a_provider_id_is_refused")
+def transcript_may_name_the_provider(shop: Workshop) -> None:
+    """The provider's id in a transcript is masked and the transcript is taken."""
+    decode_first(shop, lambda body: re.sub(rb"call is prov_[0-9a-f]+", b"call is ***", body))
+
+
+@fault("webhook", "provider_ends_a_call_on_demand")
+def end_on_demand_is_ignored(shop: Workshop) -> None:
+    """Ending a call on demand says what stands, and ends nothing."""
+
+    def alter(ask: Ask) -> None:
+        if ask.path.endswith("/end"):
+            ask.method, ask.path, ask.body = "GET", ask.path.removesuffix("/end"), b""
+
+    shop.on_request(alter)
+
+
+@fault("webhook", "first_request_of_a_key_may_be_a_completion")
+def new_key_knows_no_call(shop: Workshop) -> None:
+    """The alias names no call until a key has created one."""
+    made: set[bytes] = set()
+
+    async def newest(original: Any, namespace: bytes) -> Any:
+        return await original(namespace) if namespace in made else None
+
+    remember_calls(shop, lambda namespace, call: made.add(namespace))
+    shop.store("newest_call_id", newest)
+
+
 # Idempotency
 
 
@@ -1794,16 +2023,27 @@ def keys_are_kept_for_ever(shop: Workshop) -> None:
     keep_key(shop, lambda key, call: replace(key, expires_at=call.created_at + 10**9))
 
 
+def change_key(shop: Workshop, change: Callable[[bytes], bytes]) -> None:
+    """Let the sandbox see another Idempotency-Key than was sent."""
+
+    def alter(ask: Ask) -> None:
+        for value in ask.values("idempotency-key")[:1]:
+            if re.fullmatch(rb"[!-~]{1,255}", value):
+                ask.put("idempotency-key", change(value))
+
+    shop.on_request(alter)
+
+
 @fault("idempotency", "idempotency_keys_are_compared_whole")
 def keys_ignore_case(shop: Workshop) -> None:
     """Idempotency-Keys are compared without regard to case."""
-    keep_key(shop, lambda key, call: replace(key, value=key.value.lower()))
+    change_key(shop, bytes.lower)
 
 
 @fault("idempotency", "idempotency_keys_are_compared_whole")
 def keys_are_cut(shop: Workshop) -> None:
     """Idempotency-Keys are compared by their first 64 characters."""
-    keep_key(shop, lambda key, call: replace(key, value=key.value[:64]))
+    change_key(shop, lambda key: key[:64])
 
 
 def idempotency_schema(shop: Workshop, **changes: Any) -> None:
@@ -1851,6 +2091,74 @@ def last_of_two_keys_counts(shop: Workshop) -> None:
             ask.put("idempotency-key", ask.values("idempotency-key")[-1])
 
     shop.on_request(alter)
+
+
+@fault("idempotency", "idempotency_keys_are_kept_a_day")
+def every_retry_renews_its_key(shop: Workshop) -> None:
+    """An Idempotency-Key is kept for 24 hours after it was last used."""
+    used: dict[str, tuple[float, KeptCall]] = {}
+
+    async def created(original: Any, namespace: bytes, call: Call, **more: Any) -> Any:
+        key = more["idempotency_key"]
+        if key is None:
+            return await original(namespace, call, **more)
+        name = f"{namespace!r}{key.value}"
+        last_at, first = used.get(name, (float("-inf"), None))
+        if call.created_at - last_at >= 86400:
+            found = await original(namespace, call, **more)
+            first = found or KeptCall(call.call_id, key.fingerprint)
+            used[name] = call.created_at, first
+            return found
+        used[name] = call.created_at, first
+        return first
+
+    shop.store("create_call", created)
+
+
+@fault("idempotency", "other_body_under_the_same_key_is_409")
+def conflict_takes_the_key_over(shop: Workshop) -> None:
+    """After a conflict the Idempotency-Key belongs to the other body."""
+    taken: set[bytes] = set()
+
+    def before(ask: Ask) -> None:
+        for key in ask.values("idempotency-key"):
+            if token_of(ask) + key in taken:
+                ask.put("idempotency-key", None)
+
+    def after(ask: Ask, reply: Reply) -> None:
+        if ask.path == CALLS and reply.status == 409:
+            taken.add(token_of(ask) + ask.values("idempotency-key")[0])
+
+    shop.on_request(before)
+    shop.on_answer(after)
+
+
+@fault("idempotency", "retry_returns_the_first_answer")
+def replay_names_the_newest_call(shop: Workshop) -> None:
+    """The Location of a replayed answer is another call's."""
+
+    def alter(reply: Reply) -> None:
+        if reply.values("idempotent-replayed"):
+            reply.put("location", f"{CALLS}/{UNKNOWN_CALL_ID}".encode())
+
+    change_answers(shop, of_created, alter)
+
+
+@fault("idempotency", "replay_does_not_follow_the_call")
+def key_ends_with_its_call(shop: Workshop) -> None:
+    """An Idempotency-Key is forgotten when its call is over."""
+    over: set[bytes] = set()
+
+    def before(ask: Ask) -> None:
+        if token_of(ask) in over:
+            ask.put("idempotency-key", None)
+
+    def after(ask: Ask, reply: Reply) -> None:
+        if ask.path == "/sandbox/clock" and lenient(ask.body) == {"advance_seconds": 60}:
+            over.add(token_of(ask))
+
+    shop.on_request(before)
+    shop.on_answer(after)
 
 
 # Isolation
@@ -1973,9 +2281,9 @@ def reset_empties_every_key(shop: Workshop) -> None:
     """Emptying one namespace empties all."""
     known = every_namespace(shop)
 
-    async def deleted(original: Any, namespace: bytes) -> None:
+    async def deleted(original: Any, namespace: bytes, **more: Any) -> None:
         for each in [*known]:
-            await original(each)
+            await original(each, **more)
 
     shop.store("delete_namespace", deleted)
 
@@ -2010,6 +2318,49 @@ def journal_shows_tokens(shop: Workshop) -> None:
             reply.put_json(found)
 
     shop.on_answer(alter)
+
+
+@fault("isolation", "journals_belong_to_a_key")
+def journal_shows_every_key(shop: Workshop) -> None:
+    """The journal of a key holds what other keys did."""
+    known = every_namespace(shop)
+
+    async def journal(original: Any, namespace: bytes, **more: Any) -> Any:
+        return [entry for each in sorted(known) for entry in await original(each, **more)]
+
+    shop.store("journal", journal)
+
+
+@fault("isolation", "reset_empties_one_key")
+def reset_keeps_the_journal(shop: Workshop) -> None:
+    """Emptying a namespace keeps its journal."""
+    kept: dict[bytes, list[bytes]] = {}
+
+    async def deleted(original: Any, namespace: bytes, **more: Any) -> None:
+        kept[namespace] = [*await SQLiteStore.journal(original.args[0], namespace, after="")]
+        await original(namespace, **more)
+
+    async def journal(original: Any, namespace: bytes, **more: Any) -> Any:
+        return [*kept.get(namespace, []), *await original(namespace, **more)]
+
+    shop.store("delete_namespace", deleted)
+    shop.store("journal", journal)
+
+
+@fault("isolation", "reset_empties_one_key")
+def reset_keeps_the_clock(shop: Workshop) -> None:
+    """Emptying a namespace keeps its clock where it was moved to."""
+    clocks: dict[bytes, Any] = {}
+
+    async def deleted(original: Any, namespace: bytes, **more: Any) -> None:
+        clocks[namespace] = await SQLiteStore.clock(original.args[0], namespace)
+        await original(namespace, **more)
+
+    async def opened(original: Any, namespace: bytes, **more: Any) -> Any:
+        return await original(namespace, **{**more, "fresh": clocks.get(namespace, more["fresh"])})
+
+    shop.store("delete_namespace", deleted)
+    shop.store("open_namespace", opened)
 
 
 # Headers
@@ -2084,6 +2435,28 @@ def retry_after_is_a_date(shop: Workshop) -> None:
         lambda _, r: r.status in (429, 503),
         lambda r: r.put("retry-after", b"Tue, 24 Nov 2026 09:30:00 GMT"),
     )
+
+
+@fault("headers", "new_call_is_found_at_its_location")
+def location_names_a_host_inside(shop: Workshop) -> None:
+    """Location is the address of a machine that no client can reach."""
+    change_answers(
+        shop,
+        of_created,
+        lambda r: r.put("location", b"http://voice.internal" + r.values("location")[0]),
+    )
+
+
+@fault("headers", "refused_creations_say_when_to_retry")
+def retry_after_is_zero(shop: Workshop) -> None:
+    """Retry-After asks for the next attempt at once."""
+    change_answers(shop, lambda _, r: r.status in (429, 503), lambda r: r.put("retry-after", b"0"))
+
+
+@fault("headers", "preferred_problems_are_given")
+def preference_is_not_confirmed(shop: Workshop) -> None:
+    """An answer that was asked for does not say so."""
+    change_answers(shop, lambda *_: True, lambda r: r.put("preference-applied", None))
 
 
 # Problems
@@ -2299,3 +2672,75 @@ def preference_is_ignored(shop: Workshop) -> None:
         ask.put("prefer", None)
 
     shop.on_request(alter)
+
+
+def create_all_the_same(shop: Workshop, is_refused: Callable[[Ask], bool]) -> None:
+    """Create the call of a creation that is then refused."""
+    [number] = [
+        s.number for s in load_scenarios(read_catalogue(contracts()[0])) if s.name == "answered"
+    ]
+    codes = {b"429": "rate_limited", b"503": "provider_unavailable"}
+    chosen: dict[int, str] = {}
+
+    def before(ask: Ask) -> None:
+        if ask.method == "POST" and ask.path == CALLS and is_refused(ask):
+            wanted = re.search(rb"(429|503)", b"".join(ask.values("prefer")))
+            name = "rate_limited" if b"0121" in ask.body else "provider_unavailable"
+            chosen[id(ask)] = codes[wanted[1]] if wanted else name
+            ask.put("prefer", None)
+            ask.body = re.sub(rb"\+1202555[0-9]{4}", number.encode(), ask.body)
+
+    def after(ask: Ask, reply: Reply) -> None:
+        if code := chosen.pop(id(ask), None):
+            reply.body = json.dumps(
+                {"detail": "This was refused. Try it again later.", "request_id": ""}
+                | {"request_id": reply.values("x-request-id")[0].decode()}
+            ).encode()
+            put_problem(reply, code)
+            reply.put("content-type", b"application/problem+json")
+            reply.put("retry-after", b"1")
+            reply.put("location", None)
+            reply.put("preference-applied", f"code={reply.status}".encode())
+
+    shop.on_request(before)
+    shop.on_answer(after)
+
+
+@fault("time", "refused_creations_say_when_to_retry")
+def refusal_creates_a_call(shop: Workshop) -> None:
+    """A creation that is refused with 429 or 503 creates its call all the same."""
+    create_all_the_same(shop, lambda ask: re.search(rb"\+120255501(2[0-9])", ask.body) is not None)
+
+
+@fault("time", "preferred_problems_are_given")
+def preferred_problem_creates_a_call(shop: Workshop) -> None:
+    """A problem that was asked for comes after the call was created."""
+    create_all_the_same(shop, lambda ask: bool(ask.values("prefer")))
+
+
+@fault("time", "advancing_delivers_what_was_due")
+def completions_come_late(shop: Workshop) -> None:
+    """A completion is delivered a second and a half after it is due."""
+    original = Deliverer.advance
+
+    async def advance(self: Any, namespace: bytes, until: float) -> Any:
+        await original(self, namespace, until - 1.5)
+        await self._world.store.move_clock(namespace, until, wall_now=self._world.wall())
+        return await self._world.clock(namespace)
+
+    shop.replace(Deliverer, "advance", advance)
+    shop.replace(Deliverer, "run", _sleep_for_ever)
+
+
+@fault("time", "clock_advances_and_never_goes_back")
+def clock_goes_back(shop: Workshop) -> None:
+    """Advancing by nothing sets the clock back."""
+
+    def alter(ask: Ask, reply: Reply) -> None:
+        if ask.path == "/sandbox/clock" and token_of(ask) in still and reply.status == 200:
+            reply.put_json(reply.json | {"now": "2020-01-01T00:00:00.000Z"})
+        if ask.path == "/sandbox/clock" and lenient(ask.body) == {"advance_seconds": 0}:
+            still.add(token_of(ask))
+
+    still: set[bytes] = set()
+    shop.on_answer(alter)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 import orjson
@@ -10,6 +11,7 @@ from sandbox.verification.api import JSON, Api
 from sandbox.verification.check import Needs, check
 from sandbox.verification.finding import must, must_be
 from sandbox.verification.guard import CALLS_PATH, WEBHOOK_PATH
+from sandbox.verification.wire import Sent
 
 UNANSWERED: Final = ("no_answer", "busy", "canceled")
 OVER: Final = (*UNANSWERED, "completed", "failed")
@@ -27,6 +29,7 @@ TEXTS: Final = (
     "%s %n {0} ${HOME} $(id) `id`",
     "null",
     "0",
+    'user: "' + "[{" * 60 + '\\"]',
 )
 
 
@@ -203,6 +206,77 @@ def first_result_stands(api: Api) -> None:
             "A completion that was refused changed the call.",
             api.last(),
         )
+
+
+@check(Needs.SANDBOX)
+def one_of_many_completions_wins(api: Api) -> None:
+    """Of ten different completions at the same moment one is saved, and nine are 409."""
+    call_id = api.create()
+    headers = (("Authorization", f"Bearer {api.key}"), JSON)
+    bodies = [orjson.dumps(api.completion(duration=100 + number)) for number in range(10)]
+    answers = api.send_together([Sent("POST", WEBHOOK_PATH, headers, body) for body in bodies])
+    winners = [number for number, answer in enumerate(answers) if answer.status == 200]
+    must(
+        len(winners) == 1,
+        f"Of ten different completions at once one must be received, but {len(winners)} were.",
+        answers[0],
+    )
+    for answer in answers:
+        if answer.status != 200:
+            must_be(answer, 409, "call_already_ended", when="a completion comes second")
+    must(
+        api.read(call_id)["duration"] == 100 + winners[0],
+        "The completion that was received is not the one that was saved.",
+        api.last(),
+    )
+
+
+@check(Needs.SANDBOX)
+def calls_are_not_cached(api: Api) -> None:
+    """No answer about a call may be kept by a cache: the call goes on."""
+    answer = api.get(f"{CALLS_PATH}/{api.create()}")
+    said = (answer.header("cache-control") or "").lower()
+    must(
+        not re.search(r"public|immutable|(max-age|s-maxage)=[1-9]", said)
+        and not answer.values("expires"),
+        f"A call that goes on must not be cached, but Cache-Control is {said!r}.",
+        answer,
+    )
+
+
+@check(Needs.SANDBOX)
+def transcript_with_a_provider_id_is_refused(api: Api) -> None:
+    """A transcript that names the provider's id could never be shown: 422 at `/transcript`."""
+    call_id = api.create()
+    reference = api.inspect(call_id)["provider_call_id"]
+    answer = api.complete(transcript=f"agent: Your call is {reference}")
+    must_be(answer, 422, "validation_failed", when="a transcript names the provider's id")
+    must(
+        [error["pointer"] for error in answer.json()["errors"]] == ["/transcript"],
+        "The 422 must point at /transcript alone.",
+        answer,
+    )
+    must(api.read(call_id)["status"] == "queued", "A refused body ended the call.", api.last())
+
+
+@check(Needs.SANDBOX)
+def provider_ends_a_call_on_demand(api: Api) -> None:
+    """`POST /sandbox/calls/{call_id}/end` ends that call as it says, and drops what was planned."""
+    older, newer = api.create(), api.create("conflicting")
+    ending = {"status": "dropped", "transcript": "agent: Hel", "duration": 3}
+    answer = api.post(f"/sandbox/calls/{older}/end", ending)
+    must_be(answer, 200, when="the provider ends a call on demand")
+    expected = {"call_id": older, "status": "failed", "transcript": "agent: Hel", "duration": 3}
+    must(api.read(older) == expected, "A call did not end as was demanded.", api.last())
+    must(api.read(newer)["status"] == "queued", "Another call ended as well.", api.last())
+    api.advance(120)
+    must(api.read(older) == expected, "A finished call changed when time went on.", api.last())
+    must_be(
+        api.post(f"/sandbox/calls/{older}/end", {**ending, "duration": 4}),
+        409,
+        "call_already_ended",
+        when="a call that is over is ended in another way",
+    )
 
 
 @check(Needs.SANDBOX)

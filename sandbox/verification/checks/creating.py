@@ -220,6 +220,68 @@ def refused_creations_say_when_to_retry(api: Api) -> None:
         )
 
 
+@check(Needs.SANDBOX)
+def call_id_has_one_form(api: Api) -> None:
+    """The id of a call that exists, written in any other way than a UUID with dashes, is 404."""
+    call_id = api.create()
+    for written in (
+        call_id.replace("-", ""),
+        f"%7B{call_id}%7D",
+        f"urn:uuid:{call_id}",
+        f"{call_id}%20",
+        f"%20{call_id}",
+        f"{call_id}%0A",
+        f"{call_id}%00",
+        f"{call_id};v=1",
+        f"{call_id}.json",
+        call_id.replace("-", "", 1),
+    ):
+        must_be(
+            api.get(f"{CALLS_PATH}/{written}"),
+            404,
+            "call_not_found",
+            when=f"the call_id is written {written.replace(call_id, 'ID')[:40]}",
+        )
+
+
+@check(Needs.SANDBOX)
+def token_is_taken_from_nowhere_else(api: Api) -> None:
+    """A token in the query or in another header is no token: 401 `missing_token`."""
+    for target, headers in (
+        (f"/v1/agents?access_token={api.key}", ()),
+        (f"/v1/agents?token={api.key}&api_key={api.key}", ()),
+        ("/v1/agents", (("X-Api-Key", api.key),)),
+        ("/v1/agents", (("X-Authorization", f"Bearer {api.key}"),)),
+        ("/v1/agents", (("Proxy-Authorization", f"Bearer {api.key}"),)),
+    ):
+        answer = api.send(Sent("GET", target, headers))
+        must_be(answer, 401, "missing_token", when="the token is sent outside Authorization")
+
+
+@check(Needs.SANDBOX)
+def method_is_that_of_the_request(api: Api) -> None:
+    """No header and no parameter makes another method of a request."""
+    name = "X-HTTP-Method-Override"
+    for target, headers in (
+        ("/v1/agents", ((name, "DELETE"),)),
+        ("/v1/agents", (("X-HTTP-Method", "POST"),)),
+        ("/v1/agents?_method=DELETE", ()),
+    ):
+        must_be(api.get(target, *headers), 200, when="the agents are listed as another method")
+    answer = api.post(CALLS_PATH, api.new_call(), (name, "GET"))
+    must_be(answer, 201, when=f"a call is created with {name}: GET")
+
+
+@check(Needs.SANDBOX)
+def size_is_refused_before_it_is_sent(api: Api) -> None:
+    """A body whose Content-Length is over the limit is 413 while it is still on its way."""
+    body = api.target.contract.operations["createCall"].body
+    assert body is not None
+    headers = (("Authorization", f"Bearer {api.key}"), JSON)
+    sent = Sent("POST", CALLS_PATH, headers, b"{", declared_length=body.max_bytes + 1)
+    must_be(api.send(sent), 413, "body_too_large", when="a body is declared too long")
+
+
 # Idempotency
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from sandbox.verification.api import Api
 from sandbox.verification.check import Needs, check
+from sandbox.verification.checks.creating import DAY_SECONDS
 from sandbox.verification.finding import must, must_be
 from sandbox.verification.guard import CALLS_PATH, WEBHOOK_PATH
 from sandbox.verification.wire import Sent
@@ -92,8 +93,21 @@ def reset_empties_one_key(api: Api) -> None:
     key = ("Idempotency-Key", "before-reset")
     mine, other = api.create("answered", key), api.another_key()
     theirs = other.create()
+    api.advance(DAY_SECONDS)
+    before = _now(api)
+    must_be(api.get("/sandbox/journal"), 200, when="the journal is searched")
     answer = api.send(Sent("DELETE", "/sandbox/state", (("Authorization", f"Bearer {api.key}"),)))
     must_be(answer, 204, when="a namespace is emptied")
+    must(
+        api.get("/sandbox/journal").json()["exchanges"] == [],
+        "The journal outlived the emptying of its namespace.",
+        api.last(),
+    )
+    must(
+        _now(api) < before - DAY_SECONDS / 2,
+        "The clock outlived the emptying of its namespace.",
+        api.last(),
+    )
     must_be(api.get(f"{CALLS_PATH}/{mine}"), 404, "call_not_found", when="a namespace was emptied")
     must(
         api.create("answered", key) != mine,
@@ -101,6 +115,37 @@ def reset_empties_one_key(api: Api) -> None:
         api.last(),
     )
     other.read(theirs)
+
+
+@check(Needs.SANDBOX)
+def first_request_of_a_key_may_be_a_completion(api: Api) -> None:
+    """A key's own sample call is there from the start, for a completion by hand too."""
+    sample = api.target.catalogue.sample
+    result = {"transcript": sample.transcript, "duration": sample.duration_seconds}
+    must_be(api.complete(**result), 200, when="a new key repeats its sample call's completion")
+    answer = api.another_key().complete(**result | {"duration": 1})
+    must_be(answer, 409, "call_already_ended", when="a new key contradicts its sample call")
+
+
+@check(Needs.SANDBOX)
+def journals_belong_to_a_key(api: Api) -> None:
+    """What one key did is in no other key's journal, nor is it read there by its id."""
+    api.create()
+    request_id = api.last().header("x-request-id")
+    other = api.another_key()
+    must_be(
+        other.get(f"/sandbox/exchanges/{request_id}"),
+        404,
+        "exchange_not_found",
+        when="an exchange of another key is read",
+    )
+    answer = other.get("/sandbox/journal")
+    must(
+        answer.json()["exchanges"] == [],
+        "The journal of a key holds what another key did.",
+        answer,
+    )
+    must_be(api.get(f"/sandbox/exchanges/{request_id}"), 200, when="a key reads its own exchange")
 
 
 @check(Needs.SANDBOX)
@@ -166,24 +211,39 @@ def preferred_problems_are_given(api: Api) -> None:
         prefer = ("Prefer", f"code={status}")
         answer = api.post(CALLS_PATH, api.new_call(), prefer)
         must_be(answer, status, code, when=f"Prefer asks for {status}")
+        must(
+            answer.values("preference-applied") == [f"code={status}"],
+            f"Preference-Applied must say code={status} (RFC 7240).",
+            answer,
+        )
         api.complete()
         must(
             api.read(call_id)["status"] == "completed",
             "A preferred problem created a call all the same.",
             api.last(),
         )
-    must_be(
-        api.get(f"{CALLS_PATH}/{call_id}", ("Prefer", "code=418")),
-        200,
-        when="Prefer asks for what the contract does not document",
+    answer = api.get(f"{CALLS_PATH}/{call_id}", ("Prefer", "code=418"))
+    must_be(answer, 200, when="Prefer asks for what the contract does not document")
+    must(
+        not answer.values("preference-applied"),
+        "Preference-Applied must be missing where no preference was applied (RFC 7240).",
+        answer,
     )
 
 
 @check(Needs.SANDBOX)
 def journal_tells_what_was_sent(api: Api) -> None:
     """The journal keeps what a key did, the provider's completions included, without any token."""
+    api.create("never_completes")
     call_id = api.create()
+    api.get("/v1/no-such-path")
     api.advance(60)
+    answer = api.get("/sandbox/journal?status=404")
+    must(
+        [one["path"] for one in answer.json()["exchanges"]] == ["/v1/no-such-path"],
+        "The journal must hold a request to a wrong path, and find it by its status.",
+        answer,
+    )
     answer = api.get(f"/sandbox/journal?call_id={call_id}")
     must_be(answer, 200, when="the journal is searched")
     senders = [one["sender"] for one in answer.json()["exchanges"]]

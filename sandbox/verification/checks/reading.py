@@ -233,6 +233,25 @@ def head_is_get_without_a_body(api: Api) -> None:
 
 
 @check(Needs.READ)
+def conditions_and_wishes_change_nothing(api: Api) -> None:
+    """Ranges, conditions and other media types than JSON are ignored, as the contract has none."""
+    expected = api.get(AGENTS_PATH)
+    for name, value in (
+        ("Range", "bytes=0-1"),
+        ("If-None-Match", "*"),
+        ("If-Match", '"another"'),
+        ("If-Modified-Since", "Fri, 01 Jan 2100 00:00:00 GMT"),
+        ("If-Unmodified-Since", "Thu, 01 Jan 1970 00:00:01 GMT"),
+        ("Accept", "text/html"),
+        ("Accept", "application/json;q=0"),
+        ("Accept-Language", "ky"),
+    ):
+        answer = api.get(AGENTS_PATH, (name, value))
+        must_be(answer, 200, when=f"the agents are listed with {name}: {value}")
+        must(answer.body == expected.body, f"{name} must not change what is listed.", answer)
+
+
+@check(Needs.READ)
 def malformed_completion_is_400(api: Api) -> None:
     """A body that is no JSON is 400 `malformed_json`."""
     for body in (
@@ -288,7 +307,8 @@ def body_of_another_kind_is_422(api: Api) -> None:
 @check(Needs.READ)
 def numbers_out_of_range_are_refused(api: Api) -> None:
     """`NaN`, `Infinity` and endless numerals are 400 `malformed_json`, never a crash."""
-    for numeral in (b"NaN", b"Infinity", b"-Infinity", b"1e400", b"9" * 5000, b"1e99999999999"):
+    endless = (b"9" * 5000, b"1." + b"0" * 5000, b"1e99999999999")
+    for numeral in (b"NaN", b"Infinity", b"-Infinity", b"1e400", *endless):
         body = b'{"event_type":"call.completed","duration":' + numeral + b"}"
         must_be(
             api.post_bytes(WEBHOOK_PATH, body, JSON),
@@ -296,6 +316,21 @@ def numbers_out_of_range_are_refused(api: Api) -> None:
             "malformed_json",
             when=f"a number is {numeral.decode()[:20]}",
         )
+
+
+@check(Needs.READ)
+def numbers_are_not_rounded(api: Api) -> None:
+    """A number that is whole only when it is rounded is no integer, and none breaks anything."""
+    whole = _json(api.completion_of_nothing(duration=12)).replace('"duration":12', '"duration":@')
+    for numeral in ("12.00000000000000000001", "0.99999999999999999999", "12.5", "1e-1"):
+        answer = api.post_bytes(WEBHOOK_PATH, whole.replace("@", numeral).encode(), JSON)
+        must(
+            answer.status in (400, 422),
+            f"The duration {numeral} is no integer and must be refused, but it is taken.",
+            answer,
+        )
+    # Zero to one decoder and out of range to another: the server may choose, and must answer.
+    api.post_bytes(WEBHOOK_PATH, whole.replace("@", "0e99999999999999999999").encode(), JSON)
 
 
 @check(Needs.READ)
@@ -321,6 +356,19 @@ def missing_fields_are_named(api: Api) -> None:
         pointers == expected,
         f"The errors of a 422 must point at {', '.join(expected)}, "
         f"but they point at {', '.join(pointers)}.",
+        answer,
+    )
+
+
+@check(Needs.READ)
+def pointers_are_escaped(api: Api) -> None:
+    """A slash and a tilde in the name of a field are escaped in its pointer (RFC 6901)."""
+    answer = api.post(WEBHOOK_PATH, {**api.completion_of_nothing(), "a/b~c": 1})
+    must_be(answer, 422, "validation_failed", when="the name of a field holds a slash and a tilde")
+    pointers = [error["pointer"] for error in answer.json()["errors"]]
+    must(
+        pointers == ["/a~1b~0c"],
+        f"The pointer of the field a/b~c must be /a~1b~0c, but it is {pointers}.",
         answer,
     )
 
