@@ -19,6 +19,7 @@ from sandbox.verification.wire import Answer, Sent
 
 JSON: Final = ("Content-Type", "application/json")
 UNKNOWN_CALL_ID: Final = "00000000-0000-4000-8000-000000000000"
+NOT_OVER: Final = ("queued", "ringing", "in_progress")
 _BUSY: Final = (429, 503)
 
 
@@ -126,6 +127,10 @@ class Api:
         must_be(answer, 200, when="a call of the same key is read")
         call: dict[str, Any] = answer.json()
         return call
+
+    def is_open(self, call_id: str) -> bool:
+        """Whether a call is not over, however slowly answers come from where it is."""
+        return self.read(call_id)["status"] in NOT_OVER
 
     def complete(self, **changes: Any) -> Answer:
         """Posts a completion of the newest call."""

@@ -1426,9 +1426,9 @@ def provider_word(shop: Workshop, word: str, status: str) -> None:
 
 
 @fault("state", "words_of_the_provider_are_normalized")
-def voicemail_is_no_answer(shop: Workshop) -> None:
+def voicemail_is_failed(shop: Workshop) -> None:
     """One word of the provider is saved as another status than the table says."""
-    provider_word(shop, "voicemail", "no_answer")
+    provider_word(shop, "voicemail", "failed")
 
 
 @fault("state", "words_of_the_provider_are_normalized")

