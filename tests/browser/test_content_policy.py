@@ -52,7 +52,10 @@ def test_page_asks_for_nothing_forbidden(new_page, expected_console_errors, path
     """Each page runs to its end without one violation."""
     expected_console_errors.append("status of 404")
     page = open_watched(new_page, path, scheme)
+    if path == "/reference/":
+        expect(page.frame_locator("iframe").locator(".opblock").first).to_be_visible()
     scrolled(page)
+    page.wait_for_load_state("load")
     assert violations(page) == []
 
 
@@ -116,15 +119,7 @@ def test_what_is_not_of_the_site_does_not_run(page, expected_console_errors):
 def test_policy_has_no_way_around(sandbox_server):
     """Neither inline code at large nor evaluated text nor another host is allowed anywhere."""
     policy = httpx.get(f"{sandbox_server.url}/").headers["content-security-policy"]
-    for loophole in (
-        "'unsafe-inline'",
-        "'unsafe-eval'",
-        "'unsafe-hashes'",
-        "http:",
-        "https:",
-        "*",
-        "blob:",
-    ):
+    for loophole in ("'unsafe-", "http:", "https:", "*", "blob:"):
         assert loophole not in policy
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))
     assert directives["default-src"] == directives["base-uri"] == directives["object-src"]

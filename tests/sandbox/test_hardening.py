@@ -13,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from sandbox.cli import serve
 from sandbox_process import ROOT, SandboxServer, start_sandbox
 
 from .conftest import CONTRACT, assert_conforms, new_call
@@ -276,6 +277,28 @@ def test_reader_that_takes_nothing_is_cut_off(strict: SandboxServer) -> None:
             _send_again_and_again(connection, pipelined)
 
 
+def test_stream_that_nobody_reads_is_cut_off(strict: SandboxServer) -> None:
+    """Live events wait for a slow reader only as long as the limit says, and then end."""
+    key = "sandbox_stream"
+    follow = GET.replace(b"/v1/agents", b"/sandbox/journal/stream")
+    follow = follow.replace(KEY.encode(), key.encode())
+    with (
+        socket.socket() as connection,
+        httpx.Client(base_url=strict.url, headers={"Authorization": f"Bearer {key}"}) as busy,
+    ):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.connect(("127.0.0.1", httpx.URL(strict.url).port))
+        connection.sendall(follow + b"\r\n")
+        for _ in range(5000):  # each is an event of some kilobytes
+            busy.post("/v1/calls", json={**new_call(), "note": "x" * 8000})
+            try:
+                connection.sendall(b"\r\n")
+            except (BrokenPipeError, ConnectionResetError):
+                break  # nobody is there any more
+        else:
+            pytest.fail("a reader that takes nothing was waited for without end")
+
+
 def _send_again_and_again(connection: socket.socket, request: bytes) -> None:
     for _ in range(10_000):
         connection.sendall(request)
@@ -489,3 +512,16 @@ def test_nothing_leaves_the_machine() -> None:
     # The one connection is the client's own.
     assert told["seen"] == {"connections": 1, "datagrams": 0, "no way out": 0}
     assert told["control"]["no way out"] == 2
+
+
+def test_threat_model_names_what_there_is() -> None:
+    """Each option, test and file that SECURITY.md names exists."""
+    text = (ROOT / "SECURITY.md").read_text("utf-8")
+    options = {option for parameter in serve.params for option in parameter.opts}
+    assert set(re.findall(r"`(--[\w-]+)`", text)) <= options
+    paths = re.findall(r"`((?:tests|tools)/[\w./]+)`", text)
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = re.findall(r"`(test_\w+)`", text)
+    assert named
+    assert [name for name in named if f"def {name}(" not in tests] == []
