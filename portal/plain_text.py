@@ -173,6 +173,7 @@ def _responses(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
 def _scenarios(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     for row in tables.scenarios(page.sources):
         yield f"- `{row['number']}` {row['name']}: {row['line']}"
+        yield f"  `{row['command']}`: {', '.join(row['times']) or 'nothing happens'}."
 
 
 def _problem_index(page: Page, options: Mapping[str, Any]) -> Iterator[str]:

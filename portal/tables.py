@@ -8,6 +8,7 @@ from portal.sources import Sources
 from portal.text import first_sentence, phrase
 from sandbox.contract import Contract, Operation
 from sandbox.problems import PROBLEMS
+from sandbox.scenarios import Scenario
 
 
 def operations(sources: Sources) -> list[dict[str, Any]]:
@@ -116,6 +117,8 @@ def scenarios(sources: Sources) -> list[dict[str, Any]]:
             "number": scenario.number,
             "line": scenario.line,
             "default": scenario is sources.scenarios.default,
+            "command": f"voice-sandbox call {scenario.name} --watch",
+            "times": _times(scenario),
             "end": (
                 f"{PROBLEMS[scenario.refusal.code].status}"
                 if scenario.refusal
@@ -124,6 +127,18 @@ def scenarios(sources: Sources) -> list[dict[str, Any]]:
         }
         for scenario in sources.scenarios
     ]
+
+
+def _times(scenario: Scenario) -> list[str]:
+    """When what happens, such as `1 s ringing`; the provider's words are its own."""
+    times = [
+        (scenario.ringing_after_seconds, "ringing"),
+        (scenario.answered_after_seconds, "in progress"),
+        *((c.after_seconds, f"the provider reports `{c.status}`") for c in scenario.completions),
+    ]
+    # A completion may come before what we would have seen.
+    told = sorted((after, words) for after, words in times if after is not None)
+    return [f"{after:g} s {words}" for after, words in told]
 
 
 def problem(code: str, contract: Contract) -> dict[str, Any]:

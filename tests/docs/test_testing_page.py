@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from built_pages import blocks
+from sandbox.cli import main
 from sandbox_process import SandboxServer
 
 
@@ -58,6 +60,26 @@ def test_every_pytest_command_of_the_page_passes(articles, root: Path) -> None:
         ran = run_pytest(root / "docs" / "examples" / "reminders", *words)
         assert ran.returncode == 0, ran.stdout + ran.stderr
         assert "items were met" in ran.stdout
+
+
+def test_every_scenario_of_the_sandbox_page_runs(
+    articles, sandbox_server: SandboxServer, key: str
+) -> None:
+    """The command beside each scenario plays it: the call is placed, or refused as it says."""
+    rows = articles["sandbox-guide"].select("table.scenarios tbody tr")
+    assert rows
+    for row in rows:
+        [words] = [
+            code.get_text().split()[1:]
+            for code in row.select("code")
+            if code.get_text().startswith("voice-sandbox ")
+        ]
+        assert words.pop() == "--watch"  # which a test has no time for
+        ran = CliRunner().invoke(
+            main, words, env={"VOICE_SANDBOX_URL": sandbox_server.url, "VOICE_API_KEY": key}
+        )
+        refused = row.select("td")[-1].get_text().strip() in ("429", "503")
+        assert ran.exit_code == (1 if refused else 0), ran.output
 
 
 @pytest.mark.parametrize("shell", ["bash"])
