@@ -24,7 +24,7 @@ TOKEN = f"Authorization: Bearer {KEY}\r\n".encode()
 POST = b"POST /v1/calls HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n" + TOKEN
 GET = b"GET /v1/agents HTTP/1.1\r\nHost: x\r\n" + TOKEN
 SECOND = b"GET /sandbox HTTP/1.1\r\nHost: x\r\n\r\n"
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 
 
 @contextmanager
@@ -286,6 +286,7 @@ def test_stream_that_nobody_reads_is_cut_off(strict: SandboxServer) -> None:
         socket.socket() as connection,
         httpx.Client(base_url=strict.url, headers={"Authorization": f"Bearer {key}"}) as busy,
     ):
+        busy.timeout = PATIENCE_SECONDS
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         connection.connect(("127.0.0.1", httpx.URL(strict.url).port))
         connection.sendall(follow + b"\r\n")

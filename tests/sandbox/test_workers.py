@@ -18,7 +18,7 @@ from sandbox_process import STOP_SECONDS, SandboxServer, start_sandbox
 from .conftest import SCENARIOS, new_call
 
 TOKEN = {"Authorization": "Bearer sandbox_workers"}
-PATIENCE_SECONDS = 20
+PATIENCE_SECONDS = 60
 pytestmark = pytest.mark.skipif(
     not Path("/proc/self/task").is_dir(), reason="the processes are told apart by Linux's /proc"
 )
