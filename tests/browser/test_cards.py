@@ -221,11 +221,14 @@ def test_escape_cancels_though_the_focus_is_nowhere(quickstart):
 
 def test_answer_that_never_comes_ends_the_wait(quickstart):
     """After 15 seconds without an answer the card says so, and offers another try."""
-    quickstart.clock.install()
+    quickstart.evaluate(
+        """() => {
+          const wait = setTimeout;
+          window.setTimeout = (call, ms, ...more) => wait(call, ms === 15_000 ? 0 : ms, ...more);
+        }"""
+    )
     quickstart.route("**/v1/calls", lambda route: None)
-    with quickstart.expect_request("**/v1/calls"):
-        created = run(quickstart, "Try create call")
-    quickstart.clock.fast_forward(15_001)
+    created = run(quickstart, "Try create call")
     expect(created.locator(".card-problem")).to_contain_text("No answer in 15 seconds")
     expect(created.locator(".card-problem")).to_contain_text("may have done what it asks for")
     expect(created.get_by_role("button", name="Retry")).to_be_visible()
@@ -237,6 +240,28 @@ def test_answer_is_announced_once(quickstart):
     agents = run(quickstart, "Try list agents")
     expect(agents.get_by_role("status")).to_have_text(re.compile(r"^200 OK, \d+ ms$"))
     expect(agents.locator(".card-run")).to_be_focused()
+
+
+def test_each_state_of_a_call_is_announced_after_its_creation(quickstart):
+    """A screen reader hears the answer, then each new state, and none cuts another off."""
+    quickstart.evaluate(
+        """() => {
+          const region = document.querySelector("try-api [role=status]");
+          window.said = [];
+          const heard = () => said.push(region.textContent);
+          new MutationObserver(heard).observe(region, { childList: true });
+        }"""
+    )
+    created = run(quickstart, "Try create call")
+    expect(created.locator(".life-end")).to_be_visible(timeout=CALL_SECONDS)
+    said = quickstart.evaluate("said")
+    assert said[0] == "Running"
+    assert re.fullmatch(r"201 Created, \d+ ms", said[1])
+    assert said[2:] == [
+        "The call is ringing",
+        "The call is in progress",
+        "The call is over: completed, 5 seconds",
+    ]
 
 
 def test_every_creation_has_an_idempotency_key_of_its_own(quickstart):

@@ -224,6 +224,18 @@ def test_reference_without_javascript_leads_to_the_static_pages(new_page):
     expect(page.get_by_role("heading", name="Get the status")).to_be_attached()
 
 
+def test_drawer_of_a_phone_shows_all_pages_at_once(new_page):
+    """On a phone the menu lists every section with its pages, not one behind another."""
+    page = new_page(viewport=PHONE)
+    page.goto("/quickstart/")
+    page.locator('.md-header label[for="__drawer"]').click()
+    menu = page.locator(".md-nav--primary")
+    for section in ("Start here", "Guides", "Testing", "Reference"):
+        expect(menu.get_by_text(section, exact=True).locator("visible=true")).to_have_count(1)
+    menu.get_by_role("link", name="Inspector").click()
+    expect(page).to_have_url(re.compile(r"/inspector/$"))
+
+
 def test_paper_has_text_and_nothing_to_press(page):
     """In print, cards show request and answer; buttons, navigation and search are left out."""
     page.goto("/quickstart/")

@@ -87,11 +87,12 @@ export class CallLife {
   async readCall() {
     const { status, json } = await send({ method: this.plan.method, path: this.path, signal: this.abort.signal });
     if (status !== 200) return;
+    const isFirst = this.shown === undefined; // what creating it was answered has just been announced
     this.shown = json.status;
     this.draw(json.status);
     this.read.replaceChildren(node("pre", {}, node("code", {}, ...jsonNodes(json))));
-    if (this.plan.unfinished.includes(json.status)) this.announce(`The call is ${words(json.status)}`);
-    else this.finish(json);
+    if (!this.plan.unfinished.includes(json.status)) this.finish(json);
+    else if (!isFirst) this.announce(`The call is ${words(json.status)}`);
   }
 
   async skip() {
