@@ -31,6 +31,7 @@ from sandbox.store.queries import migrations, named_queries
 from sandbox.store.together import Together
 
 _MOST_TOGETHER: Final = 64
+_MOST_USED: Final = 500
 _ATTEMPTS: Final = 5
 _BUSY_SECONDS: Final = 0.01
 _MOST_BUSY: Final = 300
@@ -94,9 +95,13 @@ class PostgresStore:
         raise StorageUnavailable("the namespace is emptied again and again")
 
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
-        used = set(namespaces)
-        rows = await self._db.rows("use_namespaces", namespaces=list(used), at=at)
-        return list(used.difference(row[0] for row in rows))
+        used = sorted(namespaces)
+        known = set[bytes]()
+        # Not all at once: whoever creates a call waits for the rows of its namespace.
+        for start in range(0, len(used), _MOST_USED):
+            part = used[start : start + _MOST_USED]
+            known.update(row[0] for row in await self._db.rows("use_namespaces", used=part, at=at))
+        return [namespace for namespace in used if namespace not in known]
 
     async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
         return [row[0] for row in await self._db.rows("idle_namespaces", since=since)]

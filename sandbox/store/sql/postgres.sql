@@ -20,7 +20,7 @@ FROM opened;
 
 -- name: use_namespaces
 WITH used AS (
-    SELECT namespace FROM namespaces WHERE namespace = ANY (:namespaces)
+    SELECT namespace FROM namespaces WHERE namespace = ANY (:used)
     ORDER BY namespace FOR NO KEY UPDATE
 )
 UPDATE namespaces SET used_at = :at FROM used WHERE namespaces.namespace = used.namespace
