@@ -13,7 +13,13 @@ import msgspec
 
 from sandbox.clock import rfc3339
 from sandbox.exchange import Exchange, HeaderList
-from sandbox.redaction import REDACTED, is_secret_header, with_short_numbers, without_secrets
+from sandbox.redaction import (
+    REDACTED,
+    is_plain,
+    is_secret_header,
+    with_short_numbers,
+    without_secrets,
+)
 from sandbox.scenarios import Scenarios
 
 LONGEST_BODY: Final = 4096
@@ -135,11 +141,15 @@ def _message(headers: HeaderList, body: bytes) -> Message:
 
 
 def _headers(headers: HeaderList) -> HeaderList:
+    kept = [(name, REDACTED if is_secret_header(name) else value) for name, value in headers]
+    joined = b"\n".join([part for header in kept for part in header])
+    if len(joined) <= LONGEST_HEADERS and is_plain(joined):
+        return kept
     left = LONGEST_HEADERS
-    kept: list[tuple[bytes, bytes]] = []
-    for name, value in headers:
+    cut: list[tuple[bytes, bytes]] = []
+    for name, value in kept:
         left -= len(name) + len(value)
         if left < 0:
             break
-        kept.append((name, REDACTED if is_secret_header(name) else without_secrets(value)))
-    return kept
+        cut.append((name, without_secrets(value)))
+    return cut

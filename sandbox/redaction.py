@@ -43,11 +43,25 @@ def without_secrets(text: bytes) -> bytes:
         text = _ESCAPED_ASCII.sub(_unescaped, text)
     if b"sandbox_" in text or b"earer " in text:
         text = _TOKEN.sub(REDACTED, text)
-    lowered = text.lower()
-    for word in _MEMBER_WORDS:
-        if word in lowered:
-            return _SECRET_MEMBER.sub(_without_value, text)
+    if b'"' in text or b"?" in text or b"&" in text:
+        lowered = text.lower()
+        for word in _MEMBER_WORDS:
+            if word in lowered:
+                return _SECRET_MEMBER.sub(_without_value, text)
     return text
+
+
+def is_plain(text: bytes) -> bool:
+    """Whether nothing in a text is worth a closer look; most headers are plain."""
+    # Written out: as a loop it takes twice as long, for each message of each request.
+    return not (
+        b'"' in text
+        or b"?" in text
+        or b"&" in text
+        or b"sandbox_" in text
+        or b"earer " in text
+        or b"\\u00" in text
+    )
 
 
 @lru_cache(maxsize=256)
