@@ -59,7 +59,7 @@ class Connection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
         most = self.limits.max_connections
-        if len(self.connections) > most:
+        if len(self.connections) > most and not self._is_given_room():
             if len(self.connections) > 2 * most:  # too many even to be told so
                 transport.abort()
                 return
@@ -142,6 +142,16 @@ class Connection(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         self._close()
+
+    def _is_given_room(self) -> bool:
+        """Whether another connection that waits for its next request could be closed instead."""
+        for other in self.connections:
+            assert isinstance(other, Connection), "a server makes only these"
+            # The timer runs exactly while a connection is idle.
+            if other.timeout_keep_alive_task is not None and not other.transport.is_closing():
+                other._close()
+                return True
+        return False
 
     def _read_again(self, rest: bytes) -> None:
         """Reads a request as if it had offered no other protocol, and what follows it."""

@@ -41,8 +41,8 @@ HELP: Final[Mapping[str, str]] = {
     "A larger one is refused with 413.",
     "max_head": "Bytes of a request line with all headers at most. A larger one is refused with "
     "431.",
-    "max_connections": "Connections that one worker serves at a time. Each further one is answered "
-    "429 and closed.",
+    "max_connections": "Connections that one worker serves at a time. A further one takes the "
+    "place of an idle one; where none is idle it is answered 429 and closed.",
     "max_rate": "Requests that one key may send to one worker in a second. Further ones are "
     "refused with 429 and Retry-After.",
     "max_calls": "Calls that one key may hold. Further ones are refused with 429 until the "

@@ -322,27 +322,54 @@ def test_others_are_served_meanwhile(strict: SandboxServer) -> None:
 # Connections
 
 
+STREAM = GET.replace(b"/v1/agents", b"/sandbox/journal/stream") + b"\r\n"
+
+
 def test_one_connection_too_many_is_told_to_wait(tmp_path: Path) -> None:
-    """Over the limit a request gets the contract's 429; room that is made is used again."""
+    """Where all connections are busy a further one gets the contract's 429, until there is room."""
     with (
         start_sandbox(tmp_path, "--max-connections", "2") as server,
         httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {KEY}"}) as third,
     ):
         with connected(server) as first, connected(server) as second:
             for connection in (first, second):
-                connection.sendall(GET + b"\r\n")
+                connection.sendall(STREAM)
                 assert statuses(connection.recv(65536)) == [200]
             refused = third.get("/v1/agents")
             assert_conforms(CONTRACT, refused)
             assert (refused.status_code, refused.headers["connection"]) == (429, "close")
             # More than twice as many are not even told.
-            with connected(server) as fourth, connected(server) as fifth:
+            with connected(server) as fourth, connected(server) as fifth, connected(server) as last:
                 fourth.sendall(b"G")
-                fifth.sendall(GET + b"\r\n")
-                assert statuses(until_closed(fifth)) in ([429], [])
+                fifth.sendall(b"G")
+                last.sendall(GET + b"\r\n")
+                assert statuses(until_closed(last)) in ([429], [])
         while third.post("/v1/calls", json=new_call()).status_code == 429:
             pass
         assert third.get("/v1/agents").status_code == 200
+
+
+def test_idle_connection_makes_room(tmp_path: Path) -> None:
+    """Connections that only wait for a next request keep nobody out: one of them is closed."""
+    with (
+        start_sandbox(tmp_path, "--max-connections", "2") as server,
+        connected(server) as first,
+        connected(server) as second,
+    ):
+        for connection in (first, second):
+            connection.sendall(GET + b"\r\n")
+            assert statuses(connection.recv(65536)) == [200]
+        with connected(server) as third:
+            third.sendall(GET + b"Connection: close\r\n\r\n")
+            assert statuses(until_closed(third)) == [200]
+        still_open: list[int] = []
+        for connection in (first, second):
+            try:
+                connection.sendall(GET + b"Connection: close\r\n\r\n")
+                still_open += statuses(until_closed(connection))
+            except BrokenPipeError:
+                continue
+        assert still_open == [200]
 
 
 def test_limit_of_connections_can_be_reached(tmp_path: Path) -> None:
