@@ -5,7 +5,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple, TextIO
@@ -34,7 +34,6 @@ KEY = "sandbox_test"
 FUZZ_SECONDS = 60
 FUZZED = "fuzzed"
 STATISTICS = "-print_final_stats=1"
-ENGINES = ["sqlite-memory", "sqlite-file", "postgresql"]
 
 
 class Fuzzer(NamedTuple):
@@ -309,26 +308,32 @@ def fuzzed(json_fuzzer: Fuzzer | None) -> str:
     return said
 
 
+@pytest.fixture(scope="session")
+def shaky(postgres: PostgresServer) -> Iterator[PostgresServer]:
+    """Another one, which a test may stop or freeze, as long as it starts it again."""
+    with postgres_server.postgres_server() as server:
+        yield server
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A room that names `ON_ENGINES` runs each test that has a database once on each of them."""
+    engines = getattr(metafunc.module, "ON_ENGINES", None)
+    own = [mark.args[0] for mark in metafunc.definition.iter_markers("parametrize")]
+    if engines is not None and "database" in metafunc.fixturenames and "database" not in own:
+        metafunc.parametrize("database", engines, indirect=True)
+
+
 @pytest.fixture
-def new_database(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], str]:
-    """A function from the name of an engine to the URL of an empty database."""
-
-    def new(engine: str) -> str:
-        if engine == "postgresql":
-            server: PostgresServer = request.getfixturevalue("postgres")
-            return server.new_schema()
-        return {
-            "sqlite-memory": "sqlite:///:memory:",
-            "sqlite-file": f"sqlite:///{tmp_path}/calls.db",
-        }[engine]
-
-    return new
-
-
-@pytest.fixture
-def database(new_database: Callable[[str], str]) -> str:
-    """The URL of an empty database; a room that every engine must serve has its own fixture."""
-    return new_database("sqlite-memory")
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """The URL of an empty database: in memory, unless the room names its engines."""
+    engine = getattr(request, "param", "sqlite-memory")
+    if engine == "postgresql":
+        server: PostgresServer = request.getfixturevalue("postgres")
+        return server.new_schema()
+    return {
+        "sqlite-memory": "sqlite:///:memory:",
+        "sqlite-file": f"sqlite:///{tmp_path}/calls.db",
+    }[engine]
 
 
 @asynccontextmanager

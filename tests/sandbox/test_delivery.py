@@ -31,11 +31,7 @@ from .conftest import (
 
 pytestmark = pytest.mark.anyio
 
-
-@pytest.fixture(params=["sqlite-memory", "postgresql"])
-def database(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> str:
-    """Every test of this room runs on both engines."""
-    return new_database(request.param)
+ON_ENGINES = ["sqlite-memory", "postgresql"]
 
 
 ANSWERED = "+12025550100"

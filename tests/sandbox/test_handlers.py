@@ -1,7 +1,6 @@
 """The four operations: what they save, what they replay, and what they refuse."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -27,11 +26,7 @@ from .conftest import (
 
 pytestmark = pytest.mark.anyio
 
-
-@pytest.fixture(params=["sqlite-memory", "postgresql"])
-def database(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> str:
-    """Every test of this room runs on both engines."""
-    return new_database(request.param)
+ON_ENGINES = ["sqlite-memory", "postgresql"]
 
 
 PHONE = CATALOGUE.sample.phone

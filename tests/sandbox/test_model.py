@@ -28,7 +28,9 @@ from hypothesis.stateful import (
 
 from sandbox.app import App
 
-from .conftest import CATALOGUE, ENGINES, SCENARIOS, START, FakeWall, client_of, new_call
+from .conftest import CATALOGUE, SCENARIOS, START, FakeWall, client_of, new_call
+
+ON_ENGINES = ["sqlite-memory", "sqlite-file", "postgresql"]
 
 UNANSWERED = {"no_answer", "busy", "canceled"}
 ENDS = {
@@ -291,13 +293,11 @@ def _seconds(text: str) -> float:
     return datetime.fromisoformat(text).timestamp()
 
 
-@pytest.fixture(params=ENGINES)
-def machine(
-    request: pytest.FixtureRequest, new_database: Callable[[str], str]
-) -> Iterator[type[Calls]]:
-    """The state machine for a sandbox on a store of every kind."""
+@pytest.fixture
+def machine(database: str) -> Iterator[type[Calls]]:
+    """The state machine for a sandbox on each engine."""
     with asyncio.Runner() as runner:
-        app = App(database=new_database(request.param), wall=FakeWall())
+        app = App(database=database, wall=FakeWall())
         running, client = app.running(), client_of(app, None)
         runner.run(running.__aenter__())
         yield type("Calls", (Calls,), {"client": client, "run": staticmethod(runner.run)})

@@ -7,12 +7,12 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from postgres_server import PASSWORD, PostgresServer, postgres_server
+from postgres_server import PASSWORD, PostgresServer
 from sandbox.calls import Call, Result
 from sandbox.clock import VirtualClock, new_call_id, new_seq
 from sandbox.journal import Search
@@ -500,17 +500,6 @@ async def test_wait_for_a_locked_key_is_bounded(url: str, monkeypatch: pytest.Mo
         assert await one.count_calls(ONE) == 1
 
 
-async def test_wakes_that_an_advance_left_behind_are_settled(url: str) -> None:
-    """A process that dies in the middle of an advance leaves nothing that wakes too late."""
-    async with opened(url) as [store]:
-        await open_namespace(store)
-        await create(store, due_at=START + 8)
-        await store.move_clock(ONE, START + 6, wall_now=START, wakes=False)
-        assert await store.next_wake_at() == START + 8
-    async with opened(url) as [store]:
-        assert await store.next_wake_at() == START + 2
-
-
 async def test_hanging_replica_holds_up_nobody_for_long(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -526,13 +515,6 @@ async def test_hanging_replica_holds_up_nobody_for_long(
 
 
 # The server goes away
-
-
-@pytest.fixture(scope="module")
-def shaky(postgres: PostgresServer) -> Iterator[PostgresServer]:
-    """A server that may be stopped: nobody else uses it."""
-    with postgres_server() as server:
-        yield server
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGQUIT], ids=["restart", "crash"])

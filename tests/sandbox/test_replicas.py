@@ -1,26 +1,20 @@
 """Several processes on one database under load, while one after another is killed."""
 
-from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
-import pytest
 
 from killing import load_on, replicas_on, take_stock
-from postgres_server import PASSWORD, PostgresServer, postgres_server
+from postgres_server import PASSWORD, PostgresServer
 
 from .conftest import CATALOGUE
 
+# Both engines let several processes share a database.
+ON_ENGINES = ["sqlite-file", "postgresql"]
 AGENT = CATALOGUE.agents[0].key
 DEMO = {"Authorization": "Bearer sandbox_demo"}
 KILLS = 3
 CALLS_BETWEEN = 40
-
-
-@pytest.fixture(params=["sqlite-file", "postgresql"])
-def database(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> str:
-    """Both engines let several processes share a database."""
-    return new_database(request.param)
 
 
 def test_killed_replicas_lose_nothing(database: str, tmp_path: Path) -> None:
@@ -36,13 +30,6 @@ def test_killed_replicas_lose_nothing(database: str, tmp_path: Path) -> None:
     assert outcome.faults == []
     assert outcome.cut_off > 0, "no client noticed a kill"
     assert PASSWORD not in replicas.logs()
-
-
-@pytest.fixture
-def shaky(postgres: PostgresServer) -> Iterator[PostgresServer]:
-    """A server that may be stopped: nobody else uses it."""
-    with postgres_server() as server:
-        yield server
 
 
 def test_restart_of_the_database_loses_nothing(shaky: PostgresServer, tmp_path: Path) -> None:

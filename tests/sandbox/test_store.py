@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import signal
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from pathlib import Path
 from uuid import UUID
 
@@ -20,9 +20,11 @@ from sandbox.store.protocol import Due, IdempotencyKey, StorageUnavailable, Stor
 from sandbox.store.sqlite import SQLiteStore
 from sandbox_process import start_sandbox
 
-from .conftest import CATALOGUE, ENGINES, START, FakeWall, running_sandbox
+from .conftest import CATALOGUE, START, FakeWall, running_sandbox
 
 pytestmark = pytest.mark.anyio
+
+ON_ENGINES = ["sqlite-memory", "sqlite-file", "postgresql"]
 
 ONE = b"1" * 16
 OTHER = b"2" * 16
@@ -34,12 +36,10 @@ LEASE = 30.0
 SQL_FOLDER = Path(sandbox.store.__file__).parent / "sql"
 
 
-@pytest.fixture(params=ENGINES)
-async def store(
-    request: pytest.FixtureRequest, new_database: Callable[[str], str]
-) -> AsyncIterator[Store]:
-    """An open store of every kind, with one namespace."""
-    opened = open_store(new_database(request.param))
+@pytest.fixture
+async def store(database: str) -> AsyncIterator[Store]:
+    """An open store on each engine, with one namespace."""
+    opened = open_store(database)
     await opened.open()
     await opened.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
     yield opened
@@ -296,7 +296,7 @@ async def test_a_step_leaves_the_wakes_to_the_last_move(store: Store) -> None:
     assert await store.next_wake_at() == START + 2
 
 
-@pytest.mark.parametrize("store", [e for e in ENGINES if e != "sqlite-memory"], indirect=True)
+@pytest.mark.parametrize("database", ON_ENGINES[1:], indirect=True)
 async def test_a_broken_advance_is_settled_when_the_store_opens(store: Store) -> None:
     """A process that died between two steps leaves no completion waiting for the old wall time."""
     await create(store, due_at=START + 8)
