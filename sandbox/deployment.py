@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -100,7 +101,14 @@ def _serve(
         cors_origins=settings.cors_origins,
     )
     config = configured(before, settings.limits)
-    server = Server(app, config, drain_delay=settings.drain_delay, started=started)
+
+    def begin() -> None:
+        # What the start has made stays, so the collector need not look at it again.
+        gc.freeze()
+        gc.enable()
+        started()
+
+    server = Server(app, config, drain_delay=settings.drain_delay, started=begin)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()

@@ -8,7 +8,6 @@ Nothing is imported until a test asks for a fixture.
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -99,6 +98,8 @@ def _client(url: str, **options: Any) -> SandboxClient:
 
 
 def _fresh_key() -> str:
+    import secrets
+
     return f"sandbox_{secrets.token_hex(12)}"
 
 

@@ -1,5 +1,6 @@
 """The catalogue of scenarios: closed, typed, and told with file, line and mend when wrong."""
 
+import gc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -231,6 +232,7 @@ def test_start_stops_at_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     stopped = CliRunner().invoke(main, ["serve", "--port", "0", "--database", "sqlite:///:memory:"])
     assert stopped.exit_code == 1
     assert stopped.output.startswith("Error: scenarios.yaml:12: The word rings is not understood")
+    assert gc.isenabled(), "the start has left the collector off"
 
 
 @pytest.mark.parametrize("text", ["", "a: [1", "- x", "\x00"])
