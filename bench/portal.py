@@ -71,7 +71,10 @@ class Visit(NamedTuple):
 @click.option("--page", "names", multiple=True, type=click.Choice(PAGES), help="Only these pages.")
 def main(lighthouse: int, names: tuple[str, ...]) -> None:
     chromium = _program("CHROMIUM", "chromium", "run `make chromium`")
-    programs = [_program("LIGHTHOUSE", "lighthouse", "install it by npm")] * lighthouse
+    lighthouse_program = (
+        _program("LIGHTHOUSE", "lighthouse", "install it by npm") if lighthouse else ""
+    )
+    programs = [lighthouse_program] * lighthouse
     missed: list[str] = []
     with tempfile.TemporaryDirectory() as folder:
         site = Path(folder) / "site"
