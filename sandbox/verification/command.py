@@ -30,6 +30,7 @@ _CONFIGURATION: Final = """\
 hooks = {hooks}
 request-timeout = 10.0
 max-redirects = 0
+suppress-health-check = ["too_slow"]
 headers = {{ Authorization = "Bearer ${{{key}}}" }}
 [generation]
 max-examples = {examples}

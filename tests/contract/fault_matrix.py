@@ -119,8 +119,10 @@ def as_markdown(matrix: dict[str, Any]) -> str:
 def as_summary(matrix: dict[str, Any]) -> str:
     """The matrix by category, as the Contract testing page shows it."""
     rows = matrix["faults"]
+    alone = sum(row["schemathesis_alone"] is not None for row in rows)
+    of_them = "" if alone == len(rows) else f", Schemathesis alone against {alone} of them"
     lines = [
-        f"Measured on {matrix['date']} against {len(rows)} faulty sandboxes:",
+        f"Measured on {matrix['date']} against {len(rows)} faulty sandboxes{of_them}:",
         "",
         "| Category | Faults | Caught | By Schemathesis alone |",
         "|---|---:|---:|---:|",
