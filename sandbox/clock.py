@@ -22,6 +22,7 @@ Wall = Callable[[], float]
 
 START_OF_TIME: Final = -62_135_596_800.0
 """The first second of the year 1: whatever is said to be earlier counts as this."""
+DAY_SECONDS: Final = 24 * 60 * 60
 END_OF_TIME: Final = 253_402_300_799.0
 """The last second of the year 9999, which RFC 3339 can still write; clocks stop there."""
 

@@ -18,7 +18,7 @@ from sandbox.provider import ID_PREFIX, call_id_of, first_due_at
 from sandbox.store.protocol import IdempotencyKey
 from sandbox.world import World
 
-IDEMPOTENCY_SECONDS: Final = 24 * 60 * 60
+IDEMPOTENCY_SECONDS: Final = clock.DAY_SECONDS
 
 
 def handlers(world: World) -> Mapping[str, Handler]:

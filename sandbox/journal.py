@@ -28,7 +28,7 @@ from sandbox.store.protocol import Covered, JournalSegment, StorageUnavailable, 
 logger = logging.getLogger("sandbox")
 
 MOST_EXCHANGES: Final = 1000
-OLDEST_SECONDS: Final = 24 * 60 * 60
+OLDEST_SECONDS: Final = clock.DAY_SECONDS
 LATEST: Final = "~"
 """A `seq` after every other."""
 

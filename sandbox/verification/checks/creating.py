@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any
 
 from sandbox import clock
+from sandbox.clock import DAY_SECONDS
 from sandbox.verification.api import JSON, Api, is_uuid
 from sandbox.verification.check import Needs, check
 from sandbox.verification.finding import must, must_be
 from sandbox.verification.guard import CALLS_PATH
 from sandbox.verification.wire import Sent
-
-DAY_SECONDS: Final = 24 * 60 * 60
 
 
 @check(Needs.SANDBOX)

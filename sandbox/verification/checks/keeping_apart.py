@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from sandbox.clock import DAY_SECONDS
 from sandbox.verification.api import Api
 from sandbox.verification.check import Needs, check
-from sandbox.verification.checks.creating import DAY_SECONDS
 from sandbox.verification.finding import must, must_be
 from sandbox.verification.guard import CALLS_PATH, WEBHOOK_PATH
 from sandbox.verification.wire import Sent
