@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-TABLES: Final = ROOT / "docs" / "examples" / "performance.md"
+TABLES: Final = ROOT / "docs" / "examples" / "performance.txt"
 PICTURE: Final = ROOT / "docs" / "examples" / "performance.svg"
 
 OPERATIONS: Final = ("create a call", "read a call", "list the agents")

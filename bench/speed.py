@@ -1,6 +1,6 @@
 """How fast the sandbox is, beside a bare server and beside others, in one interleaved run.
 
-    make bench                      everything, about 20 minutes
+    make bench                      everything, about 12 minutes
     make bench ARGS=--quick         short runs, to see that all of it works
     make bench ARGS=--write         and put table and plot on the portal's Performance page
     make bench ARGS="--soak 600"    and watch the memory for ten minutes under load
@@ -58,7 +58,7 @@ class Budget(NamedTuple):
     warm_up_seconds: int
 
 
-FULL, QUICK = Budget(5, 4, 2), Budget(1, 1, 1)
+FULL, QUICK = Budget(3, 3, 2), Budget(1, 1, 1)
 
 
 @click.command()

@@ -23,6 +23,7 @@ from uvicorn.protocols.http.httptools_impl import (
 from uvicorn.server import ServerState
 
 from sandbox.limits import Limits
+from sandbox.outbox import Gathered, Outbox
 
 _LINGER_SECONDS: Final = 5.0
 """For which a closed connection may go on to take what was written to it."""
@@ -34,6 +35,7 @@ class Connection(HttpToolsProtocol):
 
     limits: Limits
     max_head: int
+    outbox: Outbox
     overloaded: ASGIApp
     """Answers each request of a connection that is one too many."""
     cycle: RequestResponseCycle | None  # type: ignore[assignment]
@@ -58,6 +60,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
+        self.transport = Gathered(transport, self.outbox)
         most = self.limits.max_connections
         if len(self.connections) > most and not self._is_given_room():
             if len(self.connections) > 2 * most:  # too many even to be told so
@@ -240,6 +243,7 @@ def bounded(limits: Limits, *, overloaded: ASGIApp) -> type[Connection]:
         {
             "limits": limits,
             "max_head": limits.max_head,
+            "outbox": Outbox(),
             "overloaded": staticmethod(overloaded),
         },
     )

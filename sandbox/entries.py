@@ -99,28 +99,46 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
         }
 
 
-def entry(seq: str, exchange: Exchange) -> Entry:
-    """What is kept of an exchange."""
+def remember(seq: str, exchange: Exchange) -> bytes:
+    """An exchange as it was, in few bytes, until there is time to `keep` it.
+
+    A request is done with memory that the one before has just let go, so whatever holds on to an
+    exchange as a whole slows down the next ones by more than packing takes.
+    """
     path = exchange.path.encode("utf-8", "replace")
     if exchange.query:
         path += b"?" + exchange.query
-    return Entry(
-        seq=seq,
-        request_id=exchange.request_id,
-        started_at=exchange.started_at,
-        by_provider=exchange.by_provider,
-        method=exchange.method,
-        path=without_secrets(path[:LONGEST_PATH]),
-        operation_id=exchange.operation_id,
-        status=exchange.status,
-        code=exchange.code,
-        why=without_secrets(exchange.why.encode("utf-8", "replace")),
-        call_id=None if exchange.call_id is None else str(exchange.call_id),
-        scenario=exchange.scenario,
-        replayed=exchange.replayed,
-        duration_seconds=exchange.duration_seconds,
-        request=_message(exchange.request_headers, exchange.request_body),
-        response=_message(exchange.response_headers, exchange.response_body),
+    return _encoder.encode(
+        Entry(
+            seq=seq,
+            request_id=exchange.request_id,
+            started_at=exchange.started_at,
+            by_provider=exchange.by_provider,
+            method=exchange.method,
+            path=path[:LONGEST_PATH],
+            operation_id=exchange.operation_id,
+            status=exchange.status,
+            code=exchange.code,
+            why=exchange.why.encode("utf-8", "replace"),
+            call_id=None if exchange.call_id is None else str(exchange.call_id),
+            scenario=exchange.scenario,
+            replayed=exchange.replayed,
+            duration_seconds=exchange.duration_seconds,
+            request=_message(exchange.request_headers, exchange.request_body),
+            response=_message(exchange.response_headers, exchange.response_body),
+        )
+    )
+
+
+def keep(remembered: bytes) -> Entry:
+    """What is kept of a remembered exchange: everything but its secrets."""
+    entry = _entry_decoder.decode(remembered)
+    return msgspec.structs.replace(
+        entry,
+        path=without_secrets(entry.path),
+        why=without_secrets(entry.why),
+        request=_without_secrets(entry.request),
+        response=_without_secrets(entry.response),
     )
 
 
@@ -134,10 +152,15 @@ def unpack(packed: bytes) -> list[Entry]:
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(list[Entry])
+_entry_decoder: Final = msgspec.msgpack.Decoder(Entry)
 
 
 def _message(headers: HeaderList, body: bytes) -> Message:
-    return Message(_headers(headers), without_secrets(body[:_KEPT_BYTES]), len(body))
+    return Message(headers, body[:_KEPT_BYTES], len(body))
+
+
+def _without_secrets(message: Message) -> Message:
+    return Message(_headers(message.headers), without_secrets(message.body), message.body_bytes)
 
 
 def _headers(headers: HeaderList) -> HeaderList:

@@ -37,8 +37,6 @@ _FOLLOWED_WRITE_SECONDS: Final = 0.1
 _MOST_REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 _MOST_UNWRITTEN_BYTES: Final = 64 * 1024 * 1024
 """What waits, of all keys, for a database that cannot be written just now."""
-_EXCHANGE_BYTES: Final = 2048
-"""What an exchange takes in memory beside its bodies, roughly."""
 _SEGMENT: Final = 100
 _HEARTBEAT_SECONDS: Final = 15.0
 _SETTLED_SECONDS: Final = 5.0
@@ -82,7 +80,7 @@ class Journal:
         self._scenarios = scenarios
         self._wall = wall
         self.most = most
-        self._remembered: dict[bytes, deque[tuple[str, Exchange]]] = {}
+        self._remembered: dict[bytes, deque[bytes]] = {}
         self._remembered_bytes = 0
         self._unwritten: list[JournalSegment] = []
         self._counts: Counter[tuple[bytes, str, int, str, str]] = Counter()
@@ -107,10 +105,11 @@ class Journal:
         remembered = self._remembered.get(namespace)
         if remembered is None:
             remembered = self._remembered[namespace] = deque(maxlen=self.most)
-        remembered.append((clock.new_seq(), exchange))
-        self._remembered_bytes += (
-            len(exchange.request_body) + len(exchange.response_body) + _EXCHANGE_BYTES
-        )
+        packed = entries.remember(clock.new_seq(), exchange)
+        self._remembered_bytes += len(packed)
+        if len(remembered) == self.most:  # the oldest one makes room
+            self._remembered_bytes -= len(remembered[0])
+        remembered.append(packed)
         if self._remembered_bytes > _MOST_REMEMBERED_BYTES:
             self._full.set()
         if exchange.operation_id is not None:
@@ -262,10 +261,8 @@ class Journal:
                 )
 
 
-def _segments(
-    namespace: bytes, remembered: Sequence[tuple[str, Exchange]]
-) -> Iterator[JournalSegment]:
-    kept = [entries.entry(seq, exchange) for seq, exchange in remembered]
+def _segments(namespace: bytes, remembered: Iterable[bytes]) -> Iterator[JournalSegment]:
+    kept = list(map(entries.keep, remembered))
     for start in range(0, len(kept), _SEGMENT):
         part = kept[start : start + _SEGMENT]
         yield JournalSegment(

@@ -17,6 +17,7 @@ from sandbox.redaction import without_secrets
 _COLOURS: Final = {2: "green", 4: "yellow", 5: "red"}
 _BATCH_SECONDS: Final = 0.1
 # POSIX, write(): what several processes write into one pipe stays whole up to PIPE_BUF bytes.
+_BATCH_LINES: Final = 64
 _UNBROKEN_BYTES: Final = 4096
 _LONGEST_PATH: Final = 2000
 
@@ -31,7 +32,7 @@ class Log:
     def __init__(self, stream: TextIO) -> None:
         self._stream = stream
         self._for_people = stream.isatty()
-        self._waiting: list[Exchange] = []
+        self._waiting: list[bytes] = []
 
     def __call__(self, exchange: Exchange) -> None:
         if self._for_people:
@@ -40,7 +41,11 @@ class Log:
             return
         if not self._waiting:
             asyncio.get_running_loop().call_later(_BATCH_SECONDS, self.flush)
-        self._waiting.append(exchange)
+        # The line and not the exchange, and few of them: memory that is let go soon is used
+        # again while it is still in the processor's cache.
+        self._waiting.append(_as_json(exchange))
+        if len(self._waiting) >= _BATCH_LINES:
+            self.flush()
 
     def __enter__(self) -> Self:
         return self
@@ -51,8 +56,10 @@ class Log:
     def flush(self) -> None:
         """Writes what waits, in portions that other processes on the same stream cannot break."""
         waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
         portion = b""
-        for line in map(_as_json, waiting):
+        for line in waiting:
             if portion and len(portion) + len(line) > _UNBROKEN_BYTES:
                 self._write(portion)
                 portion = b""

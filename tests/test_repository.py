@@ -29,7 +29,7 @@ CHECKED_SUBJECTS = ("reading", "placing", "creating", "completing", "keeping_apa
 # Rooms, lowest first: a module imports from strictly lower layers only.
 LAYERS = [
     {"sandbox"},
-    {"client", "listen", "clock", "problems", "proxy", "contract", "strict_json"}
+    {"client", "listen", "outbox", "clock", "problems", "proxy", "contract", "strict_json"}
     | {"page_policy", "store.queries"},
     {"calls", "catalogue", "keys", "limits", "notices", "preferences", "redaction", "routes"}
     | {"site", "validation"},

@@ -1,0 +1,75 @@
+"""What is written in one turn leaves together, in order, and never piles up."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from sandbox.outbox import Gathered, Outbox
+
+pytestmark = pytest.mark.anyio
+
+
+class Wire(asyncio.Transport):
+    """A transport that remembers each write, and when it was closed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[bytes | str] = []
+
+    def write(self, data: Any) -> None:
+        self.seen.append(bytes(data))
+
+    def close(self) -> None:
+        self.seen.append("closed")
+
+
+async def test_head_and_body_are_one_write() -> None:
+    """Nothing leaves before the turn is over, and then all of it at once."""
+    wire = Wire()
+    transport = Gathered(wire, Outbox())
+    transport.write(b"head ")
+    transport.write(b"body")
+    assert wire.seen == []
+    await asyncio.sleep(0)
+    assert wire.seen == [b"head body"]
+
+
+async def test_answers_of_one_turn_follow_each_other() -> None:
+    """Two connections of one server send in the order in which they wrote."""
+    outbox, sent = Outbox(), []
+    for name in ("one", "other"):
+        wire = Wire()
+        wire.write = sent.append  # type: ignore[method-assign]
+        Gathered(wire, outbox).write(name.encode())
+    await asyncio.sleep(0)
+    assert sent == [b"one", b"other"]
+
+
+async def test_later_turns_send_again() -> None:
+    """An answer in a later turn does not wait for anything."""
+    wire = Wire()
+    transport = Gathered(wire, Outbox())
+    for number in range(3):
+        transport.write(b"%d" % number)
+        await asyncio.sleep(0)
+    assert wire.seen == [b"0", b"1", b"2"]
+
+
+async def test_much_is_not_held_back() -> None:
+    """A writer that never pauses is told of a slow reader: little is held back."""
+    wire = Wire()
+    transport = Gathered(wire, Outbox())
+    for _ in range(10):
+        transport.write(b"x" * 50_000)
+    assert sum(map(len, wire.seen)) >= 400_000
+
+
+async def test_what_was_written_leaves_before_the_end() -> None:
+    """Closing loses nothing, and nothing is sent twice."""
+    wire = Wire()
+    transport = Gathered(wire, Outbox())
+    transport.write(b"last words")
+    transport.close()
+    await asyncio.sleep(0)
+    assert wire.seen == [b"last words", "closed"]
