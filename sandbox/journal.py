@@ -37,7 +37,7 @@ _FOLLOWED_WRITE_SECONDS: Final = 0.1
 _MOST_REMEMBERED_BYTES: Final = 8 * 1024 * 1024
 _MOST_UNWRITTEN_BYTES: Final = 64 * 1024 * 1024
 """What waits, of all keys, for a database that cannot be written just now."""
-_SEGMENT: Final = 100
+_SEGMENT: Final = 50
 _HEARTBEAT_SECONDS: Final = 15.0
 _SETTLED_SECONDS: Final = 5.0
 """After this time no process writes down an earlier exchange any more."""
@@ -140,13 +140,9 @@ class Journal:
         async with self._writing:
             if not self._remembered and not self._unwritten:
                 return
-            remembered, self._remembered = self._remembered, {}
+            await self._pack()
+            segments, self._unwritten = self._unwritten, []
             counts, self._counts = self._counts, Counter()
-            self._remembered_bytes = 0
-            self._full.clear()
-            segments = self._unwritten
-            for namespace, kept in remembered.items():
-                segments += _segments(namespace, kept)
             try:
                 await self._store.append_journal(
                     segments,
@@ -156,7 +152,6 @@ class Journal:
                 self._unwritten = _newest(segments, _MOST_UNWRITTEN_BYTES)
                 self._counts += counts
                 raise
-            self._unwritten = []
             for segment in segments:
                 self._written[segment.namespace] += segment.exchanges
             await self._trim()
@@ -251,6 +246,25 @@ class Journal:
                 if text is None or text in _words(shown):
                     yield shown
 
+    async def _pack(self) -> None:
+        """Makes segments of what is remembered, a few at a time: requests go on in between."""
+        remembered, self._remembered = self._remembered, {}
+        self._remembered_bytes = 0
+        self._full.clear()
+        try:
+            for namespace, waiting in remembered.items():
+                while waiting:
+                    part = list(islice(waiting, _SEGMENT))
+                    self._unwritten.append(_segment(namespace, part))
+                    for _ in part:
+                        waiting.popleft()
+                    await asyncio.sleep(0)
+        finally:  # where this was cancelled the rest is remembered on
+            for namespace, waiting in remembered.items():
+                if waiting:
+                    waiting.extend(self._remembered.get(namespace, ()))
+                    self._remembered[namespace] = waiting
+
     async def _trim(self) -> None:
         """Drops what is too much or too old, once for a tenth of what a namespace may keep."""
         for namespace, written in list(self._written.items()):
@@ -261,17 +275,15 @@ class Journal:
                 )
 
 
-def _segments(namespace: bytes, remembered: Iterable[bytes]) -> Iterator[JournalSegment]:
+def _segment(namespace: bytes, remembered: Iterable[bytes]) -> JournalSegment:
     kept = list(map(entries.keep, remembered))
-    for start in range(0, len(kept), _SEGMENT):
-        part = kept[start : start + _SEGMENT]
-        yield JournalSegment(
-            namespace=namespace,
-            last_seq=part[-1].seq,
-            newest_at=part[-1].started_at,
-            exchanges=len(part),
-            entries=entries.pack(part),
-        )
+    return JournalSegment(
+        namespace=namespace,
+        last_seq=kept[-1].seq,
+        newest_at=kept[-1].started_at,
+        exchanges=len(kept),
+        entries=entries.pack(kept),
+    )
 
 
 def _newest(segments: list[JournalSegment], most_bytes: int) -> list[JournalSegment]:

@@ -453,6 +453,23 @@ async def test_what_is_remembered_is_bounded(
     writing.cancel()
 
 
+@pytest.mark.anyio
+async def test_a_writing_that_is_broken_off_loses_nothing(
+    store: Store, scenarios: Scenarios
+) -> None:
+    """Whoever stops in the middle of packing leaves the rest to be written down later, in order."""
+    journal = journal_on(store, scenarios)
+    for number in range(200):
+        journal.record(an_exchange(number))
+    writing = asyncio.create_task(journal.write())
+    for _ in range(3):
+        await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    journal.record(an_exchange(200))
+    assert await numbers_kept(journal) == list(range(200, -1, -1))
+
+
 # With a wall that the test moves
 
 
