@@ -156,7 +156,10 @@ _entry_decoder: Final = msgspec.msgpack.Decoder(Entry)
 
 
 def _message(headers: HeaderList, body: bytes) -> Message:
-    return Message(headers, body[:_KEPT_BYTES], len(body))
+    beginning = body[:_KEPT_BYTES]
+    if beginning.isascii():
+        beginning = beginning[: LONGEST_BODY + 1]  # one more tells that it was cut
+    return Message(headers, beginning, len(body))
 
 
 def _without_secrets(message: Message) -> Message:

@@ -36,6 +36,8 @@ logger = logging.getLogger("sandbox")
 _BUSY_TIMEOUT_SECONDS: Final = 5.0
 _CHECKPOINT_WRITES: Final = 2000
 """After so many writes the log is moved into the file by a thread beside the loop."""
+_ROW_BYTES: Final = 1024
+"""A large value counts as so many writes as rows would fill the log as much."""
 _LONGEST_LOG_PAGES: Final = 16_000
 """A log that outgrows the thread is moved by the writer itself, who then waits."""
 _APPLICATION_ID: Final = int.from_bytes(b"voic")
@@ -293,6 +295,7 @@ class SQLiteStore:
     ) -> None:
         for segment in segments:
             self._write("append_journal", **asdict(segment))
+            self._writes += len(segment.entries) // _ROW_BYTES
         for namespace, counted in covered:
             self._write("count_coverage", namespace=namespace, **asdict(counted))
         await self._committed()

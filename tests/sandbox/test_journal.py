@@ -444,7 +444,7 @@ async def test_what_is_remembered_is_bounded(
     monkeypatch.setattr("sandbox.journal._WRITE_SECONDS", 3600)
     journal = journal_on(store, scenarios)
     writing = asyncio.create_task(journal.run())
-    large = msgspec.structs.replace(an_exchange(0), request_body=b"x" * 1_000_000)
+    large = msgspec.structs.replace(an_exchange(0), request_body=b"\xff" * 1_000_000)
     for _ in range(600):  # of each no more than the beginning is remembered
         journal.record(large)
     async with asyncio.timeout(10):
