@@ -40,21 +40,19 @@ def write(results: Results) -> None:
 def picture(rows: Sequence[Results]) -> str:
     """A bar for each server and operation: its share of the bare server's requests a second."""
     measured = [row for row in rows if row["missing"] is None][1:]
-    left, width, bar, gap = 190, 420, 9, 16
+    left, width, bar, gap = 150, 180, 9, 14  # so that it can be read on a phone
     parts: list[str] = []
     y = 28
     for row in measured:
         middle = y + 1.5 * bar + 4
-        parts.append(
-            f'<text class="name" x="{left - 12}" y="{middle}">{escape(row["name"])}</text>'
-        )
+        parts.append(f'<text class="name" x="{left - 8}" y="{middle}">{escape(row["name"])}</text>')
         for number, operation in enumerate(OPERATIONS):
             share = row[operation]["of_floor"]
             length = max(1.0, share * width)
             top = y + number * bar
             parts.append(
                 f'<rect class="bar{number}" x="{left}" y="{top}" width="{length:.1f}" '
-                f'height="{bar - 2}"/><text class="share" x="{left + length + 6:.1f}" '
+                f'height="{bar - 2}"/><text class="share" x="{left + length + 4:.1f}" '
                 f'y="{top + bar - 2}">{share:.2f}</text>'
             )
         y += 3 * bar + gap
@@ -63,8 +61,8 @@ def picture(rows: Sequence[Results]) -> str:
         for share in (0.25, 0.5, 0.75, 1.0)
     )
     keys = "".join(
-        f'<rect class="bar{number}" x="{left + 150 * number}" y="6" width="9" height="9"/>'
-        f'<text x="{left + 150 * number + 14}" y="14">{operation}</text>'
+        f'<rect class="bar{number}" x="{8 + 116 * number}" y="6" width="9" height="9"/>'
+        f'<text x="{8 + 116 * number + 14}" y="14">{operation}</text>'
         for number, operation in enumerate(OPERATIONS)
     )
     told = "; ".join(
@@ -72,7 +70,7 @@ def picture(rows: Sequence[Results]) -> str:
         for row in measured
     )
     return (
-        f'<svg class="voice-plot" viewBox="0 0 {left + width + 50} {y}" role="img" '
+        f'<svg class="voice-plot" viewBox="0 0 {left + width + 28} {y}" role="img" '
         f'aria-labelledby="voice-plot-title voice-plot-told">'
         '<title id="voice-plot-title">Requests a second as a share of a bare server\'s</title>'
         f'<desc id="voice-plot-told">{escape(told)}</desc>'
