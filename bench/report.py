@@ -40,7 +40,7 @@ def write(results: Results) -> None:
 def picture(rows: Sequence[Results]) -> str:
     """A bar for each server and operation: its share of the bare server's requests a second."""
     measured = [row for row in rows if row["missing"] is None][1:]
-    left, width, bar, gap = 150, 180, 9, 14  # so that it can be read on a phone
+    left, width, bar, gap = 166, 170, 9, 14  # so that it can be read on a phone
     parts: list[str] = []
     y = 28
     for row in measured:
