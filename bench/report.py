@@ -79,29 +79,23 @@ def picture(rows: Sequence[Results]) -> str:
 
 
 def _compared(rows: Sequence[Results]) -> str:
-    head = ["server", "what it is"]
-    for operation in OPERATIONS:
-        head += [f"{operation}: of bare", "requests/s", "p50 ms", "p99 ms", "CPU µs"]
+    """A table for each operation, and one of the memory."""
     measured = [row for row in rows if row["missing"] is None]
-    body = []
-    for row in measured:
-        cells = [row["name"], row["about"]]
-        for operation in OPERATIONS:
-            figures = row[operation]
-            cells += [
-                f"{figures['of_floor']:.2f}",
-                f"{figures['per_second']:,.0f}",
-                f"{figures['p50_ms']:.1f}",
-                f"{figures['p99_ms']:.1f}",
-                f"{figures['cpu_us']:.0f}",
-            ]
-        body.append(cells)
+    names = ["server", "of bare", "requests/s", "p50 ms", "p99 ms", "CPU µs a request"]
     tables = []
-    for number, operation in enumerate(OPERATIONS):
-        columns = [0, *range(2 + 5 * number, 7 + 5 * number)]
-        names = ["server", "of bare", "requests/s", "p50 ms", "p99 ms", "CPU µs a request"]
-        picked = [[cells[column] for column in columns] for cells in body]
-        tables.append(f"**{operation.capitalize()}**\n\n{_table(names, picked)}")
+    for operation in OPERATIONS:
+        cells = [
+            [
+                row["name"],
+                f"{row[operation]['of_floor']:.2f}",
+                f"{row[operation]['per_second']:,.0f}",
+                f"{row[operation]['p50_ms']:.1f}",
+                f"{row[operation]['p99_ms']:.1f}",
+                f"{row[operation]['cpu_us']:.0f}",
+            ]
+            for row in measured
+        ]
+        tables.append(f"**{operation.capitalize()}**\n\n{_table(names, cells)}")
     memory = [[row["name"], row["about"], f"{row['start_mb']:.0f}"] for row in measured]
     tables.append("**Memory at start**\n\n" + _table(["server", "what it is", "MB"], memory))
     return "\n\n".join(tables)
