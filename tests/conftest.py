@@ -1,5 +1,6 @@
 """What every test stands on: this machine only, one real sandbox process, a key of its own."""
 
+import fcntl
 import os
 import secrets
 import subprocess
@@ -75,20 +76,23 @@ def node_tools() -> NodeTools:
 
 
 @pytest.fixture(scope="session")
-def site() -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The built portal. `make` knows whether it is still fresh."""
     environment = {
         name: value
         for name, value in os.environ.items()
         if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH", "NODE_OPTIONS"}
     }
-    made = subprocess.run(
-        ["make", "--no-print-directory", "site/index.html"],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-    )
+    # Processes that test beside each other share this folder, and must not build at once.
+    with (tmp_path_factory.getbasetemp().parent / "site.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made = subprocess.run(
+            ["make", "--no-print-directory", "site/index.html"],
+            cwd=ROOT,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
     assert made.returncode == 0, f"The portal cannot be built:\n{made.stdout}{made.stderr}"
     return ROOT / "site"
 

@@ -40,7 +40,11 @@ def scrolled(page: Page) -> None:
         """async () => {
           for (let y = 0; y < document.body.scrollHeight; y += innerHeight) {
             scrollTo(0, y);
-            await new Promise(requestAnimationFrame);
+            // A browser that has nothing new to draw may leave out a frame for good.
+            await new Promise((next) => {
+              requestAnimationFrame(next);
+              setTimeout(next, 100);
+            });
           }
         }"""
     )

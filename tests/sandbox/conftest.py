@@ -1,14 +1,10 @@
 """The whole sandbox inside the test's own process: real databases, and a wall that tests move."""
 
-import importlib.util
 import json
-import os
-import subprocess
-import sys
 from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, TextIO
+from typing import Any, NamedTuple
 
 import anyio
 import httpx
@@ -31,16 +27,6 @@ settings.load_profile("patient")
 
 START = 1_795_512_600.0  # 2026-11-24T09:30:00Z
 KEY = "sandbox_test"
-FUZZ_SECONDS = 60
-FUZZED = "fuzzed"
-STATISTICS = "-print_final_stats=1"
-
-
-class Fuzzer(NamedTuple):
-    """A process that makes up input, and the file to which it writes what it finds."""
-
-    process: subprocess.Popen[bytes]
-    said: TextIO
 
 
 class FakeWall:
@@ -267,45 +253,6 @@ def postgres() -> Iterator[PostgresServer]:
         pytest.skip(postgres_server.HOW_TO_GET_IT)
     with postgres_server.postgres_server() as server:
         yield server
-
-
-@pytest.fixture(scope="session", autouse=True)
-def json_fuzzer(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Fuzzer | None]:
-    """A fuzzer of the JSON decoder, at work beside the other tests of this room.
-
-    ``None`` where atheris is not made for this machine, or nobody will ask how it went.
-    """
-    is_wanted = any(FUZZED in item.fixturenames for item in request.session.items)
-    if not is_wanted or importlib.util.find_spec("atheris") is None:
-        yield None
-        return
-    program = Path(postgres_server.__file__).with_name("json_fuzzer.py")
-    folder = tmp_path_factory.mktemp("fuzzer")
-    with (folder / "said").open("w+") as said:
-        process = subprocess.Popen(
-            ["nice", sys.executable, program, f"-max_total_time={FUZZ_SECONDS}", STATISTICS],
-            cwd=folder,
-            env={**os.environ, "PYTHONPATH": str(program.parent.parent.parent)},
-            stdout=subprocess.DEVNULL,
-            stderr=said,
-        )
-        yield Fuzzer(process, said)
-        process.kill()
-        process.wait()
-
-
-@pytest.fixture
-def fuzzed(json_fuzzer: Fuzzer | None) -> str:
-    """What the fuzzer said in the end."""
-    if json_fuzzer is None:
-        pytest.skip("atheris is made for Linux on x86_64 with Python 3.11 to 3.13 alone")
-    code = json_fuzzer.process.wait(2 * FUZZ_SECONDS + 60)
-    json_fuzzer.said.seek(0)
-    said = json_fuzzer.said.read()
-    assert code == 0, said[-3000:]
-    return said
 
 
 @pytest.fixture(scope="session")

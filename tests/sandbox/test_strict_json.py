@@ -2,7 +2,6 @@
 
 import json
 import math
-import re
 from contextlib import suppress
 from typing import Any
 
@@ -218,12 +217,6 @@ def test_what_is_taken_can_be_sent_back(value: Any) -> None:
     """No text and no key is accepted that the answer's encoder would refuse."""
     decoded = decode(json.dumps(value).encode())
     assert orjson.loads(orjson.dumps(_without_big_integers(decoded))) is not ...
-
-
-def test_a_fuzzer_finds_nothing(fuzzed: str) -> None:
-    """A minute of made-up bodies, guided by coverage: no crash, and no value that Python denies."""
-    [runs] = re.findall(r"stat::number_of_executed_units: *([0-9]+)", fuzzed)
-    assert int(runs) > 10_000
 
 
 def _as_doubles(value: Any) -> Any:
