@@ -16,10 +16,10 @@ ifneq ($(origin HOST),command line)
 HOST :=
 endif
 
-# Tests run in a few processes. Each takes whole files in their order, so what a file sets up is
+# Tests run in three processes, since most of them wait more than they work. Each takes whole files in their order, so what a file sets up is
 # set up once, and no test is asynchronous after Playwright's loop has begun.
 # A test that hangs is named after five minutes. For a debugger: make test ARGS="-n 0 --pdb -k …"
-TOGETHER := -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder \
+TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder \
   --max-worker-restart 1 -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 
 # No tool may ask another host for anything.

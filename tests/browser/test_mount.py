@@ -61,9 +61,10 @@ def test_reference_runs_below_a_path(page):
 def test_inspector_and_navigation_stay_below_a_path(page):
     """From page to page, to the inspector with its live stream, nothing leaves the path."""
     page.goto(f"{MOUNT}/")
+    page.get_by_placeholder("Search").press_sequentially("idempotency")
+    expect(page.locator(".md-search-result__item").first).to_be_visible()
+    page.keyboard.press("Escape")
     for name in ("Calls", "Errors", "Inspector"):
         page.locator(".md-nav--primary").get_by_role("link", name=name, exact=True).first.click()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator("sandbox-inspector")).to_be_visible()
-    page.get_by_placeholder("Search").press_sequentially("idempotency")
-    expect(page.locator(".md-search-result__item").first).to_be_visible()
