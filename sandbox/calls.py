@@ -14,9 +14,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from enum import Enum
 from typing import Final
-from uuid import UUID
 
 import msgspec
+from uuid_utils import UUID
 
 QUEUED: Final = "queued"
 RINGING: Final = "ringing"

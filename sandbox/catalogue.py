@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
 
 import msgspec
+from uuid_utils import UUID
 
 from sandbox.contract import Contract, ContractError
 

@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
-from uuid import UUID
 
 import msgspec
 import uuid_utils
-import uuid_utils.compat
+from uuid_utils import UUID
 
 Wall = Callable[[], float]
 """The wall clock, in seconds since the Unix epoch; tests pass their own."""
@@ -33,8 +32,7 @@ sleep: Callable[[float], None] = time.sleep
 
 def new_call_id() -> UUID:
     """A UUID of version 7 (RFC 9562, section 5.7): ids sort by the time they were made."""
-    call_id: UUID = uuid_utils.compat.uuid7()
-    return call_id
+    return uuid_utils.uuid7()
 
 
 def first_call_id(instant: float) -> UUID:

@@ -7,10 +7,10 @@ from functools import partial
 from itertools import zip_longest
 from math import inf
 from typing import Any
-from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
+from uuid_utils import UUID
 
 import sandbox
 from sandbox import coverage, exports

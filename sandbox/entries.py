@@ -105,40 +105,32 @@ def remember(seq: str, exchange: Exchange) -> bytes:
     A request is done with memory that the one before has just let go, so whatever holds on to an
     exchange as a whole slows down the next ones by more than packing takes.
     """
-    path = exchange.path.encode("utf-8", "replace")
-    if exchange.query:
-        path += b"?" + exchange.query
-    return _encoder.encode(
-        Entry(
-            seq=seq,
-            request_id=exchange.request_id,
-            started_at=exchange.started_at,
-            by_provider=exchange.by_provider,
-            method=exchange.method,
-            path=path[:LONGEST_PATH],
-            operation_id=exchange.operation_id,
-            status=exchange.status,
-            code=exchange.code,
-            why=exchange.why.encode("utf-8", "replace"),
-            call_id=None if exchange.call_id is None else str(exchange.call_id),
-            scenario=exchange.scenario,
-            replayed=exchange.replayed,
-            duration_seconds=exchange.duration_seconds,
-            request=_message(exchange.request_headers, exchange.request_body),
-            response=_message(exchange.response_headers, exchange.response_body),
-        )
-    )
+    return _encoder.encode((seq, exchange))
 
 
 def keep(remembered: bytes) -> Entry:
-    """What is kept of a remembered exchange: everything but its secrets."""
-    entry = _entry_decoder.decode(remembered)
-    return msgspec.structs.replace(
-        entry,
-        path=without_secrets(entry.path),
-        why=without_secrets(entry.why),
-        request=_without_secrets(entry.request),
-        response=_without_secrets(entry.response),
+    """What is kept of a remembered exchange: a bounded part, without its secrets."""
+    seq, exchange = _remembered_decoder.decode(remembered)
+    path = exchange.path.encode("utf-8", "replace")
+    if exchange.query:
+        path += b"?" + exchange.query
+    return Entry(
+        seq=seq,
+        request_id=exchange.request_id,
+        started_at=exchange.started_at,
+        by_provider=exchange.by_provider,
+        method=exchange.method,
+        path=without_secrets(path[:LONGEST_PATH]),
+        operation_id=exchange.operation_id,
+        status=exchange.status,
+        code=exchange.code,
+        why=without_secrets(exchange.why.encode("utf-8", "replace")),
+        call_id=exchange.call_id,
+        scenario=exchange.scenario,
+        replayed=exchange.replayed,
+        duration_seconds=exchange.duration_seconds,
+        request=_message(exchange.request_headers, exchange.request_body),
+        response=_message(exchange.response_headers, exchange.response_body),
     )
 
 
@@ -152,18 +144,14 @@ def unpack(packed: bytes) -> list[Entry]:
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(list[Entry])
-_entry_decoder: Final = msgspec.msgpack.Decoder(Entry)
+_remembered_decoder: Final = msgspec.msgpack.Decoder(tuple[str, Exchange])
 
 
 def _message(headers: HeaderList, body: bytes) -> Message:
     beginning = body[:_KEPT_BYTES]
     if beginning.isascii():
         beginning = beginning[: LONGEST_BODY + 1]  # one more tells that it was cut
-    return Message(headers, beginning, len(body))
-
-
-def _without_secrets(message: Message) -> Message:
-    return Message(_headers(message.headers), without_secrets(message.body), message.body_bytes)
+    return Message(_headers(headers), without_secrets(beginning), len(body))
 
 
 def _headers(headers: HeaderList) -> HeaderList:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, Protocol
-from uuid import UUID
 
 import msgspec
+from uuid_utils import UUID
 
 from sandbox.contract import Operation
 from sandbox.keys import Principal
@@ -53,7 +53,7 @@ Handler = Callable[[Request], Awaitable[Answer]]
 HeaderList = Sequence[tuple[bytes, bytes]]
 
 
-class Exchange(msgspec.Struct, frozen=True):
+class Exchange(msgspec.Struct, frozen=True, array_like=True):
     """What is known of an exchange when it is over. Bodies are as they went over the wire."""
 
     request_id: str
@@ -70,7 +70,7 @@ class Exchange(msgspec.Struct, frozen=True):
     code: str | None
     """The problem's code, ``None`` for a success."""
     why: str
-    call_id: UUID | None
+    call_id: str | None
     scenario: str | None
     replayed: bool
     duration_seconds: float

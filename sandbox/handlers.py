@@ -6,9 +6,9 @@ import hashlib
 from collections.abc import Mapping
 from functools import partial
 from typing import Final
-from uuid import UUID
 
 import orjson
+from uuid_utils import UUID
 
 from sandbox import calls, clock
 from sandbox.calls import Verdict

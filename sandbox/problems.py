@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
+from uuid_utils import UUID
 
 MEDIA_TYPE: Final = "application/problem+json"
 

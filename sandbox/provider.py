@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
+from uuid_utils import UUID
 
 from sandbox.calls import IN_PROGRESS, QUEUED, RINGING, Call
 from sandbox.scenarios import Scenario

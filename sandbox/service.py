@@ -172,7 +172,7 @@ class Service:
                 status=answer.status,
                 code=code,
                 why=answer.why,
-                call_id=answer.call_id,
+                call_id=None if answer.call_id is None else str(answer.call_id),
                 scenario=answer.scenario,
                 replayed=answer.replayed,
                 duration_seconds=clock.monotonic() - started,

@@ -6,9 +6,9 @@ A namespace comes into being here, with its fresh clock and its finished sample 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from uuid import UUID
 
 import msgspec
+from uuid_utils import UUID
 
 from sandbox.calls import Call, Result
 from sandbox.catalogue import Catalogue

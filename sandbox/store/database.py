@@ -7,7 +7,6 @@ says is passed on without the values that it quotes, and the URL without its sec
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -15,6 +14,7 @@ from urllib.parse import urlsplit
 import asyncpg  # type: ignore[import-untyped]
 
 from sandbox.store.protocol import StorageUnavailable, StoreError
+from sandbox.store.queries import Statement
 
 LONG_STATEMENT_SECONDS: Final = 60.0
 """For what touches every row of a namespace, and for migrations."""
@@ -60,7 +60,7 @@ _T = TypeVar("_T")
 class Transaction:
     """One transaction, from the first statement to the end of the work that runs in it."""
 
-    def __init__(self, connection: _Connection, statements: Statements) -> None:
+    def __init__(self, connection: _Connection, statements: Mapping[str, Statement]) -> None:
         self._connection = connection
         self._statements = statements
 
@@ -68,27 +68,21 @@ class Transaction:
         self, statement: str, values: Mapping[str, Any], *, seconds: float | None = None
     ) -> list[Any]:
         """Runs a statement by name."""
-        sql, names = self._statements[statement]
+        sql = self._statements[statement]
         rows: list[Any] = await self._connection.fetch(
-            sql, *[values[name] for name in names], timeout=seconds
+            sql.sql, *sql.numbered(values), timeout=seconds
         )
         return rows
-
-
-Statements = Mapping[str, tuple[str, Sequence[str]]]
 
 
 class Database:
     """The database of a URL such as ``postgresql://user:password@host:port/name``."""
 
-    def __init__(self, url: str, queries: Mapping[str, str]) -> None:
-        """``queries`` are statements with ``:name`` for values.
-
-        Raises: `ValueError` where it is not clear which part of the URL is the password.
-        """
+    def __init__(self, url: str, statements: Mapping[str, Statement]) -> None:
+        """Raises: `ValueError` where it is not clear which part of the URL is the password."""
         self._shown = _without_secrets(url)
         self._url = url
-        self.statements: Statements = {name: positional(sql) for name, sql in queries.items()}
+        self.statements = statements
         self._pool: asyncpg.Pool | None = None
 
     async def open(self, scripts: Sequence[str]) -> None:
@@ -136,7 +130,7 @@ class Database:
 
     async def columns(self, statement: str, asked: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Runs a statement whose values are arrays, one element for each that is asked."""
-        _, names = self.statements[statement]
+        names = self.statements[statement].names
         return await self.rows(statement, **{name: [one[name] for one in asked] for name in names})
 
     async def transaction(self, work: Callable[[Transaction], Awaitable[_T]]) -> _T:
@@ -171,18 +165,6 @@ class Database:
                 if sqlstate not in _UNDONE:
                     raise StorageUnavailable(_reason(error)) from error
         raise StorageUnavailable("other replicas changed the same rows again and again")
-
-
-def positional(sql: str) -> tuple[str, Sequence[str]]:
-    """A statement with ``$1`` for the first name in it, and the names in that order."""
-    names: list[str] = []
-
-    def number(match: re.Match[str]) -> str:
-        if match[1] not in names:
-            names.append(match[1])
-        return f"${names.index(match[1]) + 1}"
-
-    return re.sub(r"(?<![:\w]):([a-z_]+)", number, sql), names
 
 
 async def _leave_as_it_is(connection: _Connection) -> None:

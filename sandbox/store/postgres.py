@@ -10,10 +10,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 from msgspec.structs import asdict
+from uuid_utils import UUID
 
 from sandbox.calls import Call, Result
 from sandbox.clock import VirtualClock, first_call_id
@@ -27,7 +27,7 @@ from sandbox.store.protocol import (
     StorageUnavailable,
     StoreError,
 )
-from sandbox.store.queries import migrations, named_queries
+from sandbox.store.queries import migrations, statements
 from sandbox.store.together import Together
 
 _MOST_TOGETHER: Final = 64
@@ -49,7 +49,7 @@ class PostgresStore:
 
     def __init__(self, url: str) -> None:
         """Raises: `ValueError` where it is not clear which part of the URL is the password."""
-        self._db = Database(url, named_queries("postgres"))
+        self._db = Database(url, statements("postgres", sign="$"))
         self._read = Together(self._read_calls, most=_MOST_TOGETHER)
         self._create = self._together("create_calls")
         self._complete = self._together("complete_calls")
@@ -161,7 +161,7 @@ class PostgresStore:
                 "read_idempotency_key", namespace=namespace, idempotency_key=key.value
             )
             if kept is not None:
-                return KeptCall(*kept)
+                return KeptCall(_uuid(kept[0]), kept[1])
         raise StorageUnavailable("the namespace is emptied again and again")
 
     async def call(self, namespace: bytes, call_id: UUID) -> Call | None:
@@ -176,7 +176,7 @@ class PostgresStore:
 
     async def newest_call_id(self, namespace: bytes) -> UUID | None:
         row = await self._db.row("newest_call_id", namespace=namespace)
-        return None if row is None else row[0]
+        return None if row is None else _uuid(row[0])
 
     async def count_calls(self, namespace: bytes) -> int:
         [count] = await self._db.row("count_calls", namespace=namespace)
@@ -230,7 +230,7 @@ class PostgresStore:
         rows = await self._db.rows(
             "claim_due", wall_now=wall_now, leased_until=wall_now + lease_seconds, limit=limit
         )
-        return sorted((Due(*row) for row in rows), key=lambda due: due.due_at)
+        return sorted((_due(row) for row in rows), key=lambda due: due.due_at)
 
     async def claim_next(
         self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
@@ -242,7 +242,7 @@ class PostgresStore:
             wall_now=wall_now,
             leased_until=wall_now + lease_seconds,
         )
-        return None if row is None else Due(*row)
+        return None if row is None else _due(row)
 
     async def next_due_at(self, namespace: bytes) -> float | None:
         [instant] = await self._db.row("next_due_at", namespace=namespace)
@@ -354,7 +354,7 @@ def _columns(call: Call) -> _Values:
 def _call(row: Sequence[Any]) -> Call:
     status, transcript, duration_seconds = row[5:8]
     return Call(
-        call_id=row[0],
+        call_id=_uuid(row[0]),
         phone=row[1],
         agent=row[2],
         scenario=row[3],
@@ -364,3 +364,13 @@ def _call(row: Sequence[Any]) -> Call:
         completed_by=row[9],
         delivery_answers=tuple(row[10]),
     )
+
+
+def _due(row: Sequence[Any]) -> Due:
+    namespace, call_id, due_at = row
+    return Due(namespace, _uuid(call_id), due_at)
+
+
+def _uuid(value: Any) -> UUID:
+    """asyncpg has a class of its own, which is equal to none of ours."""
+    return UUID(bytes=value.bytes)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import Protocol
-from uuid import UUID
 
 import msgspec
+from uuid_utils import UUID
 
 from sandbox.calls import Call, Result
 from sandbox.clock import VirtualClock

@@ -13,10 +13,10 @@ import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
-from uuid import UUID
 
 import orjson
 from msgspec.structs import asdict
+from uuid_utils import UUID
 
 from sandbox.calls import Call, Result
 from sandbox.clock import VirtualClock, first_call_id
@@ -29,7 +29,7 @@ from sandbox.store.protocol import (
     StorageUnavailable,
     StoreError,
 )
-from sandbox.store.queries import migrations, named_queries
+from sandbox.store.queries import migrations, statements
 
 logger = logging.getLogger("sandbox")
 
@@ -53,7 +53,7 @@ class SQLiteStore:
     def __init__(self, path: str, *, synchronous: str = "NORMAL") -> None:
         self._path = path
         self._synchronous = synchronous
-        self._sql = named_queries("sqlite")
+        self._sql = statements("sqlite", sign="?")
         self._db: sqlite3.Connection | None = None
         self._writing = False
         """Whether a transaction is open; it ends with this turn of the loop."""
@@ -70,7 +70,7 @@ class SQLiteStore:
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             db.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES}")
             _migrate(db)
-            db.execute(self._sql["settle_wakes"])
+            db.execute(self._sql["settle_wakes"].sql)
         except sqlite3.Error as error:
             raise StoreError(
                 f"The database {self._path} cannot be used: {error}. Check that it is a file of "
@@ -335,13 +335,13 @@ class SQLiteStore:
     def _read(self, query: str, **values: Any) -> Any:
         """The first row of a query, or ``None``."""
         try:
-            return self._connection().execute(self._sql[query], values).fetchone()
+            return self._run(query, values).fetchone()
         except sqlite3.Error as error:
             raise StorageUnavailable(str(error)) from error
 
     def _read_all(self, query: str, **values: Any) -> list[Any]:
         try:
-            return self._connection().execute(self._sql[query], values).fetchall()
+            return self._run(query, values).fetchall()
         except sqlite3.Error as error:
             raise StorageUnavailable(str(error)) from error
 
@@ -356,10 +356,14 @@ class SQLiteStore:
         self._begin()
         self._writes += 1
         try:
-            return self._connection().execute(self._sql[statement], values)
+            return self._run(statement, values)
         except sqlite3.Error as error:
             self._abort(error)
             raise StorageUnavailable(str(error)) from error
+
+    def _run(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        sql = self._sql[statement]
+        return self._connection().execute(sql.sql, sql.numbered(values))
 
     def _begin(self) -> None:
         """Opens a transaction, unless this turn of the loop has one already."""

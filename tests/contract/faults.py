@@ -12,9 +12,9 @@ import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 from msgspec.structs import replace
+from uuid_utils import UUID
 
 from faulty import Ask, Reply, Workshop, plain_contract
 from sandbox import calls, world

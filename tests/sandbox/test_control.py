@@ -1,10 +1,10 @@
 """The control API: it keeps its own contract, and touches one namespace only."""
 
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
+from uuid_utils import UUID
 
 import sandbox as package
 from sandbox.contract import Contract

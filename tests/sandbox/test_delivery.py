@@ -5,10 +5,10 @@ import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
+from uuid_utils import UUID
 
 from sandbox.contract import Contract
 from sandbox.delivery import BATCH, LEASE_SECONDS

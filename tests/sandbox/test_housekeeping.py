@@ -1,9 +1,9 @@
 """Namespaces that nobody uses are removed after the hours that a limit says, and no other."""
 
 from collections.abc import AsyncIterator
-from uuid import UUID
 
 import pytest
+from uuid_utils import UUID
 
 from sandbox.calls import Call, Result
 from sandbox.clock import VirtualClock, new_seq

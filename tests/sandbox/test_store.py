@@ -6,11 +6,11 @@ import signal
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
-from uuid import UUID
 
 import httpx
 import pytest
 from msgspec.structs import replace
+from uuid_utils import UUID
 
 import sandbox.store
 from sandbox.calls import Call, Result

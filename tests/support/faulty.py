@@ -13,10 +13,10 @@ from functools import cache, partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
-from uuid import UUID
 
 import uvicorn
 import yaml
+from uuid_utils import UUID
 
 import sandbox.app
 from sandbox.contract import find_contract

@@ -15,9 +15,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import UUID
 
 import httpx
+from uuid_utils import UUID
 
 from sandbox.keys import namespace_of
 from sandbox.store import open_store
