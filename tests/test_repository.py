@@ -47,7 +47,7 @@ LAYERS = [
     {"deployment"},
     {"verification", "verification.wire"},
     {"verification.curl", "verification.finding", "verification.guard"},
-    {"verification.conformity", "verification.identity"},
+    {"verification.conformity", "verification.given_keys", "verification.identity"},
     {"verification.generation_guard"},
     {"verification.api"},
     {"verification.check"},

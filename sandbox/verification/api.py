@@ -25,7 +25,7 @@ _BUSY: Final = (429, 503)
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """What all checks of one run share. ``new_key`` makes up a sandbox key that nobody has."""
+    """What all checks of one run share. ``new_key`` gives a sandbox key that nothing else uses."""
 
     guard: Guard
     contract: Contract
@@ -35,6 +35,8 @@ class Target:
     new_key: Callable[[], str]
     numbers: Sequence[str] = ()
     """The numbers that a person named, for checks that need `Needs.CALL`."""
+    given_keys: Sequence[str] = ()
+    """The keys that ``new_key`` gives, where a sandbox accepts the keys on its list alone."""
 
 
 class Api:

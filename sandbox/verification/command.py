@@ -19,6 +19,7 @@ import click
 from sandbox.contract import Contract, ContractError, find_contract, load_contract
 from sandbox.verification.api import Target
 from sandbox.verification.check import Needs
+from sandbox.verification.given_keys import GivenKeys
 from sandbox.verification.identity import Identity, Kind, identify, no_longer_proved
 from sandbox.verification.registry import CHECKS
 from sandbox.verification.report import Report, Verdict, as_json, as_junit
@@ -43,9 +44,13 @@ expected-statuses = ["200", "201", "204", "404", "409"]
 @click.argument("url")
 @click.option(
     "--key",
+    "keys",
+    multiple=True,
     envvar=OWN_KEY,
     show_envvar=True,
-    help="The service key. A sandbox needs none: keys are made up as needed.",
+    help="The service key. A sandbox needs none, keys are made up as needed; one that accepts "
+    "the keys on its list alone needs two of them that nothing else uses, since what is kept "
+    "under them is removed. May be given again; in the variable separate them by a space.",
 )
 @click.option(
     "--call-number",
@@ -90,7 +95,7 @@ expected-statuses = ["200", "201", "204", "404", "409"]
 def verify(
     context: click.Context,
     url: str,
-    key: str | None,
+    keys: tuple[str, ...],
     numbers: tuple[str, ...],
     examples: int | None,
     timeout_seconds: float,
@@ -114,36 +119,58 @@ def verify(
     _check_numbers(contract, numbers)
     try:
         identity = identify(wire, contract, control, new_key=_new_key)
+        given: GivenKeys | None = None
+        if identity.kind is Kind.LISTED:
+            click.echo(identity.why)
+            given = _fitting(wire, keys)
+            identity = identify(wire, contract, control, new_key=given.next)
     except NoAnswer as error:
         raise _CannotTell(f"{url} gives no answer: {error}.") from error
     click.echo(identity.why)
+    if identity.kind is Kind.LISTED:
+        raise _CannotTell("It refuses a key that it accepted a moment ago. Try again.")
     if identity.kind is Kind.MOCK:
         raise _CannotTell("A mock cannot keep this contract. Verify a sandbox or a service.")
     is_sandbox = identity.kind is Kind.SANDBOX
     if not is_sandbox:
         _announce(examples, numbers)
-        _check_key(wire, key)
+        given = None
+        _check_key(wire, keys)
     target = make_target(
         wire,
         contract,
         control,
         is_sandbox=is_sandbox,
-        new_key=_new_key,
+        new_key=given.next if given else _new_key,
         numbers=() if is_sandbox else numbers,
+        given_keys=given.keys if given else (),
     )
 
-    def why_no_sandbox() -> str:
-        return no_longer_proved(wire, contract, control, key=_new_key()) if is_sandbox else ""
+    def why_not_on() -> str:
+        """The proof once more, and fresh namespaces for what comes next."""
+        if not is_sandbox:
+            return ""
+        key = given.keys[0] if given else _new_key()
+        if why_not := no_longer_proved(wire, contract, control, key=key):
+            return f"This is no sandbox any more, so the rest was not tried: {why_not}"
+        return _emptied(given) if given else ""
 
-    report = _run(url.rstrip("/"), identity, target, key or "", why_no_sandbox)
-    _say(report)
-    if junit is not None:
-        _write(junit, as_junit(report))
-    if json_file is not None:
-        _write(json_file, as_json(report).encode())
-    code = report.verdict.value
-    if examples is not None and not report.stopped:
-        code = max(code, _generate(wire, contract, examples), key=(0, 2, 1).index)
+    try:
+        report = _run(url.rstrip("/"), identity, target, keys[0] if keys else "", why_not_on)
+        _say(report)
+        if junit is not None:
+            _write(junit, as_junit(report))
+        if json_file is not None:
+            _write(json_file, as_json(report).encode())
+        code = report.verdict.value
+        if examples is not None and not report.stopped:
+            if why_not := why_not_on():
+                raise _CannotTell(why_not)
+            made_up = _generate(wire, contract, examples, key=target.new_key())
+            code = max(code, made_up, key=(0, 2, 1).index)
+    finally:
+        if given and (why_not := why_not_on()):
+            click.echo(f"The namespaces of the keys given are left as they are. {why_not}")
     context.exit(code)
 
 
@@ -181,9 +208,30 @@ def _announce(examples: int | None, numbers: Sequence[str]) -> None:
         click.echo(f"It may ring real phones. One call will be placed to {number}.")
 
 
-def _check_key(wire: Wire, key: str | None) -> None:
-    if not key:
+def _fitting(wire: Wire, keys: Sequence[str]) -> GivenKeys:
+    """The keys given, where they do for a sandbox that accepts no made-up ones."""
+    given = GivenKeys(wire, keys)
+    if why_not := given.why_not():
+        raise _CannotTell(why_not)
+    click.echo("It is verified under the two keys given, whose namespaces are emptied meanwhile.")
+    return given
+
+
+def _emptied(given: GivenKeys) -> str:
+    """Empties the namespaces of the keys given; says why where that fails."""
+    try:
+        why_not = given.empty()
+    except NoAnswer as error:
+        why_not = f"the deployment gave no answer: {error}."
+    return why_not and f"The namespaces of the keys given could not be emptied: {why_not}"
+
+
+def _check_key(wire: Wire, keys: Sequence[str]) -> None:
+    if not keys:
         raise _CannotTell(f"Name the service key by --key or in {OWN_KEY}.")
+    if len(keys) > 1:
+        raise _CannotTell("This is not known to be a sandbox. Give the one key of the service.")
+    [key] = keys
     if not _KEY.fullmatch(key):
         raise _CannotTell("The key must be visible ASCII without spaces.")
     try:
@@ -200,7 +248,7 @@ def _run(
     identity: Identity,
     target: Target,
     key: str,
-    why_no_sandbox: Callable[[], str],
+    why_not_on: Callable[[], str],
 ) -> Report:
     checks = applicable(CHECKS.values(), target)
     left_out = [one for one in CHECKS.values() if one not in checks]
@@ -211,8 +259,7 @@ def _run(
     for number, one in enumerate(checks, start=1):
         _progress(f"[{number}/{len(checks)}] {one.name}")
         # A deployment may be replaced while it is verified, so no proof is trusted for long.
-        if why_not := why_no_sandbox():
-            stopped = f"This is no sandbox any more, so the rest was not tried: {why_not}"
+        if stopped := why_not_on():
             break
         outcome = run_one(one, target, key=key, base_url=url)
         outcomes.append(outcome)
@@ -274,8 +321,8 @@ def _write(path: Path, content: bytes) -> None:
         raise _CannotTell(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def _generate(wire: Wire, contract: Contract, examples: int) -> int:
-    """Runs Schemathesis in a namespace of its own; returns its verdict as an exit code."""
+def _generate(wire: Wire, contract: Contract, examples: int, *, key: str) -> int:
+    """Runs Schemathesis in the namespace of a key; returns its verdict as an exit code."""
     beside = Path(sys.executable).with_name("schemathesis")
     program = str(beside) if beside.is_file() else shutil.which("schemathesis")
     if program is None:
@@ -296,7 +343,7 @@ def _generate(wire: Wire, contract: Contract, examples: int) -> int:
             [*command, f"--url={wire.origin}{wire.prefix}"],
             env={
                 **inherited,
-                OWN_KEY: _new_key(),
+                OWN_KEY: key,
                 "NO_PROXY": "*",
                 "NETRC": os.devnull,  # it would put another token in the place of ours
                 "VOICE_PROVED_URL": f"{wire.origin}{wire.prefix}",

@@ -6,6 +6,9 @@ service under a key made up just now are found in that sandbox's journal, so bot
 First a read is looked for there. Only then each operation that changes something is asked with a
 body that names no number and no call, so that a gateway which sends reads to a sandbox and calls
 to the live service is found out before a number is named.
+
+A sandbox may accept the keys on a list alone. Then it refuses a made-up key at its own control
+operations too, which is told apart from two machines, but proves nothing: that takes a listed key.
 """
 
 from __future__ import annotations
@@ -30,6 +33,8 @@ _PRISM: Final = b"stoplight.io/prism"
 
 class Kind(Enum):
     SANDBOX = "sandbox"
+    LISTED = "sandbox_with_listed_keys"
+    """It says that it is a sandbox, and refuses a key because it is not on its list."""
     MOCK = "mock"
     OTHER = "other"
 
@@ -64,7 +69,13 @@ def identify(
             Kind.OTHER,
             f"GET /sandbox was answered {said.status}, and not as a sandbox identifies itself.",
         )
-    why_not = unproved(wire, contract, control, key=new_key())
+    key = new_key()
+    why_not = unproved(wire, contract, control, key=key)
+    if why_not and _refuses(wire, key):
+        return Identity(
+            Kind.LISTED,
+            "It identifies itself as a sandbox, and accepts the keys on its list alone.",
+        )
     if why_not:
         return Identity(Kind.OTHER, why_not)
     return Identity(Kind.SANDBOX, "It identifies itself as a sandbox, and its journal proves it.")
@@ -119,6 +130,21 @@ def _says_sandbox(answer: Answer, control: Contract) -> bool:
     schema = control.operations["describeSandbox"].success.schema
     assert schema is not None
     return Validator(control, schema).is_valid(said) and said["sandbox"] is True
+
+
+def _refuses(wire: Wire, key: str) -> bool:
+    """Whether the sandbox itself, not only the service, refuses a key of the right form."""
+    signed = (("Authorization", f"Bearer {key}"),)
+    try:
+        answer = _asked(wire, Sent("GET", "/sandbox/clock", signed))
+        problem = answer.json()
+    except (NoAnswer, ValueError, RecursionError):
+        return False
+    return (
+        answer.status == 401
+        and isinstance(problem, dict)
+        and problem.get("code") == "invalid_token"
+    )
 
 
 def _asked(wire: Wire, sent: Sent) -> Answer:
