@@ -1,4 +1,4 @@
-"""Sandboxes with one deliberate fault each: the workshop that `tests/contract/faults.py` uses."""
+"""Sandboxes with one deliberate fault each: the workshop that `tests/contract/faults` uses."""
 
 import asyncio
 import copy

@@ -1,0 +1,249 @@
+"""What faults have in common: ways to alter a request, an answer or a store between the two."""
+
+import copy
+import json
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+from uuid_utils import UUID
+
+from faulty import Ask, Reply, Workshop
+from sandbox import calls
+from sandbox.calls import Call, Result, Verdict
+from sandbox.catalogue import read_catalogue
+from sandbox.problems import PROBLEMS
+from sandbox.provider import provider_call_id
+from verifying import contracts
+
+CALLS = "/v1/calls"
+WEBHOOK = "/v1/webhooks/call-completed"
+
+
+def is_call(ask: Ask) -> bool:
+    return ask.method == "GET" and ask.path.startswith(f"{CALLS}/")
+
+
+def is_service(ask: Ask) -> bool:
+    return ask.path.startswith("/v1")
+
+
+def change_answers(
+    shop: Workshop, where: Callable[[Ask, Reply], bool], change: Callable[[Reply], None]
+) -> None:
+    shop.on_answer(lambda ask, reply: change(reply) if where(ask, reply) else None)
+
+
+def change_json(
+    shop: Workshop, where: Callable[[Ask, Reply], bool], change: Callable[[Any], Any]
+) -> None:
+    """`change` alters the decoded body in place, or returns another one."""
+
+    def alter(reply: Reply) -> None:
+        value = reply.json
+        if value is not None:
+            changed = change(value)
+            reply.put_json(value if changed is None else changed)
+
+    change_answers(shop, where, alter)
+
+
+def of_problems(ask: Ask, reply: Reply) -> bool:
+    return is_service(ask) and reply.status >= 400
+
+
+def of_calls(ask: Ask, reply: Reply) -> bool:
+    return is_call(ask) and reply.status == 200
+
+
+def of_created(ask: Ask, reply: Reply) -> bool:
+    return ask.path == CALLS and reply.status == 201
+
+
+def schemas(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
+    return lambda document: change(document["components"]["schemas"])
+
+
+def plain(status: int, text: str) -> Reply:
+    """An answer as a framework gives it when the program inside breaks."""
+    return Reply(
+        status, [(b"content-type", b"text/plain"), (b"content-length", b"0")], text.encode()
+    )
+
+
+def is_posted(ask: Ask) -> bool:
+    return is_service(ask) and ask.method == "POST"
+
+
+def token_of(ask: Ask) -> bytes:
+    return b"".join(ask.values("authorization"))
+
+
+def lenient(body: bytes) -> Any:
+    """The JSON of a body as a careless decoder reads it, `None` where even that finds none."""
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def put_problem(reply: Reply, code: str) -> None:
+    """Make a problem another one, whole: status, code, title and type."""
+    problem = PROBLEMS[code]
+    reply.status = problem.status
+    if reply.body:
+        document = reply.json | {"status": problem.status, "code": code}
+        document |= {"title": problem.title, "type": problem.type}
+        document.pop("errors", None)
+        reply.put_json(document)
+
+
+def become(shop: Workshop, status: int, code: str) -> None:
+    """Answer one status of the service as another problem."""
+    change_answers(
+        shop,
+        lambda ask, reply: of_problems(ask, reply) and reply.status == status,
+        lambda reply: put_problem(reply, code),
+    )
+
+
+def crash_on(shop: Workshop, is_met: Callable[[bytes], bool]) -> None:
+    """Break on certain bodies of the service."""
+
+    def alter(ask: Ask) -> Reply | None:
+        if is_posted(ask) and is_met(ask.body):
+            return plain(500, "Internal Server Error")
+        return None
+
+    shop.on_request(alter)
+
+
+def change_body(shop: Workshop, change: Callable[[dict[str, Any]], None]) -> None:
+    """Let the sandbox read another object than was sent; `change` alters it in place."""
+
+    def alter(body: bytes) -> bytes:
+        value = lenient(body)
+        if not isinstance(value, dict):
+            return body
+        before = repr(value)
+        change(value)
+        return body if repr(value) == before else json.dumps(value).encode()
+
+    decode_first(shop, alter)
+
+
+def change_reference(shop: Workshop, is_met: Callable[[Ask, str], bool]) -> None:
+    """Let a completion be one of the newest call where its reference meets a condition."""
+    alias = read_catalogue(contracts()[0]).newest_call_alias
+
+    def alter(ask: Ask) -> None:
+        value = lenient(ask.body) if ask.path == WEBHOOK else None
+        if isinstance(value, dict) and is_met(ask, str(value.get("provider_call_id"))):
+            ask.body = json.dumps(value | {"provider_call_id": alias}).encode()
+            ask.put("content-length", str(len(ask.body)).encode())
+
+    shop.on_request(alter)
+
+
+def remember_calls(shop: Workshop, remember: Callable[[bytes, Call], Any]) -> None:
+    """Be told of each call that is saved, with its namespace."""
+
+    async def created(original: Any, namespace: bytes, call: Call, **more: Any) -> Any:
+        kept = await original(namespace, call, **more)
+        if kept is None:
+            remember(namespace, call)
+        return kept
+
+    shop.store("create_call", created)
+
+
+def owners_of_calls(shop: Workshop) -> dict[str, bytes]:
+    """Whose token created a call, by the provider's id of the call."""
+    owners: dict[str, bytes] = {}
+
+    def alter(ask: Ask, reply: Reply) -> None:
+        if of_created(ask, reply):
+            owners[provider_call_id(UUID(reply.json["call_id"]))] = token_of(ask)
+
+    shop.on_answer(alter)
+    return owners
+
+
+def show_results(shop: Workshop, choose: Callable[[Result, Result], Result]) -> set[UUID]:
+    """Show of two results of one call the chosen one; fill the set to limit that to its calls."""
+    results: dict[UUID, Result] = {}
+    only: set[UUID] = set()
+
+    async def saved(
+        original: Any, namespace: bytes, call_id: UUID, result: Result, **m: Any
+    ) -> Any:
+        results[call_id] = choose(results.get(call_id, result), result)
+        await original(namespace, call_id, result, **m)
+        return True
+
+    async def shown(read: Any, namespace: bytes, call_id: UUID) -> Any:
+        found = await read(namespace, call_id)
+        if found is None or call_id not in results or (only and call_id not in only):
+            return found
+        return replace(found, result=results[call_id])
+
+    shop.store("complete_call", saved)
+    shop.read_calls(shown)
+    return only
+
+
+def refuse_retries(shop: Workshop, is_other: Callable[[Ask, Ask], bool]) -> None:
+    """Answer 409 to a creation whose Idempotency-Key was first sent with another one."""
+    firsts: dict[bytes, Ask] = {}
+
+    def alter(ask: Ask) -> None:
+        for key in ask.values("idempotency-key"):
+            first = firsts.setdefault(token_of(ask) + key, copy.copy(ask))
+            if is_other(first, ask):
+                ask.put("prefer", b"code=409")
+
+    shop.on_request(alter)
+
+
+def decode_first(shop: Workshop, change: Callable[[bytes], bytes]) -> None:
+    """Let the sandbox read another body than was sent."""
+
+    def alter(ask: Ask) -> None:
+        if is_posted(ask):
+            ask.body = change(ask.body)
+            if ask.values("content-length"):
+                ask.put("content-length", str(len(ask.body)).encode())
+
+    shop.on_request(alter)
+
+
+def judge(shop: Workshop, change: Callable[[Verdict, str, Result], Verdict]) -> None:
+    original = calls.judge
+
+    def judged(result: Result, *, live_status: str, ended: Result | None) -> Verdict:
+        verdict = original(result, live_status=live_status, ended=ended)
+        return change(verdict, live_status, result)
+
+    shop.replace(calls, "judge", judged)
+
+
+def authorize(shop: Workshop, change: Callable[[list[bytes]], list[bytes]]) -> None:
+    """Let other headers decide who sends a request."""
+
+    def alter(ask: Ask) -> None:
+        values = change(ask.values("authorization"))
+        ask.put("authorization", None)
+        ask.headers += [(b"authorization", value) for value in values]
+
+    shop.on_request(alter)
+
+
+def complete(shop: Workshop, change: Callable[[Result], Result]) -> None:
+    """Save another result than was judged."""
+
+    async def saved(
+        original: Any, namespace: bytes, call_id: UUID, result: Result, **m: Any
+    ) -> Any:
+        return await original(namespace, call_id, change(result), **m)
+
+    shop.store("complete_call", saved)

@@ -1,0 +1,228 @@
+"""Faults of the states of a call: where it goes, and what ends it."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any
+
+from msgspec.structs import replace
+from uuid_utils import UUID
+
+from faults.altering import (
+    WEBHOOK,
+    change_json,
+    judge,
+    lenient,
+    of_calls,
+    schemas,
+    show_results,
+    token_of,
+)
+from faults.fault import fault
+from faulty import Ask, Reply, Workshop
+from sandbox import calls
+from sandbox.calls import Result, Verdict
+
+
+@fault("state", "completion_by_hand_ends_the_newest_call")
+def completion_is_ignored(shop: Workshop) -> None:
+    """A completion is answered 200 and changes nothing."""
+    shop.replace(calls, "judge", lambda *_, **__: Verdict.REPEATED)
+
+
+@fault("state", "first_result_stands")
+def last_result_stands(shop: Workshop) -> None:
+    """A different completion of a finished call overwrites the first."""
+    shop.replace(calls, "judge", lambda *_, **__: Verdict.ACCEPTED)
+    show_results(shop, lambda first, last: last)
+
+
+@fault("state", "repeated_completion_changes_nothing")
+def repeated_completion_conflicts(shop: Workshop) -> None:
+    """The same completion again is 409."""
+    judge(shop, lambda v, *_: Verdict.ALREADY_ENDED if v is Verdict.REPEATED else v)
+
+
+@fault("state", "first_result_stands")
+def conflict_is_swallowed(shop: Workshop) -> None:
+    """A different completion of a finished call is answered 200 and dropped."""
+    judge(shop, lambda v, *_: Verdict.REPEATED if v is Verdict.ALREADY_ENDED else v)
+
+
+@fault("state", "answered_calls_cannot_go_unanswered")
+def answered_call_becomes_busy(shop: Workshop) -> None:
+    """A call in progress may end as busy."""
+    judge(shop, lambda v, *_: Verdict.ACCEPTED if v is Verdict.IMPOSSIBLE else v)
+
+
+@fault("state", "completion_skips_forward")
+def queued_call_cannot_complete(shop: Workshop) -> None:
+    """A completion that arrives while the call is queued is refused."""
+    judge(
+        shop,
+        lambda v, live, _: Verdict.IMPOSSIBLE if v is Verdict.ACCEPTED and live == "queued" else v,
+    )
+
+
+@fault("state", "answered_calls_cannot_go_unanswered")
+def answered_call_cannot_fail(shop: Workshop) -> None:
+    """A call in progress cannot break off."""
+    judge(
+        shop,
+        lambda v, live, result: (
+            Verdict.IMPOSSIBLE
+            if v is Verdict.ACCEPTED and live == "in_progress" and result.status == "failed"
+            else v
+        ),
+    )
+
+
+@fault("state", "repeated_completion_changes_nothing")
+def words_are_compared_before_they_are_normalized(shop: Workshop) -> None:
+    """The same outcome in another word of the provider conflicts."""
+    words: dict[bytes, bytes] = {}
+
+    def alter(ask: Ask) -> None:
+        if ask.path == WEBHOOK and (word := re.search(rb'"status":"([a-z-]+)"', ask.body)):
+            token = b"".join(ask.values("authorization"))
+            if words.setdefault(token, word[1]) != word[1]:
+                ask.put("prefer", b"code=409")
+
+    shop.on_request(alter)
+
+
+@fault("state", "call_goes_through_its_states")
+def call_never_rings(shop: Workshop) -> None:
+    """A call goes from queued to in_progress without ringing."""
+    change_json(
+        shop, of_calls, lambda c: c | {"status": "queued"} if c["status"] == "ringing" else c
+    )
+
+
+@fault("state", "call_goes_through_its_states")
+def transcript_comes_late(shop: Workshop) -> None:
+    """A call is shown as in_progress with its transcript already there."""
+
+    def change(call: dict[str, Any]) -> dict[str, Any]:
+        return call | {"transcript": "agent: Hello"} if call["status"] == "in_progress" else call
+
+    change_json(shop, of_calls, change)
+
+
+@fault("state", "call_goes_through_its_states")
+def state_goes_back(shop: Workshop) -> None:
+    """A call that is in progress is shown as ringing again."""
+    reads: dict[str, int] = {}
+
+    def change(call: dict[str, Any]) -> dict[str, Any]:
+        if call["status"] == "in_progress":
+            reads[call["call_id"]] = reads.get(call["call_id"], 0) + 1
+            if reads[call["call_id"]] == 2:
+                return call | {"status": "ringing"}
+        return call
+
+    change_json(shop, of_calls, change)
+
+
+@fault("state", "end_arrives_whole")
+def finished_call_has_no_duration(shop: Workshop) -> None:
+    """A finished call has no duration."""
+    change_json(
+        shop, of_calls, lambda c: c | {"duration": None} if c["status"] == "completed" else c
+    )
+
+
+@fault("state", "end_arrives_whole")
+def finished_call_has_no_transcript(shop: Workshop) -> None:
+    """A finished call has lost its transcript."""
+    change_json(shop, of_calls, lambda c: c | {"transcript": None})
+
+
+def normalize(shop: Workshop, change: Callable[[str, str | None, int], Result]) -> None:
+    shop.replace(calls, "normalized", change)
+
+
+@fault("state", "words_of_the_provider_are_normalized")
+def unanswered_call_keeps_the_transcript(shop: Workshop) -> None:
+    """A call that nobody answered shows a transcript."""
+
+    def change(call: dict[str, Any]) -> dict[str, Any]:
+        unanswered = call["status"] in calls.UNANSWERED_ENDS
+        return call | {"transcript": "agent: Hello"} if unanswered else call
+
+    change_json(shop, of_calls, change)
+
+
+@fault("state", "words_of_the_provider_are_normalized")
+def unanswered_call_keeps_the_duration(shop: Workshop) -> None:
+    """A call that nobody answered lasted as long as it rang."""
+    original = calls.normalized
+    normalize(
+        shop,
+        lambda status, text, seconds: replace(
+            original(status, text, seconds), duration_seconds=seconds
+        ),
+    )
+
+
+@fault("state", "empty_transcript_is_null")
+def empty_transcript_stays_empty(shop: Workshop) -> None:
+    """An empty transcript is returned as an empty text."""
+
+    def kept(status: str, text: str | None, seconds: int) -> Result:
+        return Result(status, None if status in calls.UNANSWERED_ENDS else text, seconds)
+
+    normalize(shop, kept)
+
+
+def provider_word(shop: Workshop, word: str, status: str) -> None:
+    def change(found: dict[str, Any]) -> None:
+        found["ProviderStatus"]["x-normalized-status"][word] = status
+
+    shop.contract(schemas(change))
+
+
+@fault("state", "words_of_the_provider_are_normalized")
+def voicemail_is_failed(shop: Workshop) -> None:
+    """One word of the provider is saved as another status than the table says."""
+    provider_word(shop, "voicemail", "failed")
+
+
+@fault("state", "words_of_the_provider_are_normalized")
+def rejected_is_canceled(shop: Workshop) -> None:
+    """A declined call is saved as canceled."""
+    provider_word(shop, "rejected", "canceled")
+
+
+@fault("state", "first_result_stands")
+def conflict_overwrites_the_transcript(shop: Workshop) -> None:
+    """A completion that is refused with 409 leaves its transcript behind."""
+    texts: dict[bytes, str] = {}
+
+    def alter(ask: Ask, reply: Reply) -> None:
+        if ask.path == WEBHOOK and reply.status == 409:
+            texts[token_of(ask)] = lenient(ask.body)["transcript"] or ""
+        if of_calls(ask, reply) and token_of(ask) in texts and reply.json["transcript"]:
+            reply.put_json(reply.json | {"transcript": texts[token_of(ask)] or None})
+
+    shop.on_answer(alter)
+
+
+@fault("state", "one_of_many_completions_wins")
+def completions_race(shop: Workshop) -> None:
+    """Completions at the same moment are all received, because judging and saving are two steps."""
+    show_results(shop, lambda first, last: last)
+    under_way: set[int] = set()
+
+    def comes(ask: Ask) -> None:
+        if ask.path == WEBHOOK:
+            under_way.add(id(ask))
+
+    async def shown(read: Any, namespace: bytes, call_id: UUID) -> Any:
+        found = await read(namespace, call_id)
+        await asyncio.sleep(0.03 if under_way else 0)
+        return found
+
+    shop.on_request(comes)
+    shop.on_answer(lambda ask, _: under_way.discard(id(ask)))
+    shop.read_calls(shown)

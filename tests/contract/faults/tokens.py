@@ -1,0 +1,180 @@
+"""Faults of authorization: whose token is accepted, and where it is looked for."""
+
+import re
+
+from faults.altering import (
+    WEBHOOK,
+    authorize,
+    become,
+    change_answers,
+    is_posted,
+    lenient,
+)
+from faults.fault import fault
+from faulty import Ask, Reply, Workshop
+
+
+def sandbox_key(shop: Workshop, pattern: bytes) -> None:
+    """Let another pattern say which token is good."""
+
+    def change(values: list[bytes]) -> list[bytes]:
+        return [
+            b"Bearer sandbox_somebody" if re.fullmatch(b"Bearer " + pattern, value) else value
+            for value in values
+        ]
+
+    authorize(shop, change)
+
+
+@fault("auth", "missing_token_is_401")
+def no_token_is_needed(shop: Workshop) -> None:
+    """A request without a token is served."""
+    authorize(shop, lambda values: values or [b"Bearer sandbox_nobody"])
+
+
+@fault("auth", "wrong_tokens_are_401")
+def any_token_is_accepted(shop: Workshop) -> None:
+    """A token of any form is accepted."""
+    sandbox_key(shop, rb"[A-Za-z0-9._~+/-]+=*")
+
+
+@fault("auth", "wrong_tokens_are_401")
+def start_of_the_token_decides(shop: Workshop) -> None:
+    """Whatever starts like a good token is accepted."""
+    sandbox_key(shop, rb"sandbox_[A-Za-z0-9_-]{4,64}.+")
+
+
+@fault("auth", "wrong_tokens_are_401")
+def short_tokens_are_accepted(shop: Workshop) -> None:
+    """A token shorter than allowed is accepted."""
+    sandbox_key(shop, rb"sandbox_[A-Za-z0-9_-]{0,3}")
+
+
+@fault("auth", "wrong_tokens_are_401")
+def long_tokens_are_accepted(shop: Workshop) -> None:
+    """A token longer than allowed is accepted."""
+    sandbox_key(shop, rb"sandbox_[A-Za-z0-9_-]{65,}")
+
+
+@fault("auth", "wrong_tokens_are_401")
+def token_ignores_case(shop: Workshop) -> None:
+    """A token in capitals is accepted."""
+    sandbox_key(shop, rb"SANDBOX_[A-Za-z0-9_-]{4,64}")
+
+
+@fault("auth", "wrong_tokens_are_401")
+def basic_is_accepted(shop: Workshop) -> None:
+    """The scheme of Authorization is not looked at."""
+    authorize(shop, lambda values: [re.sub(rb"^(Basic|Token) ", b"Bearer ", v) for v in values])
+
+
+@fault("auth", "wrong_tokens_are_401")
+def bare_token_is_accepted(shop: Workshop) -> None:
+    """A token without a scheme is accepted."""
+    authorize(shop, lambda values: [re.sub(rb"^(?=sandbox_)", b"Bearer ", v) for v in values])
+
+
+@fault("auth", "bearer_is_written_in_any_case")
+def bearer_must_be_capitalized(shop: Workshop) -> None:
+    """`bearer` in lower case is refused."""
+    authorize(shop, lambda values: [re.sub(rb"^bearer ", b"no-bearer ", v) for v in values])
+
+
+@fault("auth", "token_given_twice_is_401")
+def first_of_two_tokens_counts(shop: Workshop) -> None:
+    """Of two Authorization headers the first counts."""
+    authorize(shop, lambda values: values[:1])
+
+
+@fault("auth", "token_counts_in_its_header_alone")
+def cookie_is_accepted(shop: Workshop) -> None:
+    """A token in a cookie is accepted."""
+
+    def alter(ask: Ask) -> None:
+        for cookie in ask.values("cookie"):
+            if match := re.search(rb"access_token=([^;]+)", cookie):
+                ask.put("authorization", b"Bearer " + match[1])
+
+    shop.on_request(alter)
+
+
+@fault("auth", "webhook_needs_a_token")
+def webhook_is_open(shop: Workshop) -> None:
+    """The webhook takes completions without a token."""
+
+    def alter(ask: Ask) -> None:
+        if ask.path == WEBHOOK and not ask.values("authorization"):
+            ask.put("authorization", b"Bearer sandbox_nobody")
+
+    shop.on_request(alter)
+
+
+@fault("auth", "refused_token_says_how_to_authenticate")
+def challenge_is_missing(shop: Workshop) -> None:
+    """A 401 carries no WWW-Authenticate."""
+    change_answers(shop, lambda _, r: r.status == 401, lambda r: r.put("www-authenticate", None))
+
+
+@fault("auth", "refused_token_says_how_to_authenticate")
+def challenge_asks_for_basic(shop: Workshop) -> None:
+    """A 401 asks for Basic, and browsers open a window."""
+    change_answers(
+        shop, lambda _, r: r.status == 401, lambda r: r.put("www-authenticate", b"Basic realm=x")
+    )
+
+
+@fault("auth", "wrong_tokens_are_401")
+def wrong_token_is_403(shop: Workshop) -> None:
+    """A wrong token is 403."""
+    change_answers(shop, lambda _, r: r.status == 401, lambda r: setattr(r, "status", 403))
+
+
+@fault("auth", "missing_token_is_401")
+def missing_token_is_called_invalid(shop: Workshop) -> None:
+    """A missing token has the code of a wrong one."""
+    become(shop, 401, "invalid_token")
+
+
+@fault("auth", "refused_token_says_how_to_authenticate")
+def refusal_repeats_the_token(shop: Workshop) -> None:
+    """A 401 shows the token that was sent."""
+
+    def alter(ask: Ask, reply: Reply) -> None:
+        if reply.status == 401 and ask.values("authorization") and reply.body:
+            token = ask.values("authorization")[0].decode("latin-1")
+            reply.put_json(reply.json | {"detail": f"The token {token[:200]} is not accepted."})
+
+    shop.on_answer(alter)
+
+
+@fault("auth", "refusals_come_in_order")
+def body_is_looked_at_before_the_token(shop: Workshop) -> None:
+    """A wrong body without a token is refused for the body."""
+
+    def alter(ask: Ask) -> None:
+        if is_posted(ask) and not ask.values("authorization") and not lenient(ask.body):
+            ask.put("authorization", b"Bearer sandbox_nobody")
+
+    shop.on_request(alter)
+
+
+@fault("auth", "token_is_taken_from_nowhere_else")
+def token_in_the_query_is_accepted(shop: Workshop) -> None:
+    """A token in the query, which every log keeps, is accepted."""
+
+    def alter(ask: Ask) -> None:
+        if match := re.search(rb"access_token=([^&]+)", ask.query):
+            ask.put("authorization", b"Bearer " + match[1])
+
+    shop.on_request(alter)
+
+
+@fault("auth", "token_is_taken_from_nowhere_else")
+def api_key_header_is_accepted(shop: Workshop) -> None:
+    """A token in X-Api-Key is accepted."""
+
+    def alter(ask: Ask) -> None:
+        for value in ask.values("x-api-key"):
+            ask.put("authorization", b"Bearer " + value)
+
+    shop.on_request(alter)
