@@ -105,7 +105,8 @@ def test_state_is_read_as_it_changes_and_no_oftener(quickstart):
     expect(read).to_contain_text('"status": "ringing"')
     expect(read).to_contain_text('"duration": null')
     expect(read).to_contain_text('"status": "completed"', timeout=15_000)
-    expect(card.locator(".life-stage").last).to_contain_text("8.0 s")
+    # To the tenth of a second: a busy machine delivers the completion a little later.
+    expect(card.locator(".life-stage").last).to_contain_text(re.compile(r"8\.\d s"))
     assert len(reads) == 4
 
 
