@@ -155,13 +155,13 @@ class SQLiteStore:
                 now=call.created_at,
             )
             if kept == 0:
-                fingerprint, call_id = self._read(
+                row = self._read(
                     "read_idempotency_key",
                     namespace=namespace,
                     idempotency_key=idempotency_key.value,
                 )
                 await self._committed()
-                return KeptCall(UUID(bytes=call_id), fingerprint)
+                return None if row is None else KeptCall(UUID(bytes=row[1]), row[0])
         self._insert_call(namespace, call, due_at=due_at)
         await self._committed()
         return None

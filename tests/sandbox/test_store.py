@@ -99,6 +99,25 @@ async def test_namespaces_do_not_see_each_other(store: Store) -> None:
     assert await store.newest_call_id(OTHER) == SAMPLE.call_id
 
 
+@pytest.mark.parametrize("due_at", [None, START + 8])
+async def test_call_of_an_emptied_namespace_is_emptied_with_it(
+    store: Store, due_at: float | None
+) -> None:
+    """Who empties a namespace just before a call is stored leaves nothing of it, and harms none."""
+    key = IdempotencyKey("order-1", b"body", START + 60)
+    stored = [
+        store.create_call(OTHER, new_call(), due_at=due_at, idempotency_key=key),
+        store.create_call(OTHER, new_call(), due_at=due_at, idempotency_key=None),
+        store.create_call(ONE, mine := new_call(), due_at=due_at, idempotency_key=None),
+    ]
+    assert await asyncio.gather(*stored) == [None, None, None]
+    assert await store.call(ONE, mine.call_id) == mine
+    await store.open_namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+    assert await store.newest_call_id(OTHER) == SAMPLE.call_id
+    call = await create(store, namespace=OTHER, key=key)
+    assert await store.call(OTHER, call.call_id) == call
+
+
 async def test_deleting_a_namespace_leaves_the_others(store: Store) -> None:
     """Emptying one namespace takes nothing from another."""
     call = await create(store)

@@ -33,14 +33,16 @@ UPDATE calls SET wake_at = (
 WHERE due_at IS NOT NULL;
 
 -- name: insert_call
+-- A namespace that was emptied meanwhile was emptied with this call in it.
 INSERT INTO calls (
     namespace, call_id, phone, agent, scenario, created_at,
     status, transcript, duration_seconds, ended_at, due_at, wake_at
-) VALUES (
-    :namespace, :call_id, :phone, :agent, :scenario, :created_at,
+)
+SELECT
+    namespace, :call_id, :phone, :agent, :scenario, :created_at,
     :status, :transcript, :duration_seconds, :ended_at, :due_at,
-    (SELECT anchor_wall + (:due_at - anchor) / rate FROM namespaces WHERE namespace = :namespace)
-);
+    anchor_wall + (:due_at - anchor) / rate
+FROM namespaces WHERE namespace = :namespace;
 
 -- name: read_call
 SELECT call_id, phone, agent, scenario, created_at,
@@ -62,9 +64,11 @@ SELECT call_id FROM calls WHERE namespace = :namespace ORDER BY call_id DESC LIM
 SELECT count(*) FROM calls WHERE namespace = :namespace;
 
 -- name: keep_idempotency_key
--- Changes one row where the key is new or expired, and none where it is in use.
+-- Changes one row where the key is new or expired, and none where it is in use, or in a namespace
+-- that was emptied meanwhile.
 INSERT INTO idempotency_keys (namespace, idempotency_key, fingerprint, call_id, expires_at)
-VALUES (:namespace, :idempotency_key, :fingerprint, :call_id, :expires_at)
+SELECT namespace, :idempotency_key, :fingerprint, :call_id, :expires_at
+FROM namespaces WHERE namespace = :namespace
 ON CONFLICT (namespace, idempotency_key) DO UPDATE
 SET fingerprint = excluded.fingerprint, call_id = excluded.call_id,
     expires_at = excluded.expires_at
