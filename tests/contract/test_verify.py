@@ -92,9 +92,9 @@ def live(agents: Any) -> Iterator[Live]:
         yield server
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody waits five seconds for an answer here."""
+    """Where a server never answers nobody waits five seconds; elsewhere a busy machine may."""
     monkeypatch.setattr(identity, "IDENTIFY_SECONDS", 0.5)
 
 
@@ -152,6 +152,7 @@ def test_ambiguous_identity_is_no_sandbox(said: str, live: Live) -> None:
     assert live.dials == []
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("path", ["/sandbox", "/v1/agents"])
 def test_slow_server_is_no_sandbox(path: str, live: Live) -> None:
     """A server that takes longer than it may is taken for the live service, or left alone."""

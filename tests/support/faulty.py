@@ -35,6 +35,7 @@ class Ask:
     query: bytes
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    is_whole: bool = True  # what is declared too long may never come, and is not waited for
 
     def values(self, name: str) -> list[bytes]:
         return [value for key, value in self.headers if key == name.encode()]
@@ -203,15 +204,14 @@ def _altered(app: Any, workshop: Workshop) -> Any:
         ask = Ask(
             scope["method"], scope["path"], scope["query_string"], list(scope["headers"]), b""
         )
-        # What is declared too long may never come, and must be refused without it.
-        is_whole = int((ask.values("content-length") or [b"0"])[0]) <= LONGEST_BODY
-        if is_whole:
+        ask.is_whole = int((ask.values("content-length") or [b"0"])[0]) <= LONGEST_BODY
+        if ask.is_whole:
             ask.body = await _read(receive)
         reply = None
         for change in workshop.before:
             reply = reply or change(ask)
         if reply is None:
-            reply = await _passed_on(app, scope, ask, None if is_whole else receive)
+            reply = await _passed_on(app, scope, ask, None if ask.is_whole else receive)
         for alter in workshop.after:
             alter(ask, reply)
         length = str(len(reply.body)).encode()

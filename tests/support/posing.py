@@ -15,6 +15,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import urlsplit
 
+BODY_SECONDS = 1.0
+
 # What GET /sandbox is answered with: status, headers, body; or seconds to hang first.
 Answer = tuple[int, dict[str, str], bytes]
 
@@ -78,7 +80,7 @@ def posing_live_server(agents: Any, **settings: Any) -> Iterator[Live]:
             live.requests.append(f"{self.command} {self.path}")
             stop.wait(live.hang_seconds.get(self.path, 0))
             length = int(self.headers.get("Content-Length") or 0)
-            body = self.rfile.read(length)
+            body = self.whole(length)
             if self.headers.get("Transfer-Encoding") == "chunked":
                 body = self.chunks()
             if not live.is_live(len(live.requests), self.command, self.path, body):
@@ -98,6 +100,17 @@ def posing_live_server(agents: Any, **settings: Any) -> Iterator[Live]:
                 self.answer(200, {}, json.dumps(call | idle).encode())
             else:
                 self.answer(404, {}, problem(404, "not_found", "No such path"))
+
+        def whole(self, length: int) -> bytes:
+            """The body, or nothing where less comes than was declared: judged all the same."""
+            self.connection.settimeout(BODY_SECONDS)
+            try:
+                return self.rfile.read(length)
+            except TimeoutError:
+                self.close_connection = True
+                return b""
+            finally:
+                self.connection.settimeout(None)
 
         def chunks(self) -> bytes:
             body = b""

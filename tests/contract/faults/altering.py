@@ -209,7 +209,7 @@ def decode_first(shop: Workshop, change: Callable[[bytes], bytes]) -> None:
     """Let the sandbox read another body than was sent."""
 
     def alter(ask: Ask) -> None:
-        if is_posted(ask):
+        if is_posted(ask) and ask.is_whole:
             ask.body = change(ask.body)
             if ask.values("content-length"):
                 ask.put("content-length", str(len(ask.body)).encode())
