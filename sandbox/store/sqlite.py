@@ -19,7 +19,7 @@ from msgspec.structs import asdict
 from uuid_utils import UUID
 
 from sandbox.calls import Call, Result
-from sandbox.clock import VirtualClock, first_call_id
+from sandbox.clock import VirtualClock, first_call_id, monotonic
 from sandbox.store.protocol import (
     Covered,
     Due,
@@ -33,7 +33,9 @@ from sandbox.store.queries import migrations, statements
 
 logger = logging.getLogger("sandbox")
 
-_BUSY_TIMEOUT_SECONDS: Final = 5.0
+_BUSY_SECONDS: Final = 5.0
+"""For which another process is given time to end what it writes."""
+_BUSY_PAUSE_SECONDS: Final = 0.002
 _CHECKPOINT_WRITES: Final = 2000
 """After so many writes the log is moved into the file by a thread beside the loop."""
 _ROW_BYTES: Final = 1024
@@ -57,6 +59,8 @@ class SQLiteStore:
         self._db: sqlite3.Connection | None = None
         self._writing = False
         """Whether a transaction is open; it ends with this turn of the loop."""
+        self._opening = asyncio.Lock()
+        """Held by the one who tries to open a transaction."""
         self._waiting: list[asyncio.Future[None]] = []
         """Who waits for the end of the transaction."""
         self._writes = 0
@@ -65,7 +69,7 @@ class SQLiteStore:
 
     async def open(self) -> None:
         try:
-            db = sqlite3.connect(self._path, timeout=_BUSY_TIMEOUT_SECONDS, isolation_level=None)
+            db = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
             db.execute("PRAGMA journal_mode = WAL")
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             db.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES}")
@@ -96,6 +100,7 @@ class SQLiteStore:
     async def open_namespace(
         self, namespace: bytes, *, fresh: VirtualClock, sample: Call
     ) -> VirtualClock:
+        await self._begin()
         inserted = self._write(
             "insert_namespace",
             namespace=namespace,
@@ -110,6 +115,7 @@ class SQLiteStore:
         return VirtualClock(*row)
 
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
+        await self._begin()
         unknown = [
             namespace
             for namespace in namespaces
@@ -122,7 +128,7 @@ class SQLiteStore:
         return [row[0] for row in self._read_all("idle_namespaces", since=since)]
 
     async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
-        self._begin()  # before reading: another process may use it
+        await self._begin()  # before reading: another process may use it
         if idle_since is not None:
             idle = self._read(
                 "is_idle",
@@ -144,6 +150,7 @@ class SQLiteStore:
         due_at: float | None,
         idempotency_key: IdempotencyKey | None,
     ) -> KeptCall | None:
+        await self._begin()
         if idempotency_key is not None:
             kept = self._write(
                 "keep_idempotency_key",
@@ -198,6 +205,7 @@ class SQLiteStore:
         completed_by: str,
         drop_plan: bool,
     ) -> bool:
+        await self._begin()
         changed = self._write(
             "complete_call",
             namespace=namespace,
@@ -214,13 +222,14 @@ class SQLiteStore:
         return changed == 1
 
     async def drop_plan(self, namespace: bytes, call_id: UUID) -> None:
+        await self._begin()
         self._write("drop_plan", namespace=namespace, call_id=call_id.bytes)
         await self._committed()
 
     async def move_clock(
         self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
     ) -> VirtualClock | None:
-        self._begin()  # before reading: another process may move the same clock
+        await self._begin()  # before reading: another process may move the same clock
         row = self._read("read_namespace", namespace=namespace)
         if row is None:
             return None
@@ -245,6 +254,7 @@ class SQLiteStore:
     async def claim_due(
         self, *, wall_now: float, lease_seconds: float, limit: int
     ) -> Sequence[Due]:
+        await self._begin()
         rows = self._write_returning(
             "claim_due", wall_now=wall_now, leased_until=wall_now + lease_seconds, limit=limit
         )
@@ -254,6 +264,7 @@ class SQLiteStore:
     async def claim_next(
         self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
     ) -> Due | None:
+        await self._begin()
         rows = self._write_returning(
             "claim_next",
             namespace=namespace,
@@ -280,6 +291,7 @@ class SQLiteStore:
         answer: int,
         next_due_at: float | None,
     ) -> None:
+        await self._begin()
         self._write(
             "finish_delivery",
             namespace=due.namespace,
@@ -293,6 +305,7 @@ class SQLiteStore:
     async def append_journal(
         self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
     ) -> None:
+        await self._begin()
         for segment in segments:
             self._write("append_journal", **asdict(segment))
             self._writes += len(segment.entries) // _ROW_BYTES
@@ -301,6 +314,7 @@ class SQLiteStore:
         await self._committed()
 
     async def trim_journal(self, namespace: bytes, *, oldest: float, most: int) -> None:
+        await self._begin()
         self._write("trim_journal", namespace=namespace, oldest=oldest, most=most)
         await self._committed()
 
@@ -353,7 +367,6 @@ class SQLiteStore:
         return self._execute(statement, values).fetchall()
 
     def _execute(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
-        self._begin()
         self._writes += 1
         try:
             return self._run(statement, values)
@@ -365,16 +378,38 @@ class SQLiteStore:
         sql = self._sql[statement]
         return self._connection().execute(sql.sql, sql.numbered(values))
 
-    def _begin(self) -> None:
-        """Opens a transaction, unless this turn of the loop has one already."""
-        if self._writing:
-            return
+    async def _begin(self) -> None:
+        """Opens a transaction, unless this turn of the loop has one already.
+
+        While another process writes, this one goes on with everything else.
+        """
+        give_up_at = monotonic() + _BUSY_SECONDS
+        while not self._writing:
+            async with self._opening:
+                if self._is_begun():
+                    return
+                if monotonic() > give_up_at:
+                    raise StorageUnavailable("another process holds the database for too long")
+                await asyncio.sleep(_BUSY_PAUSE_SECONDS)
+
+    def _is_begun(self) -> bool:
+        """Tries to open a transaction; not where another process is writing just now."""
+        if self._writing:  # who waited before this one has opened it
+            return True
+        db = self._connection()
         try:
-            self._connection().execute("BEGIN IMMEDIATE")
+            db.execute("PRAGMA busy_timeout = 0")
+            db.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
+            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+                return False
             raise StorageUnavailable(str(error)) from error
+        finally:
+            # Who reads waits only for another process that brings the log in order after a crash.
+            db.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
         self._writing = True
         asyncio.get_running_loop().call_soon(self._end_transaction)
+        return True
 
     def _end_transaction(self) -> None:
         if not self._writing:

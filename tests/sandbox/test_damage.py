@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -87,17 +88,39 @@ def test_a_damaged_page_breaks_no_other_request(tmp_path: Path) -> None:
 
 
 def test_a_lock_of_another_program_is_waited_for(tmp_path: Path) -> None:
-    """While somebody else writes a request waits; when that takes too long it is 503, no error."""
+    """While somebody else writes, who writes waits and who reads does not."""
+    with (
+        start_sandbox(tmp_path) as server,
+        client_of(server) as client,
+        client_of(server) as writer,
+        ThreadPoolExecutor() as threads,
+    ):
+        first = client.post("/v1/calls", json=BODY).json()["call_id"]
+        with locked(tmp_path / "sandbox.db"):
+            waiting = threads.submit(writer.post, "/v1/calls", json=BODY)
+            for path in (f"/v1/calls/{first}", "/healthz", "/v1/agents"):
+                assert client.get(path).status_code == 200
+            assert not waiting.done()
+        assert waiting.result().status_code == 201
+
+
+def test_a_lock_that_is_held_for_too_long_is_503(tmp_path: Path) -> None:
+    """After a few seconds a writer is told so, all those who wait at about the same time."""
     with start_sandbox(tmp_path) as server, client_of(server) as client:
         first = client.post("/v1/calls", json=BODY).json()["call_id"]
-        with contextlib.closing(
-            sqlite3.connect(tmp_path / "sandbox.db", isolation_level=None)
-        ) as other:
-            other.execute("BEGIN IMMEDIATE")
-            assert is_unavailable(client.post("/v1/calls", json=BODY))
+        with locked(tmp_path / "sandbox.db"), ThreadPoolExecutor() as threads:
+            refused = [threads.submit(client.post, "/v1/calls", json=BODY) for _ in range(5)]
+            assert all(is_unavailable(answer.result()) for answer in refused)
             assert client.get(f"/v1/calls/{first}").status_code == 200
-            other.execute("ROLLBACK")
         assert client.post("/v1/calls", json=BODY).status_code == 201
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[sqlite3.Connection]:
+    """Another program's connection, in the middle of a transaction that writes."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        yield other
 
 
 @linux_only
