@@ -10,12 +10,13 @@ from uuid import UUID
 
 import orjson
 
+from sandbox import clock
 from sandbox.catalogue import Catalogue
 from sandbox.contract import Contract
 from sandbox.verification.conformity import Inspector
 from sandbox.verification.finding import CannotTell, must_be
 from sandbox.verification.guard import CALLS_PATH, UNKNOWN_REFERENCE, WEBHOOK_PATH, Guard
-from sandbox.verification.wire import Answer, Sent
+from sandbox.verification.wire import JOURNAL_SECONDS, PAUSE_SECONDS, Answer, Sent
 
 JSON: Final = ("Content-Type", "application/json")
 UNKNOWN_CALL_ID: Final = "00000000-0000-4000-8000-000000000000"
@@ -55,6 +56,13 @@ class Api:
 
     def get(self, path: str, *headers: tuple[str, str], signed: bool = True) -> Answer:
         return self.send(Sent("GET", path, self._headers(headers, signed)))
+
+    def get_until(self, path: str, holds: Callable[[Answer], bool]) -> Answer:
+        """Reads the journal until something holds, at most as long as another worker may take."""
+        deadline = clock.monotonic() + JOURNAL_SECONDS
+        while not holds(answer := self.get(path)) and clock.monotonic() < deadline:
+            clock.sleep(PAUSE_SECONDS)
+        return answer
 
     def head(self, path: str, *headers: tuple[str, str]) -> Answer:
         return self.send(Sent("HEAD", path, self._headers(headers, True)))

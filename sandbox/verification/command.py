@@ -16,6 +16,7 @@ from typing import Final
 
 import click
 
+from sandbox import clock
 from sandbox.contract import Contract, ContractError, find_contract, load_contract
 from sandbox.verification.api import Target
 from sandbox.verification.check import Needs
@@ -24,7 +25,7 @@ from sandbox.verification.identity import Identity, Kind, identify, no_longer_pr
 from sandbox.verification.registry import CHECKS
 from sandbox.verification.report import Report, Verdict, as_json, as_junit
 from sandbox.verification.runner import OWN_KEY, Outcome, applicable, make_target, run_one
-from sandbox.verification.wire import NoAnswer, Sent, Wire
+from sandbox.verification.wire import JOURNAL_SECONDS, NoAnswer, Sent, Wire
 
 _KEY: Final = re.compile(r"[!-~]{1,4096}")
 _CONFIGURATION: Final = """\
@@ -37,6 +38,8 @@ headers = {{ Authorization = "Bearer ${{{key}}}" }}
 max-examples = {examples}
 [checks.positive_data_acceptance]
 expected-statuses = ["200", "201", "204", "404", "409"]
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "404", "413", "415", "422"]
 """
 
 
@@ -169,6 +172,8 @@ def verify(
             made_up = _generate(wire, contract, examples, key=target.new_key())
             code = max(code, made_up, key=(0, 2, 1).index)
     finally:
+        if given:
+            clock.sleep(JOURNAL_SECONDS / 2)  # what another worker writes down late goes too
         if given and (why_not := why_not_on()):
             click.echo(f"The namespaces of the keys given are left as they are. {why_not}")
     context.exit(code)

@@ -22,10 +22,11 @@ from urllib.parse import urlsplit
 
 from msgspec.structs import replace
 
+from sandbox import clock
 from sandbox.contract import Contract, Operation
 from sandbox.validation import Validator
 from sandbox.verification.guard import CALLS_PATH
-from sandbox.verification.wire import Answer, NoAnswer, Sent, Wire
+from sandbox.verification.wire import JOURNAL_SECONDS, PAUSE_SECONDS, Answer, NoAnswer, Sent, Wire
 
 IDENTIFY_SECONDS: Final = 5.0
 _PRISM: Final = b"stoplight.io/prism"
@@ -162,7 +163,11 @@ def _journal_has_seen(wire: Wire, operation: Operation, key: str) -> bool:
     request_ids = asked.values("x-request-id")
     if len(request_ids) != 1 or not request_ids[0].replace("_", "").replace("-", "").isalnum():
         return False
-    found = _asked(wire, Sent("GET", f"/sandbox/exchanges/{request_ids[0]}", signed))
+    look_up = Sent("GET", f"/sandbox/exchanges/{request_ids[0]}", signed)
+    deadline = clock.monotonic() + JOURNAL_SECONDS
+    # Each request may reach another worker, which sees it a little later.
+    while (found := _asked(wire, look_up)).status == 404 and clock.monotonic() < deadline:
+        clock.sleep(PAUSE_SECONDS)
     try:
         entry = found.json()
     except (ValueError, RecursionError):

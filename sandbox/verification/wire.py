@@ -24,6 +24,10 @@ import h11
 from sandbox import clock
 
 MOST_ANSWER_BYTES: Final = 4 * 1024 * 1024
+JOURNAL_SECONDS: Final = 3.0
+"""What one worker of a sandbox journals every other one shows a second later, and surely by now."""
+PAUSE_SECONDS: Final = 0.05
+
 _RECEIVE_BYTES: Final = 65536
 _HOST: Final = re.compile(r"[A-Za-z0-9.:%_-]+")
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._~%-]+)*/?")

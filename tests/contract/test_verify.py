@@ -12,6 +12,7 @@ import re
 import socket
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -90,6 +91,12 @@ def agents() -> Any:
 def live(agents: Any) -> Iterator[Live]:
     with posing_live_server(agents) as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox of one process has journaled what it answered: what is not there never comes."""
+    monkeypatch.setattr(identity, "JOURNAL_SECONDS", 0.1)
 
 
 @pytest.fixture
@@ -319,6 +326,14 @@ def test_generated_requests_ask_no_proxy(live: Live, sandbox_server: SandboxServ
     assert live.requests == []
 
 
+def test_generated_requests_are_judged_alike(root: Path) -> None:
+    """--generate takes for refused and accepted what the project's own tests do."""
+    own = tomllib.loads((root / "schemathesis.toml").read_text("utf-8"))
+    ours = tomllib.loads(command._CONFIGURATION.format(hooks='""', key="KEY", examples=1))
+    for name in ("checks", "suppress-health-check", "request-timeout"):
+        assert ours[name] == own[name]
+
+
 @pytest.mark.parametrize("host", ["LIVE.example", "live.example.", "192.0.2.7", "::ffff:192.0.2.7"])
 def test_other_names_of_a_live_host_are_live(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Capitals, a final dot and another notation of its address make no other host of it."""
@@ -515,10 +530,34 @@ def test_sandbox_with_listed_keys_conforms(listing: SandboxServer, tmp_path: Pat
     assert said["deployment"]["kind"] == "sandbox"
     assert {check["result"] for check in said["checks"]} == {"passed"}
     assert len(said["checks"]) == sum(one.needs is not Needs.CALL for one in CHECKS.values())
-    for key in LISTED:
-        signed = {"Authorization": f"Bearer {key}"}
-        journal = httpx.get(f"{listing.url}/sandbox/journal", headers=signed).json()
-        assert journal["exchanges"] == []
+    assert journals(listing.url) == []
+
+
+def journals(url: str) -> list[Any]:
+    """What the listed keys have in their journals, as any worker may tell it."""
+    return [
+        exchange
+        for key in LISTED * 5
+        for exchange in httpx.get(
+            f"{url}/sandbox/journal", headers={"Authorization": f"Bearer {key}"}
+        ).json()["exchanges"]
+    ]
+
+
+def test_workers_are_one_sandbox(tmp_path: Path) -> None:
+    """What one worker journals another shows a moment later, and that is no other machine."""
+    keys = tmp_path / "keys"
+    keys.write_text("\n".join(LISTED))
+    with start_sandbox(tmp_path, "--workers", "2", "--keys-file", str(keys)) as server:
+        ran = subprocess.run(
+            [sys.executable, "-m", "sandbox", "verify", server.url],
+            env={**os.environ, "VOICE_API_KEY": " ".join(LISTED)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+        assert journals(server.url) == []
 
 
 def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
