@@ -7,6 +7,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
+from profiling import PARTS, Profile
+
 ROOT: Final = Path(__file__).resolve().parent.parent
 TABLES: Final = ROOT / "docs" / "examples" / "performance.txt"
 PICTURE: Final = ROOT / "docs" / "examples" / "performance.svg"
@@ -24,6 +26,8 @@ def markdown(results: Results) -> str:
         *[f"{row['name']} is left out: {row['missing']}." for row in _missing(results)],
         _starts(results),
     ]
+    if results["profile"]:
+        parts.append(_profiled(results["profile"]))
     for what, rows in results.get("growth", {}).items():
         parts.append(_grown(what, rows))
     if "soak" in results:
@@ -110,6 +114,12 @@ def _starts(results: Results) -> str:
         f"Whole calls, created, completed through the webhook and saved: "
         f"{life['per_second']:,.0f} a second."
     )
+
+
+def _profiled(profile: Profile) -> str:
+    names = ["at work", *OPERATIONS]
+    rows = [[part, *(f"{profile[o][part]:.0%}" for o in OPERATIONS)] for part in PARTS]
+    return f"**Where the sandbox's time goes**\n\n{_table(names, rows)}"
 
 
 def _grown(what: str, rows: Sequence[Results]) -> str:

@@ -29,7 +29,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path[:0] = [str(ROOT / "bench")]
 
 import cold_start  # noqa: E402  (beside this file)
-import growth  # noqa: E402  (beside this file)
+import growth  # noqa: E402
+import profiling  # noqa: E402
 import report  # noqa: E402
 from load import Ask, Load, LoadError, put_load, resident_mb  # noqa: E402
 from subjects import (  # noqa: E402
@@ -77,6 +78,7 @@ def main(quick: bool, only: Sequence[str], soak: int, write: bool, no_growth: bo
             "date": datetime.now(UTC).date().isoformat(),
             "machine": _machine(),
             "subjects": compare(subjects, folder, budget),
+            "profile": profile(folder, budget),
             "life": lives(folder, budget),
             "starts": cold_starts(STARTS if not quick else 2),
         }
@@ -149,6 +151,21 @@ def ask_for(operation: str, subject: Subject, server: Running) -> Ask:
         return Ask("GET", ("/v1/agents",), keys=(KEY,))
     created = server.ask("POST", "/v1/calls", {"phone": phone, "agent": agent})
     return Ask("GET", (f"/v1/calls/{created['call_id']}",), keys=(KEY,))
+
+
+def profile(folder: Path, budget: Budget) -> profiling.Profile:
+    """Where the sandbox's time goes, by operation; empty where that cannot be seen."""
+    with running(SANDBOX, folder / "profile") as server:
+        try:
+            return {
+                operation: profiling.shares(
+                    server, ask_for(operation, SANDBOX, server), seconds=2 * budget.seconds
+                )
+                for operation in OPERATIONS
+            }
+        except Missing as error:
+            click.echo(f"The profile is left out: {error}")
+            return {}
 
 
 def lives(folder: Path, budget: Budget) -> dict[str, float]:
