@@ -16,11 +16,12 @@ ifneq ($(origin HOST),command line)
 HOST :=
 endif
 
-# Tests run in three processes, since most of them wait more than they work. Each takes whole files in their order, so what a file sets up is
-# set up once, and no test is asynchronous after Playwright's loop has begun.
-# A test that hangs is named after five minutes. For a debugger: make test ARGS="-n 0 --pdb -k …"
-TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder \
-  --max-worker-restart 1 -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
+# Tests run in three processes, since most of them wait more than they work. Each takes whole files
+# in their order, so what a file sets up is set up once, and no test is asynchronous after
+# Playwright's loop has begun. For a debugger: make test ARGS="-n 0 --pdb -k …"
+TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 1
+# A test that hangs is named after five minutes.
+BOUNDED := -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 
 # No tool may ask another host for anything.
 export REDOCLY_TELEMETRY := off
@@ -54,10 +55,10 @@ serve: $(VENV)/serve.stamp site/index.html ## Build the portal and serve it with
 	@exec $(VENV)/bin/voice-sandbox serve --port $(PORT) $(if $(HOST),--host $(HOST)) --site site
 
 test: $(VENV)/dev.stamp node_modules/.stamp chromium nginx site/index.html ## Run all tests, in a real browser too
-	$(VENV)/bin/pytest $(TOGETHER) $(ARGS)
+	$(VENV)/bin/pytest $(TOGETHER) $(BOUNDED) $(ARGS)
 
 contract: $(VENV)/dev.stamp node_modules/.stamp site/index.html ## Run the contract tests alone
-	CONTRACT_SEED=$(SEED) CONTRACT_EXAMPLES=$(EXAMPLES) $(VENV)/bin/pytest tests/contract $(ARGS)
+	CONTRACT_SEED=$(SEED) CONTRACT_EXAMPLES=$(EXAMPLES) $(VENV)/bin/pytest tests/contract $(TOGETHER) $(ARGS)
 
 faults: $(VENV)/dev.stamp ## Run every contract check against every faulty sandbox
 	@PYTHONPATH=tests/support $(VENV)/bin/python tests/contract/fault_matrix.py $(ARGS)
