@@ -137,6 +137,11 @@ def test_every_other_command_exists(articles, root):
                 found = main.get_command(click.Context(main), command)
                 known = {opt for param in found.params for opt in param.opts}
                 assert {option for option in options if option.startswith("--")} <= known
+            case [".venv/bin/python", program, *options]:
+                helped = subprocess.run(
+                    [sys.executable, root / program, "--help"], capture_output=True, text=True
+                )
+                assert set(options) <= set(helped.stdout.split())
             case ["pytest", *_]:
                 pass  # run by test_testing_page
             case ["export", assignment]:
