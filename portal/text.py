@@ -10,8 +10,10 @@ from typing import Any, Final
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 from pygments import highlight as pygments_highlight
+from pygments.filter import simplefilter
 from pygments.formatters import HtmlFormatter
 from pygments.lexers import get_lexer_by_name
+from pygments.token import Name, Text, Whitespace
 
 # RFC 9110, section 15.5: Python 3.11 still knows the older names.
 _RENAMED: Final = {413: "Content Too Large", 422: "Unprocessable Content"}
@@ -40,8 +42,17 @@ def first_sentence(text: str) -> str:
 
 def highlight(code: str, lexer: str) -> Markup:
     """The code with the spans of Pygments, whose colors the theme knows."""
-    html = pygments_highlight(code, get_lexer_by_name(lexer, stripnl=False), _FORMATTER)
+    reader = get_lexer_by_name(lexer, stripnl=False)
+    reader.add_filter(_plain())
+    html = pygments_highlight(code, reader, _FORMATTER)
     return Markup(html.removesuffix("\n"))  # noqa: S704  (Pygments has escaped it)
+
+
+@simplefilter
+def _plain(self: Any, lexer: Any, stream: Any, options: Any) -> Any:
+    """Blanks and plain names have no color of their own: without a span a page is half as large."""
+    for kind, value in stream:
+        yield (Text if kind in (Whitespace, Name, Name.Other) else kind), value
 
 
 def pretty(value: Any) -> str:

@@ -30,7 +30,7 @@ def test_every_problem_is_provoked_and_mended_on_its_entry(page, expected_consol
     page.goto("/errors/")
     for code in PROVOKED:
         card = page.locator(f"#provoke-{code}")
-        card.locator("xpath=ancestor::details").evaluate("details => { details.open = true }")
+        page.locator(f"#{code} + .problem summary").first.click()
         card.get_by_role("button", name="Try API").click()
         expect(card.locator(".card-problem"), code).to_contain_text(PROBLEMS[code].title)
         expect(card.locator(".card-json"), code).to_contain_text(f'"code": "{code}"')
@@ -39,6 +39,31 @@ def test_every_problem_is_provoked_and_mended_on_its_entry(page, expected_consol
             card.locator(".card-mend").click()
             expect(card, code).to_have_attribute("data-state", "answered")
             expect(card.locator(".card-run"), code).to_be_focused()
+
+
+def test_card_of_a_problem_is_made_when_somebody_opens_it(page):
+    """Cards nobody looks at cost the Errors page nothing, reached by its address or not."""
+    page.goto("/errors/")
+    expect(page.locator("details try-api")).to_have_count(0)
+    page.goto("/")
+    page.locator(".md-nav--primary").get_by_role("link", name="Errors", exact=True).click()
+    expect(page.locator("#malformed_json + .problem")).to_be_attached()
+    page.locator("#malformed_json + .problem summary").first.click()
+    card = page.locator("#provoke-malformed_json")
+    expect(card).to_have_attribute("data-state", "idle")
+    expect(card.locator(".card-panel .copy").first).to_be_visible()
+    expect(card.locator(".card-panel").first).to_contain_text(page.url.split("/errors/")[0])
+
+
+def test_cards_of_all_problems_are_there_without_javascript(new_page):
+    """Without scripts each entry of the Errors page opens to its request and recorded answer."""
+    page = new_page(java_script_enabled=False)
+    page.goto("/errors/")
+    expect(page.locator("details try-api")).to_have_count(len(PROVOKED))
+    page.locator("#malformed_json + .problem summary").first.click()
+    card = page.locator("#provoke-malformed_json")
+    expect(card).to_contain_text("Recorded answer")
+    expect(card.locator(".card-panel").first).to_be_visible()
 
 
 def test_answer_that_breaks_the_contract_is_marked(quickstart):

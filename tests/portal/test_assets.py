@@ -40,6 +40,7 @@ def test_page_asks_for_one_style_of_ours_and_for_every_module(root, site, name):
     assert set(links["modulepreload"]) == {
         *modules(root / "docs", "assets/javascripts/try-api.js"),
         *modules(root / "docs", "assets/javascripts/copy.js"),
+        *modules(root / "docs", "assets/javascripts/spare.js"),
         *modules(root / "docs", "assets/javascripts/copy-page.js"),
     }
     assert "assets/javascripts/schema.js" in links["modulepreload"]

@@ -4,7 +4,8 @@ import { origin, writtenOrigin } from "./session.js";
 
 const written = writtenOrigin();
 
-function rewrite() {
+/** Puts the address of this sandbox in the place of the one that the build wrote. */
+export function rewrite() {
   if (written === origin()) return;
   for (const code of document.querySelectorAll(".md-typeset code")) {
     const texts = document.createTreeWalker(code, NodeFilter.SHOW_TEXT);

@@ -1,7 +1,6 @@
 // The virtual clock of the key in use: shows it, and moves it forward.
 
 const TICK_MS = 250;
-const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 export class ClockView {
   /** `ask(request)` sends to the sandbox and resolves to the answer's JSON, or null when it failed. */
@@ -39,9 +38,15 @@ export class ClockView {
     if (!this.known || document.hidden) return;
     const { at, read, rate, next_due_at: due } = this.known;
     const now = at + (performance.now() - read) * rate;
-    write(this.time, TIME.format(now));
+    write(this.time, timeOfDay(now));
     write(this.due, sentence(due === null ? null : Date.parse(due) - now, now - Date.now()));
   }
+}
+
+/** `"09:05:02"`, where the reader is. The browser's own formatter takes a tenth of a second to load on a phone. */
+export function timeOfDay(instant) {
+  const date = new Date(instant);
+  return [date.getHours(), date.getMinutes(), date.getSeconds()].map((part) => String(part).padStart(2, "0")).join(":");
 }
 
 function sentence(untilDue, ahead) {

@@ -1,9 +1,8 @@
 // The list of exchanges: a listbox with one stop for the Tab key, the newest on top.
 
 import { words } from "./call-life.js";
+import { timeOfDay } from "./inspector-clock.js";
 import { node } from "./nodes.js";
-
-const TIME = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
 
 export class ExchangeList {
   /** `choose(seq, by)` is called when the reader picks one, `by` "press" or "arrow". */
@@ -125,7 +124,7 @@ export function statusBadge(status, phrase = "") {
 }
 
 export function clockTime(instant, title = instant) {
-  return node("time", { class: "inspector-when", datetime: instant, title }, TIME.format(new Date(instant)));
+  return node("time", { class: "inspector-when", datetime: instant, title }, timeOfDay(instant));
 }
 
 export function milliseconds(value) {
