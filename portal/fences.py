@@ -19,7 +19,7 @@ from typing import Any, Final
 import yaml
 
 from portal import card, inspector, recordings, serving, tables
-from portal.fields import fields_of, parameters_of
+from portal.fields import listed
 from portal.page import Page, PageError
 from portal.placeholders import filled
 from portal.recorder import Recorded
@@ -124,12 +124,12 @@ def _fields(page: Page, options: Mapping[str, Any]) -> str:
     contract = page.sources.contract
     if ("schema" in options) == ("parameters" in options):
         raise Refused("Give either schema: or parameters:, one of them.")
-    if "schema" in options:
-        name = choose(str(options["schema"]), contract.components["schemas"], "schema")
-        rows = fields_of(contract, contract.schema(name))
-    else:
-        rows = parameters_of(contract, _operation(page, options["parameters"]))
-    return render("fields", fields=list(rows))
+    for option in ("schema", "general"):
+        if option in options:
+            choose(str(options[option]), contract.components["schemas"], "schema")
+    if "parameters" in options:
+        _operation(page, options["parameters"])
+    return render("fields", fields=list(listed(contract, options)))
 
 
 def _operations(page: Page, options: Mapping[str, Any]) -> str:
@@ -213,7 +213,7 @@ FENCES: Final[Mapping[str, Fence]] = {
             ("operation",),
             (*CHANGES[1:], "title", "line", "chain", "first", "expect"),
         ),
-        Fence("fields", _fields, (), ("schema", "parameters")),
+        Fence("fields", _fields, (), ("schema", "general", "parameters")),
         Fence("operations", _operations, (), ("anchors",)),
         Fence("connection", _connection),
         Fence("agents", _agents),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,27 +12,65 @@ from sandbox.contract import Contract, Operation, Schema
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """``name`` is a path such as ``agents[].key``; ``limits`` are phrases, some of them code."""
+    """``name`` is a path such as ``agents[].key``; ``limits`` are phrases, some of them code.
+
+    ``presence`` is ``required`` or ``optional`` where you send the field, and ``always present`` or
+    ``may be absent`` where you read it.
+    """
 
     name: str
     type: str
-    required: bool
+    presence: str
     meaning: str
     limits: tuple[str, ...]
     words: tuple[str, ...]
     example: str | None
 
 
-def fields_of(contract: Contract, schema: Schema, *, prefix: str = "") -> Iterator[Field]:
-    """One row a property, those of nested objects after their parent."""
+def listed(contract: Contract, options: Mapping[str, Any]) -> Iterator[Field]:
+    """The rows that the options of a fence ask for."""
+    if "parameters" in options:
+        return parameters_of(contract, contract.operations[options["parameters"]])
+    general = contract.schema(options["general"]) if "general" in options else None
+    return fields_of(contract, contract.schema(options["schema"]), general=general)
+
+
+def fields_of(
+    contract: Contract, schema: Schema, *, general: Schema | None = None
+) -> Iterator[Field]:
+    """One row a property, those of nested objects after their parent.
+
+    ``general`` is the schema of all answers of the kind: what only the special one has may be
+    absent.
+    """
     schema = contract.resolve(schema)
-    for name, node in schema.get("properties", {}).items():
-        found = contract.resolve(node)
-        yield _field(contract, f"{prefix}{name}", node, required=name in schema.get("required", ()))
-        if "items" in found:
-            yield from fields_of(contract, found["items"], prefix=f"{prefix}{name}[].")
-        else:
-            yield from fields_of(contract, found, prefix=f"{prefix}{name}.")
+    is_sent = any(
+        operation.body is not None and contract.resolve(operation.body.schema) == schema
+        for operation in contract.operations.values()
+    )
+    words = ("required", "optional") if is_sent else ("always present", "may be absent")
+    present = (general or schema).get("required", ())
+    for name in schema.get("properties", {}):
+        yield from _rows(contract, schema, name, words=words, present=present)
+
+
+def _rows(
+    contract: Contract,
+    schema: Schema,
+    name: str,
+    *,
+    words: tuple[str, str],
+    present: Collection[str],
+    prefix: str = "",
+) -> Iterator[Field]:
+    node = schema["properties"][name]
+    yield _field(contract, f"{prefix}{name}", node, presence=words[name not in present])
+    found = contract.resolve(node)
+    inner = contract.resolve(found["items"]) if "items" in found else found
+    prefix = f"{prefix}{name}[]." if "items" in found else f"{prefix}{name}."
+    for each in inner.get("properties", {}):
+        required = inner.get("required", ())
+        yield from _rows(contract, inner, each, words=words, present=required, prefix=prefix)
 
 
 def parameters_of(contract: Contract, operation: Operation) -> Iterator[Field]:
@@ -42,7 +80,7 @@ def parameters_of(contract: Contract, operation: Operation) -> Iterator[Field]:
             contract,
             parameter.name,
             parameter.schema,
-            required=parameter.required,
+            presence="required" if parameter.required else "optional",
             meaning=parameter.description,
             example=parameter.example,
             place=f" in the {parameter.location}",
@@ -54,7 +92,7 @@ def _field(
     name: str,
     node: Schema,
     *,
-    required: bool,
+    presence: str,
     meaning: str = "",
     example: Any = None,
     place: str = "",
@@ -65,7 +103,7 @@ def _field(
     return Field(
         name=name,
         type=_type(contract, schema) + place,
-        required=required,
+        presence=presence,
         meaning=meaning or schema.get("description", ""),
         limits=tuple(_limits(schema)),
         words=tuple(str(word) for word in schema.get("enum", ())),

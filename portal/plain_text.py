@@ -14,7 +14,7 @@ from typing import Any, Final
 import yaml
 
 from portal import serving, tables
-from portal.fields import Field, fields_of, parameters_of
+from portal.fields import Field, listed
 from portal.page import Page
 from portal.placeholders import fill, filled
 from portal.snippets import snippets
@@ -110,21 +110,13 @@ def _try_api(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _fields(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
-    contract = page.sources.contract
-    fields = (
-        fields_of(contract, contract.schema(options["schema"]))
-        if "schema" in options
-        else parameters_of(contract, contract.operations[options["parameters"]])
-    )
-    for field in fields:
+    for field in listed(page.sources.contract, options):
         yield f"- `{field.name}` ({_kind(field)}): {' '.join(field.meaning.split())}"
 
 
 def _kind(field: Field) -> str:
     words = [f"one of {', '.join(f'`{word}`' for word in field.words)}"] if field.words else []
-    return "; ".join(
-        (field.type, "required" if field.required else "optional", *field.limits, *words)
-    )
+    return "; ".join((field.type, field.presence, *field.limits, *words))
 
 
 def _operations(page: Page, options: Mapping[str, Any]) -> Iterator[str]:

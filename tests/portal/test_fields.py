@@ -29,13 +29,31 @@ def test_nested_fields_follow_their_parent(sources):
     ]
 
 
+def test_what_you_send_is_required_and_what_you_read_is_present(sources):
+    """A request is told what it needs, an answer what it always has, nested fields included."""
+
+    def presences(name, general=None):
+        contract = sources.contract
+        general = contract.schema(general) if general else None
+        return {
+            f.name: f.presence for f in fields_of(contract, contract.schema(name), general=general)
+        }
+
+    assert set(presences("NewCall").values()) == {"required"}
+    assert set(presences("Completion").values()) == {"required"}
+    assert set(presences("AgentList").values()) == {"always present"}
+    problem = presences("ValidationProblem", general="Problem")
+    assert [name for name, word in problem.items() if word == "may be absent"] == ["errors"]
+    assert problem["errors[].pointer"] == "always present"
+
+
 def test_limits_are_words(sources):
     """Limits of a field are told in words, with the pattern as it stands in the contract."""
     [field] = parameters_of(sources.contract, sources.contract.operations["createCall"])
-    assert (field.name, field.type, field.required) == (
+    assert (field.name, field.type, field.presence) == (
         "Idempotency-Key",
         "string in the header",
-        False,
+        "optional",
     )
     assert field.limits == ("1 to 255 characters", "pattern `^[!-~]+$`")
 
