@@ -101,7 +101,8 @@ def _compared(rows: Sequence[Results]) -> str:
         ]
         tables.append(f"**{operation.capitalize()}**\n\n{_table(names, cells)}")
     memory = [[row["name"], row["about"], f"{row['start_mb']:.0f}"] for row in measured]
-    tables.append("**Memory at start**\n\n" + _table(["server", "what it is", "MB"], memory))
+    names = ["server", "what it is", "MB"]
+    tables.append(f"**Memory at start**\n\n{_table(names, memory, texts=2)}")
     return "\n\n".join(tables)
 
 
@@ -147,6 +148,7 @@ def _missing(results: Results) -> Iterable[Results]:
     return (row for row in results["subjects"] if row["missing"] is not None)
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [names, ["---", *["---:"] * (len(names) - 1)], *rows]
+def _table(names: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
+    """A table whose first ``texts`` columns are words and the others figures."""
+    lines = [names, ["---"] * texts + ["---:"] * (len(names) - texts), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)

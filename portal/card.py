@@ -17,7 +17,7 @@ from portal.snippets import Snippet, snippets
 from portal.sources import Sources
 from portal.step import Step
 from portal.steps import step_of
-from portal.tables import codes_of, unfinished_states
+from portal.tables import codes_of, ended, unfinished_states
 from portal.text import first_sentence, highlight, marked, phrase, pretty
 from sandbox.contract import Contract
 
@@ -65,7 +65,7 @@ def view(choice: Choice, sources: Sources, answers: list[Recorded]) -> dict[str,
             {"name": name, "value": value} for name, value in step.parameters.items()
         ],
         "scenarios": list(sources.scenarios) if _picks_outcome(choice) else [],
-        "other_line": sources.scenarios.default.line.partition(". ")[0] + ".",
+        "other_end": ended(sources.scenarios.default, sources.contract),
         "first": choice.steps[:-1],
         "own_token": step.token is not None,
         "status": answer.status,

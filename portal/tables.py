@@ -110,7 +110,6 @@ def responses(operation: Operation) -> list[dict[str, Any]]:
 
 def scenarios(sources: Sources) -> list[dict[str, Any]]:
     """Every scenario with the number that plays it and how the call ends."""
-    words = sources.contract.schema("ProviderStatus")["x-normalized-status"]
     return [
         {
             "name": scenario.name,
@@ -119,14 +118,18 @@ def scenarios(sources: Sources) -> list[dict[str, Any]]:
             "default": scenario is sources.scenarios.default,
             "command": f"voice-sandbox call {scenario.name} --watch",
             "times": _times(scenario),
-            "end": (
-                f"{PROBLEMS[scenario.refusal.code].status}"
-                if scenario.refusal
-                else next((words[c.status] for c in scenario.completions if c.status in words), "")
-            ),
+            "end": ended(scenario, sources.contract),
         }
         for scenario in sources.scenarios
     ]
+
+
+def ended(scenario: Scenario, contract: Contract) -> str:
+    """How the call ends, such as ``busy``; the status of a refusal; empty when it never does."""
+    if scenario.refusal:
+        return str(PROBLEMS[scenario.refusal.code].status)
+    words = contract.schema("ProviderStatus")["x-normalized-status"]
+    return next((words[c.status] for c in scenario.completions if c.status in words), "")
 
 
 def _times(scenario: Scenario) -> list[str]:

@@ -520,6 +520,17 @@ def test_phone_shows_one_thing_at_a_time(inspect, client):
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
+def test_counts_of_the_tabs_fit_on_a_phone(inspect):
+    """At 360 px no tab is cut off, however many requests there are and whatever is filtered."""
+    page = inspect(viewport=PHONE)
+    expect(page.get_by_role("tab")).to_have_count(3)
+    for name in ("requests", "calls", "coverage"):
+        count = page.locator(f"[data-part=count-{name}]")
+        count.evaluate("count => { count.textContent = '120 of 500' }")
+    hidden = "tabs => tabs.scrollWidth - tabs.clientWidth"
+    assert page.get_by_role("tablist").evaluate(hidden) == 0
+
+
 @pytest.mark.parametrize("viewport", [PHONE, {"width": 1280, "height": 900}], ids=["phone", "wide"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_a_busy_inspector(inspect, client, scheme, viewport):
