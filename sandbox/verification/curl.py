@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from sandbox.verification.wire import Sent
 
 LONGEST_LITERAL: Final = 1000
+_START: Final = "sandbox_"
 _RUN: Final = re.compile(rb"(.{1,16}?)\1{50,}", re.DOTALL)
 
 
@@ -43,13 +44,31 @@ def as_curl(sent: Sent, *, base_url: str, keys: Mapping[str, str]) -> str:
 
 def _quoted(text: str, keys: Mapping[str, str]) -> str:
     """Shell quoting in which every key has become its variable."""
-    found = [(key, variable) for key, variable in keys.items() if key and key in text]
-    if not found:
+    words = {
+        word: expansion
+        for key, variable in keys.items()
+        if key
+        for word, expansion in _spellings(key, variable)
+        if word in text
+    }
+    if not words:
         return shlex.quote(text)
     quoted = re.sub(r'([\\"$`])', r"\\\1", text)
-    for key, variable in sorted(found, key=lambda pair: -len(pair[0])):
-        quoted = quoted.replace(key, f"${{{variable}}}")
+    for word in sorted(words, key=lambda word: -len(word)):
+        quoted = quoted.replace(word, words[word])
     return f'"{quoted}"'
+
+
+def _spellings(key: str, variable: str) -> Iterator[tuple[str, str]]:
+    """A key as checks write it, letters turned around too, and what a shell makes of the variable.
+
+    Whoever reads a key in capitals has read the key. The last wins where two are the same.
+    """
+    if key.startswith(_START):
+        turned = f'$(printf %s "${{{variable}#{_START}}}" | tr a-zA-Z A-Za-z)'
+        yield _START + key.removeprefix(_START).swapcase(), _START + turned
+    yield key.upper(), f'$(printf %s "${{{variable}}}" | tr a-z A-Z)'
+    yield key, f"${{{variable}}}"
 
 
 def _text(body: bytes) -> str | None:

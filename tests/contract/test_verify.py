@@ -13,7 +13,7 @@ import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -32,6 +32,7 @@ from sandbox.cli import main
 from sandbox.verification import command, identity
 from sandbox.verification.api import Api
 from sandbox.verification.check import Check, Needs
+from sandbox.verification.curl import as_curl
 from sandbox.verification.guard import Guard, NotAllowed
 from sandbox.verification.identity import Kind, identify
 from sandbox.verification.registry import CHECKS
@@ -698,6 +699,29 @@ def test_key_of_a_service_is_never_shown(live: Live, tmp_path: Path) -> None:
     for text in (result.output, junit.read_text(), as_json.read_text()):
         assert KEY not in text
         assert "VOICE_API_KEY" in text
+
+
+def turned_around(key: str) -> str:
+    """A sandbox key with capitals for small letters and the other way round."""
+    start, rest = key[:8], key[8:]
+    return start + rest.swapcase() if start == "sandbox_" else key
+
+
+@pytest.mark.parametrize("key", [LISTED[0], KEY, "s3cret+/=", "sandbox_0000"])
+@pytest.mark.parametrize("spelled", [str, str.upper, turned_around])
+def test_key_is_shown_in_no_spelling(key: str, spelled: Callable[[str], str]) -> None:
+    """A key that a check turned into capitals is no secret any more: its variable is turned."""
+    sent = Sent("GET", "/v1/agents", (("Authorization", f"Bearer {spelled(key)}"),))
+    shown = as_curl(sent, base_url="http://127.0.0.1", keys={key: "VOICE_API_KEY"})
+    ran = subprocess.run(
+        ["sh", "-c", f'curl() {{ printf "%s\\n" "$@"; }}; {shown}'],
+        env={"VOICE_API_KEY": key, "PATH": "/usr/bin:/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert ran.stdout.splitlines()[-1] == f"Authorization: Bearer {spelled(key)}"
+    assert spelled(key) not in shown
 
 
 @pytest.mark.parametrize(
