@@ -48,6 +48,7 @@ def test_card_of_a_problem_is_made_when_somebody_opens_it(page):
     page.goto("/")
     page.locator(".md-nav--primary").get_by_role("link", name="Errors", exact=True).click()
     expect(page.locator("#malformed_json + .problem")).to_be_attached()
+    expect(page.locator("details try-api")).to_have_count(0)
     page.locator("#malformed_json + .problem summary").first.click()
     card = page.locator("#provoke-malformed_json")
     expect(card).to_have_attribute("data-state", "idle")

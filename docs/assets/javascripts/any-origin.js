@@ -8,6 +8,8 @@ window.update_swagger_ui_iframe_height ??= () => {};
   if (!base.pathname.endsWith("/")) base.pathname += "/";
   DOMParser.prototype.parseFromString = function (text, type) {
     const parsed = parse.call(this, text, type);
+    // A page is parsed as if there were no scripts: what it spares then is text again, as in a page that was loaded.
+    for (const spare of parsed.querySelectorAll("details > noscript")) spare.textContent = spare.innerHTML;
     const places = type === "text/xml" ? [...parsed.querySelectorAll("urlset > url > loc")] : [];
     const built = places.map((place) => place.textContent).sort((a, b) => a.length - b.length)[0];
     for (const place of places) {

@@ -1,5 +1,5 @@
 // What a closed <details> keeps in <noscript>: open to a reader without scripts. With them it is one text
-// until somebody opens it, so that nineteen cards nobody looks at cost the page nothing.
+// until somebody opens it, so that cards nobody looks at cost the page nothing.
 
 import { rewrite } from "./base-url.js";
 import { addButtons } from "./copy.js";
@@ -9,9 +9,7 @@ document.addEventListener("toggle", ({ target }) => target.open && show(target.q
 
 function show(spare) {
   if (!spare) return;
-  // A page that came by instant navigation was parsed without scripts: its elements are there already.
-  const made = spare.firstElementChild ? spare : new DOMParser().parseFromString(spare.textContent, "text/html").body;
-  spare.replaceWith(...made.childNodes);
+  spare.replaceWith(...new DOMParser().parseFromString(spare.textContent, "text/html").body.childNodes);
   rewrite();
   addButtons();
 }
