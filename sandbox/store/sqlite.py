@@ -386,13 +386,13 @@ class SQLiteStore:
         give_up_at = monotonic() + _BUSY_SECONDS
         while not self._writing:
             async with self._opening:
-                if self._is_begun():
+                if self._began():
                     return
                 if monotonic() > give_up_at:
                     raise StorageUnavailable("another process holds the database for too long")
                 await asyncio.sleep(_BUSY_PAUSE_SECONDS)
 
-    def _is_begun(self) -> bool:
+    def _began(self) -> bool:
         """Tries to open a transaction; not where another process is writing just now."""
         if self._writing:  # who waited before this one has opened it
             return True
