@@ -159,7 +159,7 @@ def profile(folder: Path, budget: Budget) -> profiling.Profile:
         try:
             return {
                 operation: profiling.shares(
-                    server, ask_for(operation, SANDBOX, server), seconds=2 * budget.seconds
+                    server, ask_for(operation, SANDBOX, server), seconds=5 * budget.seconds
                 )
                 for operation in OPERATIONS
             }

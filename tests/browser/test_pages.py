@@ -1,20 +1,17 @@
 """Every page in a real browser: legible on a phone, usable by everyone, in both color schemes."""
 
 import re
-from pathlib import Path
 
-import axe_playwright_python
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from accessibility import violations
 from built_pages import PAGES, address
 from portal.fields import fields_of
 from sandbox.contract import find_contract, load_contract
 from sandbox.problems import PROBLEMS
 
 PHONE = {"width": 360, "height": 740}
-AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 ADDRESSES = [address(name) for name in PAGES]
 
 
@@ -26,34 +23,18 @@ def test_phone_never_scrolls_sideways(new_page, path):
     assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
-def violations(page: Page) -> list[str]:
-    """What axe finds on a page, its frames included."""
-    for frame in page.frames[1:]:
-        frame.evaluate(AXE)
-    found = Axe().run(page).response["violations"]
-    return [
-        f"{violation['id']}: {node['html'][:200]}"
-        for violation in found
-        for node in violation["nodes"]
-    ]
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("path", [*ADDRESSES, "/no-such-page/"])
-def test_axe_finds_nothing(new_page, expected_console_errors, path, scheme):
+def test_axe_finds_nothing(page, expected_console_errors, path):
     """No page violates a rule of axe, the theme's own parts included."""
     expected_console_errors.append("status of 404")
-    page = new_page(color_scheme=scheme)
     page.goto(path)
     if path == "/reference/":
         expect(page.frame_locator("iframe").locator(".opblock").first).to_be_visible()
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_swagger_ui(new_page, scheme):
+def test_axe_finds_nothing_in_swagger_ui(page):
     """Every operation of the reference is as usable opened as closed, and after it ran."""
-    page = new_page(color_scheme=scheme)
     page.goto("/reference/")
     frame = page.frame_locator("iframe")
     expect(frame.locator(".opblock")).to_have_count(4)
@@ -67,11 +48,9 @@ def test_axe_finds_nothing_in_swagger_ui(new_page, scheme):
     assert violations(page) == []
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_a_card_that_ran(new_page, expected_console_errors, scheme):
+def test_axe_finds_nothing_in_a_card_that_ran(page, expected_console_errors):
     """A card that answered and one that was refused are as usable as before."""
     expected_console_errors.append("status of 422")
-    page = new_page(color_scheme=scheme)
     page.goto("/quickstart/")
     cards = page.locator("try-api")
     cards.first.locator(".card-run").click()

@@ -1,0 +1,34 @@
+"""What axe finds on a page: https://github.com/dequelabs/axe-core."""
+
+from pathlib import Path
+
+import axe_playwright_python
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
+# What a visitor's system prefers, and what Material calls the colors that follow from it.
+SCHEMES = {"light": "default", "dark": "slate"}
+# In the middle of a fade every contrast is wrong.
+NOTHING_MOVES = """() => Promise.all(document.getAnimations()
+  .filter((it) => it.effect.getComputedTiming().endTime !== Infinity)
+  .map((it) => it.finished.catch(() => null)))"""
+
+
+def violations(page: Page) -> list[str]:
+    """Every violation on the page and in its frames, in light and in dark."""
+    return [found for scheme in SCHEMES for found in _violations(page, scheme)]
+
+
+def _violations(page: Page, scheme: str) -> list[str]:
+    page.emulate_media(color_scheme=scheme)
+    expect(page.locator("body")).to_have_attribute("data-md-color-scheme", SCHEMES[scheme])
+    for frame in page.frames:
+        frame.evaluate(NOTHING_MOVES)
+        if frame != page.main_frame:
+            frame.evaluate(AXE)
+    return [
+        f"{scheme}: {violation['id']}: {node['html'][:200]}"
+        for violation in Axe().run(page).response["violations"]
+        for node in violation["nodes"]
+    ]
