@@ -105,12 +105,17 @@ def remember(seq: str, exchange: Exchange) -> bytes:
     A request is done with memory that the one before has just let go, so whatever holds on to an
     exchange as a whole slows down the next ones by more than packing takes.
     """
-    return _encoder.encode((seq, exchange))
+    sent, answered = exchange.request_body, exchange.response_body
+    if len(sent) > LONGEST_BODY or len(answered) > LONGEST_BODY:
+        exchange = msgspec.structs.replace(
+            exchange, request_body=_beginning(sent), response_body=_beginning(answered)
+        )
+    return _encoder.encode((seq, exchange, len(sent), len(answered)))
 
 
 def keep(remembered: bytes) -> Entry:
     """What is kept of a remembered exchange: a bounded part, without its secrets."""
-    seq, exchange = _remembered_decoder.decode(remembered)
+    seq, exchange, sent_bytes, answered_bytes = _remembered_decoder.decode(remembered)
     path = exchange.path.encode("utf-8", "replace")
     if exchange.query:
         path += b"?" + exchange.query
@@ -129,8 +134,8 @@ def keep(remembered: bytes) -> Entry:
         scenario=exchange.scenario,
         replayed=exchange.replayed,
         duration_seconds=exchange.duration_seconds,
-        request=_message(exchange.request_headers, exchange.request_body),
-        response=_message(exchange.response_headers, exchange.response_body),
+        request=_message(exchange.request_headers, exchange.request_body, sent_bytes),
+        response=_message(exchange.response_headers, exchange.response_body, answered_bytes),
     )
 
 
@@ -144,14 +149,17 @@ def unpack(packed: bytes) -> list[Entry]:
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(list[Entry])
-_remembered_decoder: Final = msgspec.msgpack.Decoder(tuple[str, Exchange])
+_remembered_decoder: Final = msgspec.msgpack.Decoder(tuple[str, Exchange, int, int])
 
 
-def _message(headers: HeaderList, body: bytes) -> Message:
+def _beginning(body: bytes) -> bytes:
+    """Enough of a body for as many characters as are kept, and one more where it was cut."""
     beginning = body[:_KEPT_BYTES]
-    if beginning.isascii():
-        beginning = beginning[: LONGEST_BODY + 1]  # one more tells that it was cut
-    return Message(_headers(headers), without_secrets(beginning), len(body))
+    return beginning[: LONGEST_BODY + 1] if beginning.isascii() else beginning
+
+
+def _message(headers: HeaderList, beginning: bytes, body_bytes: int) -> Message:
+    return Message(_headers(headers), without_secrets(beginning), body_bytes)
 
 
 def _headers(headers: HeaderList) -> HeaderList:
