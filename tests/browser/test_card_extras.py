@@ -238,18 +238,24 @@ def test_headers_can_be_opened(quickstart):
     expect(card.locator(".card-headers")).to_contain_text("Location")
 
 
-def test_nothing_moves_when_a_card_answers(quickstart):
-    """Answer and end of a call shift nothing that the reader looks at."""
+def test_nothing_moves_while_a_call_goes_on(quickstart):
+    """Once the card has made room for the life of a call, nothing moves to its very end.
+
+    That it grows after a press is no shift for a browser, as long as the answer comes within half
+    a second; a busy machine cannot promise that.
+    """
+    card = created(quickstart)
+    card.get_by_role("button", name="Try API").click()
+    expect(card.locator(".life-stage").first).to_be_visible()
     quickstart.evaluate(
-        """() => {
+        """async () => {
+          await new Promise((grown) => { setTimeout(grown, 150); });
           window.shift = 0;
           new PerformanceObserver((list) => {
-            for (const entry of list.getEntries()) if (!entry.hadRecentInput) shift += entry.value;
+            for (const entry of list.getEntries()) shift += entry.value;
           }).observe({ type: "layout-shift", buffered: false });
         }"""
     )
-    card = created(quickstart)
-    card.get_by_role("button", name="Try API").click()
     expect(card.locator(".life-end")).to_be_visible(timeout=15_000)
     expect(card.locator(".life-answered")).to_be_visible()
     assert quickstart.evaluate("shift") < 0.01
