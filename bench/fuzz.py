@@ -22,15 +22,11 @@ from typing import Any, Final, NamedTuple
 from urllib.parse import quote
 
 import click
+from load import resident_mb
+from subjects import CATALOGUE, CONTRACT, SANDBOX, VARIANTS, Running, running
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "bench")]
-
-from load import resident_mb  # noqa: E402  (beside this file)
-from subjects import CATALOGUE, CONTRACT, SANDBOX, VARIANTS, Running, running  # noqa: E402
-
-from sandbox.contract import Operation, find_contract, load_contract  # noqa: E402
-from sandbox.provider import ID_PREFIX  # noqa: E402
+from sandbox.contract import Operation, find_contract, load_contract
+from sandbox.provider import ID_PREFIX
 
 CONTROL: Final = load_contract(find_contract("control.yaml"), lender=CONTRACT)
 OPERATIONS: Final = (*CONTRACT.operations.values(), *CONTROL.operations.values())
@@ -273,7 +269,7 @@ async def fuzz(server: Running, *, requests: int, seed: int, echo: Callable[[str
 @click.option("--server", type=click.Choice(list(SERVERS)), default=SANDBOX.name, show_default=True)
 def main(requests: int, seed: int | None, server: str) -> None:
     """Send made-up requests to a sandbox, and say what should not have been answered."""
-    seed = random.randrange(2**32) if seed is None else seed  # noqa: S311
+    seed = random.randrange(2**32) if seed is None else seed  # noqa: S311  (no secret)
     click.echo(f"seed {seed}")
     with tempfile.TemporaryDirectory() as name, running(SERVERS[server], Path(name)) as sandbox:
         call = {"phone": CATALOGUE.sample.phone, "agent": CATALOGUE.agents[0].key}

@@ -24,16 +24,12 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import click
-
-ROOT = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT / "bench")]
-
-import cold_start  # noqa: E402  (beside this file)
-import growth  # noqa: E402
-import profiling  # noqa: E402
-import report  # noqa: E402
-from load import Ask, Load, LoadError, put_load, resident_mb  # noqa: E402
-from subjects import (  # noqa: E402
+import cold_start
+import growth
+import profiling
+import report
+from load import Ask, Load, LoadError, put_load, resident_mb
+from subjects import (
     CATALOGUE,
     FLOOR,
     KEY,
