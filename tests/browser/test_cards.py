@@ -344,7 +344,7 @@ def test_keyboard_alone_runs_a_call_to_its_end(quickstart):
     expect(created.get_by_label("Outcome")).to_have_value("+12025550111")
     tab_to(".card-run")
     quickstart.keyboard.press("Enter")
-    expect(created.locator(".life")).to_be_visible()
+    expect(created.locator(".life-now")).to_be_visible()
     expect(created.locator(".card-run")).to_be_focused()
     tab_to(".life-skip")
     quickstart.keyboard.press("Enter")

@@ -14,17 +14,15 @@ const SLOW_AFTER_MS = 15_000;
 const LONGEST_MS = 180_000;
 const MOST_TURNS = 100;
 
-/** Follows one call. `plan` is the card's data on the operation that reads it. */
+/** Follows one call, from before it is created. `plan` is the card's data on the operation that reads it. */
 export class CallLife {
-  constructor(plan, created, { announce }) {
+  constructor(plan, { announce }) {
     this.plan = plan;
-    this.parameters = filled(plan.parameters, created);
-    this.path = fillPath(plan.path, this.parameters);
     this.announce = announce;
     this.abort = new AbortController();
-    this.startedAt = performance.now();
+    this.isFollowed = false;
     this.reached = new Map(); // status -> seconds since the call was created
-    this.skipButton = node("button", { type: "button", class: "life-skip", onclick: () => this.skip() }, "Skip to the end");
+    this.skipButton = node("button", { type: "button", class: "life-skip", hidden: true, onclick: () => this.skip() }, "Skip to the end");
     this.line = node("ol", { class: "life-line" });
     this.note = node("p", { class: "life-note" });
     this.said = scrolled("life-said", "What was said", node("p", { class: "life-wait" }, "The transcript comes when the call is over."));
@@ -44,7 +42,7 @@ export class CallLife {
         side("You read", `${plan.method} ${plan.path}`, this.read),
       ),
     );
-    this.draw(plan.states[0]);
+    this.draw(null);
   }
 
   stop() {
@@ -52,12 +50,19 @@ export class CallLife {
     this.skipButton.hidden = true;
   }
 
-  async follow() {
+  /** Follows the call of this answer until it is over. */
+  async follow(created) {
+    this.isFollowed = true;
+    this.parameters = filled(this.plan.parameters, created);
+    this.path = fillPath(this.plan.path, this.parameters);
+    this.skipButton.hidden = false;
+    this.draw(this.plan.states[0]);
+    const startedAt = performance.now();
     try {
-      while (performance.now() - this.startedAt < LONGEST_MS) {
+      while (performance.now() - startedAt < LONGEST_MS) {
         const behind = await this.look();
         if (this.isGone || (this.isOver && behind && !isPending(behind))) break;
-        await this.pause(performance.now() - this.startedAt < SLOW_AFTER_MS ? POLL_MS : SLOW_POLL_MS);
+        await this.pause(performance.now() - startedAt < SLOW_AFTER_MS ? POLL_MS : SLOW_POLL_MS);
       }
       if (!this.isOver && this.note.textContent === "") {
         this.note.textContent = "The call is still going on. Read its state with its call_id whenever you like.";
@@ -199,9 +204,12 @@ function side(title, request, place) {
   );
 }
 
-/** The stages of a time line. `reached` holds the seconds at which the call came to each status. */
+/**
+ * The stages of a time line. `current` is null before the call exists, `reached` holds the seconds at
+ * which it came to each status.
+ */
 export function stages({ states, unfinished, meanings }, current, reached) {
-  const over = !unfinished.includes(current);
+  const over = current !== null && !unfinished.includes(current);
   const end = over ? current : states[unfinished.length];
   const good = end === states[unfinished.length];
   // A call that nobody answered never was in progress: only what was seen is drawn.

@@ -16,24 +16,20 @@ export class CardAnswer {
     });
   }
 
-  running() {
+  /** Has a line for each request of a card that sends several. */
+  running(steps) {
     this.element.dataset.state = "running";
-    this.find(".card-life").hidden = true;
-    this.find(".card-steps").hidden = true;
-    this.find(".card-steps").replaceChildren();
+    const lines = steps.length > 1 ? steps.map(stepLine) : [];
+    this.find(".card-steps").hidden = lines.length === 0;
+    this.find(".card-steps").replaceChildren(...lines);
   }
 
-  /** One line for each request of a card that sends several. */
-  addStep(number, step, answer) {
+  showStep(index, step, answer) {
     const phrase = step.answers[answer.status]?.phrase ?? answer.phrase;
-    const steps = this.find(".card-steps");
-    steps.hidden = false;
-    steps.append(
-      node("p", {}, `${number}. `, node("code", {}, `${step.method} ${step.path}`), " → ", status(answer.status, phrase)),
-    );
+    this.find(".card-steps").children[index]?.lastElementChild.replaceWith(status(answer.status, phrase));
   }
 
-  /** An answer came. Resolves to what it is called, such as "201 Created". */
+  /** An answer came. Returns what it is called, such as "201 Created". */
   show(step, answer, mend) {
     const refused = answer.status >= 400;
     this.element.dataset.state = refused ? "refused" : "answered";
@@ -84,6 +80,10 @@ export class CardAnswer {
     tick.dataset.fits = found.fits;
     tick.textContent = found.fits ? "Fits the contract" : `Does not fit the contract: ${found.reason}`;
   }
+}
+
+function stepLine({ method, path }, index) {
+  return node("p", {}, `${index + 1}. `, node("code", {}, `${method} ${path}`), " → ", node("span", {}, "–"));
 }
 
 function status(code, phrase) {

@@ -93,28 +93,37 @@ class TryApi extends HTMLElement {
     if (fault) return;
     this.life?.stop();
     this.running = new AbortController();
+    const steps = this.stepsWith(changes);
     this.enter("running");
-    this.answer.running();
+    this.answer.running(steps);
+    this.makeRoomForLife();
     this.announce("Running");
     try {
-      if (await this.runEarlier(changes)) await this.runLast(changes);
+      if (await this.runEarlier(steps, changes)) await this.runLast(steps, changes);
     } catch (error) {
       if (!(error instanceof Unreached)) throw error;
       this.showUnreached(error.kind);
     } finally {
       this.running = null;
+      if (!this.life?.isFollowed) this.find(".card-life").hidden = true;
       this.button.textContent = this.dataset.state === "offline" ? "Retry" : "Try API";
       this.cancelButton.hidden = true;
     }
   }
 
+  /** The requests to send, one after the other. */
+  stepsWith(changes) {
+    if (changes === null) return this.data.steps;
+    const last = { ...this.step, ...changes, ...(changes.method ? { operation: null } : {}) };
+    return changes.create ? [this.data.fresh, last] : [last];
+  }
+
   /** Runs the requests that must come first; true when all succeeded. */
-  async runEarlier(changes) {
-    const earlier = changes === null ? this.data.steps.slice(0, -1) : changes.create ? [this.data.fresh] : [];
-    for (const [i, step] of earlier.entries()) {
+  async runEarlier(steps, changes) {
+    for (const [i, step] of steps.slice(0, -1).entries()) {
       const body = step.body === null ? null : JSON.stringify(step.body);
       const answer = await this.exchange(step, { parameters: step.parameters, body });
-      this.answer.addStep(i + 1, step, answer);
+      this.answer.showStep(i, step, answer);
       if (answer.status >= 300) {
         this.showAnswer(step, answer);
         return false;
@@ -125,19 +134,17 @@ class TryApi extends HTMLElement {
     return true;
   }
 
-  async runLast(changes) {
+  async runLast(steps, changes) {
     if (changes?.body) this.write(changes.body);
     const parameters = Object.fromEntries(this.inputs.map((input) => [input.name, input.value.trim()]));
     const body = this.editor ? this.editor.value : this.step.body === null ? null : JSON.stringify(this.step.body);
-    const step = { ...this.step, ...changes };
+    const step = steps.at(-1);
     const answer = await this.exchange(step, { parameters, body });
-    const { operation } = changes?.method ? {} : this.step;
-    const steps = this.querySelectorAll(".card-steps p").length;
-    if (steps > 0) this.answer.addStep(steps + 1, step, answer);
-    this.showAnswer({ ...step, operation: operation === undefined ? null : operation }, answer);
+    this.answer.showStep(steps.length - 1, step, answer);
+    this.showAnswer(step, answer);
     if (answer.status >= 300) return;
     this.passOn(this.step, answer);
-    if (this.data.life) this.follow(answer.json);
+    this.life?.follow(answer.json);
   }
 
   exchange(step, { parameters, body }) {
@@ -175,15 +182,15 @@ class TryApi extends HTMLElement {
     }
   }
 
-  follow(created) {
-    const place = this.find(".card-life");
-    this.life = new CallLife(this.data.life, created, { announce: (said) => this.announce(said) });
-    place.replaceChildren(this.life.element);
-    place.hidden = false;
-    this.life.follow();
-  }
-
   // What the card shows
+
+  /** The life of a call has its place from the press on, so that nothing moves when the answer comes. */
+  makeRoomForLife() {
+    if (!this.data.life) return;
+    this.life = new CallLife(this.data.life, { announce: (said) => this.announce(said) });
+    this.find(".card-life").replaceChildren(this.life.element);
+    this.find(".card-life").hidden = false;
+  }
 
   enter(state) {
     this.dataset.state = state;
