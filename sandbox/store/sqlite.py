@@ -70,7 +70,7 @@ class SQLiteStore:
     async def open(self) -> None:
         try:
             db = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
-            db.execute("PRAGMA journal_mode = WAL")
+            await _write_ahead(db)
             db.execute(f"PRAGMA synchronous = {self._synchronous}")
             db.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES}")
             _migrate(db)
@@ -401,7 +401,7 @@ class SQLiteStore:
             db.execute("PRAGMA busy_timeout = 0")
             db.execute("BEGIN IMMEDIATE")
         except sqlite3.Error as error:
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            if _is_busy(error):
                 return False
             raise StorageUnavailable(str(error)) from error
         finally:
@@ -489,6 +489,24 @@ def _call(row: Sequence[Any]) -> Call:
 def _due(row: Sequence[Any]) -> Due:
     namespace, call_id, due_at = row
     return Due(namespace, UUID(bytes=call_id), due_at)
+
+
+async def _write_ahead(db: sqlite3.Connection) -> None:
+    """Turns the log on. Where several processes do so on a new file SQLite itself does not wait."""
+    give_up_at = monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.Error as error:
+            if not _is_busy(error) or monotonic() > give_up_at:
+                raise
+            await asyncio.sleep(_BUSY_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
 
 
 def _migrate(db: sqlite3.Connection) -> None:

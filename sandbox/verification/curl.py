@@ -11,7 +11,8 @@ from sandbox.verification.wire import Sent
 
 LONGEST_LITERAL: Final = 1000
 _START: Final = "sandbox_"
-_RUN: Final = re.compile(rb"(.{1,16}?)\1{50,}", re.DOTALL)
+_LEAST_REPEATS: Final = 50
+_RUN: Final = re.compile(rb"(.{1,16}?)\1{%d}" % (_LEAST_REPEATS - 1), re.DOTALL)  # how it starts
 
 
 def as_curl(sent: Sent, *, base_url: str, keys: Mapping[str, str]) -> str:
@@ -83,11 +84,24 @@ def _expression(body: bytes) -> str:
     """A Python expression for the bytes, in which long repetitions are written as such."""
     parts: list[str] = []
     end = 0
-    for run in _RUN.finditer(body):
+    while run := _RUN.search(body, end):
         if run.start() > end:
             parts.append(repr(body[end : run.start()]))
-        parts.append(f"{run[1]!r} * {len(run[0]) // len(run[1])}")
-        end = run.end()
+        times = _LEAST_REPEATS + _repeats(run[1], body, run.end())
+        parts.append(f"{run[1]!r} * {times}")
+        end = run.start() + times * len(run[1])
     if end < len(body) or not parts:
         parts.append(repr(body[end:]))
     return " + ".join(parts)
+
+
+def _repeats(unit: bytes, body: bytes, start: int) -> int:
+    """How often the unit follows from there on, without a step for each time."""
+    times, step = 0, 1
+    while step:
+        if body.startswith(unit * step, start + times * len(unit)):
+            times += step
+            step *= 2
+        else:
+            step //= 2
+    return times

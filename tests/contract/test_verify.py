@@ -1,630 +1,24 @@
-"""`voice-sandbox verify`: what it says, how it ends, and that it rings nobody.
+"""`voice-sandbox verify`: what it says, and how it ends."""
 
-The guard is tested as if lives depended on it: a server that poses as the live service counts
-every request that would ring a phone.
-"""
-
-import itertools
 import json
 import logging
-import os
-import re
-import socket
 import subprocess
-import sys
-import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from xml.etree import ElementTree as ET
 
-import httpx
 import pytest
-from click.testing import CliRunner, Result
-from msgspec.structs import replace
 
 from faults import FAULTS
-from faulty import Ask, Workshop, faulty_sandbox
-from posing import Live, posing_live_server, problem
+from faulty import faulty_sandbox
+from posing import JSON, Live
 from prism_process import free_port, prism_proxy
-from sandbox.catalogue import read_catalogue
-from sandbox.cli import main
-from sandbox.verification import command, identity
-from sandbox.verification.api import Api
-from sandbox.verification.check import Check, Needs
 from sandbox.verification.curl import as_curl
-from sandbox.verification.guard import Guard, NotAllowed
-from sandbox.verification.identity import Kind, identify
-from sandbox.verification.registry import CHECKS
-from sandbox.verification.runner import make_target, run_one
 from sandbox.verification.wire import NoAnswer, Sent, Wire
-from sandbox_process import SandboxServer, start_sandbox
-from verifying import contracts, new_key
+from sandbox_process import SandboxServer
+from verifying import LISTED, SERVICE_KEY, contracts, verify
 
-KEY = "key-of-the-live-service"
-NUMBERS = ("+99900000001", "+99900000002")
-IDENTITY = {
-    "sandbox": True,
-    "version": "0.1.0",
-    "contract": {"version": "1.0.0", "sha256": "0" * 64},
-}
-JSON = {"Content-Type": "application/json"}
-AUTHORIZATION = "authorization"
-
-
-def as_sandbox(**changes: Any) -> tuple[int, dict[str, str], bytes]:
-    return 200, JSON, json.dumps({**IDENTITY, **changes}).encode()
-
-
-# Everything that is not word for word a sandbox's answer to GET /sandbox.
-AMBIGUOUS = {
-    "not found": (404, JSON, b"{}"),
-    "unauthorized": (401, JSON, b"{}"),
-    "server error": (500, JSON, json.dumps(IDENTITY).encode()),
-    "redirect": (302, {"Location": "/sandbox/"}, json.dumps(IDENTITY).encode()),
-    "created": (201, JSON, json.dumps(IDENTITY).encode()),
-    "page": (200, {"Content-Type": "text/html"}, b"<!doctype html><p>sandbox: true</p>"),
-    "page that is json": (200, {"Content-Type": "text/html"}, json.dumps(IDENTITY).encode()),
-    "the word true": as_sandbox(sandbox="true"),
-    "one": as_sandbox(sandbox=1),
-    "false": as_sandbox(sandbox=False),
-    "null": as_sandbox(sandbox=None),
-    "no contract": (200, JSON, b'{"sandbox": true}'),
-    "more fields": as_sandbox(live=True),
-    "twice": (200, JSON, json.dumps(IDENTITY).replace("{", '{"sandbox":false,', 1).encode()),
-    "list": (200, JSON, json.dumps([IDENTITY]).encode()),
-    "empty": (200, JSON, b""),
-    "broken": (200, JSON, b'{"sandbox": true'),
-    "deep": (200, JSON, b"[" * 100_000),
-    "long": (200, JSON, b" " * 5_000_000 + json.dumps(IDENTITY).encode()),
-    # It says all the right words, but nothing proves that /v1 is the same machine.
-    "an impostor": as_sandbox(),
-}
-
-
-@pytest.fixture
-def agents() -> Any:
-    contract, _ = contracts()
-    return read_catalogue(contract).agent_list
-
-
-@pytest.fixture
-def live(agents: Any) -> Iterator[Live]:
-    with posing_live_server(agents) as server:
-        yield server
-
-
-@pytest.fixture(autouse=True)
-def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sandbox of one process has journaled what it answered: what is not there never comes."""
-    monkeypatch.setattr(identity, "JOURNAL_SECONDS", 0.1)
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a server never answers nobody waits five seconds; elsewhere a busy machine may."""
-    monkeypatch.setattr(identity, "IDENTIFY_SECONDS", 0.5)
-
-
-def verify(url: str, *arguments: str, key: str | None = KEY) -> Result:
-    environment = {"VOICE_API_KEY": key, "VOICE_SANDBOX_CONTRACT": None}
-    return CliRunner().invoke(main, ["verify", url, *arguments], env=environment)
-
-
-def combinations() -> list[tuple[str, ...]]:
-    """Every combination of options that verify has, without --call-number."""
-    switches = [
-        ("--key", "another-key"),
-        ("--timeout", "0.3"),
-        ("--generate", "5"),
-        ("--junit", "report.xml"),
-        ("--json", "report.json"),
-    ]
-    return [
-        tuple(itertools.chain.from_iterable(chosen))
-        for count in range(len(switches) + 1)
-        for chosen in itertools.combinations(switches, count)
-    ]
-
-
-# The guard
-
-
-def test_every_option_is_among_the_combinations() -> None:
-    """A new option of verify is tried against the posing server too."""
-    tried = {word for words in combinations() for word in words if word.startswith("--")}
-    options = {option.opts[0] for option in command.verify.params if option.opts[0][0] == "-"}
-    assert options - tried == {"--call-number", "--contract"}
-
-
-@pytest.mark.parametrize("arguments", combinations(), ids=" ".join)
-def test_no_combination_of_options_dials(
-    arguments: tuple[str, ...], live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Without --call-number a live service is never asked for a call."""
-    monkeypatch.chdir(tmp_path)
-    result = verify(live.url, *arguments)
-    assert live.dials == []
-    assert live.requests
-    assert result.exit_code == (2 if "--generate" in arguments else 1), result.output
-
-
-@pytest.mark.parametrize("said", AMBIGUOUS)
-def test_ambiguous_identity_is_no_sandbox(said: str, live: Live) -> None:
-    """Whatever is not exactly a sandbox's answer rings nobody."""
-    live.answers["/sandbox"] = AMBIGUOUS[said]
-    result = verify(live.url)
-    assert live.dials == []
-    assert "no call is placed" in result.output
-    assert verify(live.url, "--generate", "5").exit_code == 2
-    assert live.dials == []
-
-
-@pytest.mark.usefixtures("impatient")
-@pytest.mark.parametrize("path", ["/sandbox", "/v1/agents"])
-def test_slow_server_is_no_sandbox(path: str, live: Live) -> None:
-    """A server that takes longer than it may is taken for the live service, or left alone."""
-    live.answers["/sandbox"] = as_sandbox()
-    live.hang_seconds[path] = 30
-    result = verify(live.url, "--timeout", "0.3")
-    assert result.exit_code in (1, 2), result.output
-    assert live.dials == []
-
-
-def test_impostor_that_forges_a_journal_under_another_id_is_no_sandbox(live: Live) -> None:
-    """The proof asks for the very exchange that was made."""
-    live.answers["/sandbox"] = as_sandbox()
-    contract, control = contracts()
-    wire = Wire(live.url, timeout_seconds=1)
-    assert identify(wire, contract, control, new_key=new_key).kind is Kind.OTHER
-
-
-def test_host_that_the_contract_names_is_live(live: Live) -> None:
-    """A host of the contract's own is never a sandbox, and nothing is asked to decide that."""
-    contract, control = contracts()
-    hosts = [server.url for server in contract.servers if "127.0.0.1" not in server.url]
-    assert hosts
-    for url in hosts:
-        wire = Wire(url, timeout_seconds=0.1)
-        found = identify(wire, contract, control, new_key=new_key)
-        assert found.kind is Kind.OTHER
-
-
-def dialable(body: bytes) -> list[str]:
-    """What in a body is long enough to be dialed, without zeros in front."""
-    return [number.lstrip("0") for number in re.findall("[0-9]{7,}", body.decode())]
-
-
-def nobody_owns(number: str) -> bool:
-    """Whether it lies in the range reserved for fiction, or in a country that does not exist."""
-    return number.startswith(("120255501", "999"))
-
-
-def creates(number: int, method: str, path: str, body: bytes) -> bool:
-    return method == "POST" and path == "/v1/calls"
-
-
-def test_gateway_that_sends_calls_elsewhere_is_no_sandbox(
-    live: Live, sandbox_server: SandboxServer
-) -> None:
-    """Reads and journal are those of a sandbox, calls would be real: no number is ever named."""
-    live.sandbox, live.is_live = sandbox_server.url, creates
-    result = verify(live.url)
-    assert "its journal has not seen POST /v1/calls" in result.output
-    assert live.dials == [b"{}"]  # what tells it, under a key of nobody, and without a number
-    assert verify(live.url, "--generate", "5").exit_code == 2
-    assert {*live.dials} == {b"{}"}
-
-
-@pytest.mark.parametrize("requests", [8, 30, 100, 333])
-def test_sandbox_that_is_replaced_meanwhile_is_left(
-    requests: int, live: Live, sandbox_server: SandboxServer
-) -> None:
-    """A run stops as soon as its deployment is no sandbox any more, and calls nobody till then."""
-    live.sandbox = sandbox_server.url
-    live.is_live = lambda number, *_: number > requests
-    result = verify(live.url, "--generate", "5")
-    assert result.exit_code in (1, 2), result.output
-    assert "no sandbox" in result.output
-    assert "Schemathesis" not in result.output
-    made = [body for body in live.dials if body.startswith(b'{"phone"')]
-    assert all(nobody_owns(number) for body in made for number in dialable(body))
-    assert len(live.requests) < requests + 60
-
-
-def test_address_that_was_proved_is_kept(
-    live: Live, sandbox_server: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A name that leads somewhere else a moment later leads nobody there."""
-    elsewhere = int(live.url.rpartition(":")[2])
-    port = int(sandbox_server.url.rpartition(":")[2])
-    look_up, looked_up = socket.getaddrinfo, 0
-
-    def changing(host: str, *arguments: Any, **named: Any) -> Any:
-        nonlocal looked_up
-        looked_up += 1
-        found = look_up("127.0.0.1", *arguments, **named)
-        to = port if looked_up <= 2 else elsewhere  # the first is for the contract's own hosts
-        return [(*one[:4], (one[4][0], to)) for one in found]
-
-    monkeypatch.setattr(socket, "getaddrinfo", changing)
-    result = verify("http://localhost:8010")
-    assert result.exit_code == 0, result.output
-    assert live.requests == []
-
-
-def test_redirects_are_not_followed(live: Live, agents: Any, sandbox_server: SandboxServer) -> None:
-    """A sandbox that sends creations on to another machine reaches nobody there."""
-    with posing_live_server(agents) as elsewhere:
-        live.sandbox = sandbox_server.url
-        live.is_live = lambda _, method, path, body: creates(0, method, path, b"") and body != b"{}"
-        live.answers["/v1/calls"] = (307, {"Location": f"{elsewhere.url}/v1/calls"}, b"")
-        result = verify(live.url)
-    assert result.exit_code == 1, result.output
-    assert "createCall answers 307" in result.output
-    assert elsewhere.requests == []
-
-
-def guarded(program: str, url: str, address: str = "127.0.0.1") -> subprocess.CompletedProcess[str]:
-    """Runs Python in a process that is guarded as the one is that makes requests up."""
-    return subprocess.run(
-        [sys.executable, "-c", f"import sandbox.verification.generation_guard as g\n{program}"],
-        env={
-            **os.environ,
-            "VOICE_PROVED_URL": url,
-            "VOICE_PROVED_ADDRESS": address,
-            "VOICE_API_KEY": new_key(),
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
-def test_made_up_requests_reach_one_address_alone(
-    live: Live, sandbox_server: SandboxServer
-) -> None:
-    """No name, no redirect and no other port leads Schemathesis away from the proved sandbox."""
-    ran = guarded(
-        "import requests, socket\n"
-        f"print(requests.get('{sandbox_server.url}/sandbox').status_code)\n"
-        "print(requests.get('http://any.name.example/sandbox').status_code)\n"
-        "try:\n"
-        f"    socket.create_connection(('127.0.0.1', {live.url.rpartition(':')[2]}))\n"
-        f"    connection = socket.socket()\n"
-        f"    connection.connect(('127.0.0.1', {live.url.rpartition(':')[2]}))\n"
-        "except PermissionError as error:\n"
-        "    print(error)\n",
-        sandbox_server.url,
-    )
-    assert ran.stdout.splitlines()[:2] == ["200", "200"], ran.stderr
-    assert "not the sandbox that was proved" in ran.stdout
-    assert live.requests == []
-
-
-def test_made_up_requests_end_with_the_sandbox(live: Live, sandbox_server: SandboxServer) -> None:
-    """Before a creation is sent the sandbox is proved again, and without proof nothing is sent."""
-    assert guarded("g.watch.prove()\nprint('on')", sandbox_server.url).stdout == "on\n"
-    ran = guarded("g.watch.prove()\nprint('on')", live.url)
-    assert (ran.returncode, ran.stdout) == (70, "")
-    assert "no sandbox any more" in ran.stderr
-    assert live.dials == []
-
-
-def test_generated_requests_ask_no_proxy(live: Live, sandbox_server: SandboxServer) -> None:
-    """--generate lets Schemathesis make requests up, in a namespace of its own and directly."""
-    proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY", "HTTPS_PROXY"), live.url)
-    ran = subprocess.run(
-        [sys.executable, "-m", "sandbox", "verify", sandbox_server.url, "--generate", "1"],
-        env={**os.environ, **proxies, "no_proxy": "", "NO_PROXY": ""},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout + ran.stderr
-    assert "It conforms" in ran.stdout
-    assert "No issues found" in ran.stdout
-    assert live.requests == []
-
-
-def test_generated_requests_are_judged_alike(root: Path) -> None:
-    """--generate takes for refused and accepted what the project's own tests do."""
-    own = tomllib.loads((root / "schemathesis.toml").read_text("utf-8"))
-    ours = tomllib.loads(command._CONFIGURATION.format(hooks='""', key="KEY", examples=1))
-    for name in ("checks", "suppress-health-check", "request-timeout"):
-        assert ours[name] == own[name]
-
-
-@pytest.mark.parametrize("host", ["LIVE.example", "live.example.", "192.0.2.7", "::ffff:192.0.2.7"])
-def test_other_names_of_a_live_host_are_live(host: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Capitals, a final dot and another notation of its address make no other host of it."""
-    contract, control = contracts()
-    server = contract.servers[0]
-    named = [replace(server, url=f"http://{name}") for name in ("live.example", "192.0.2.7")]
-    monkeypatch.setattr(Wire, "exchange", lambda *_, **__: pytest.fail("it is asked"))
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (host, 80))])
-    wire = Wire(f"http://[{host}]" if ":" in host else f"http://{host}", timeout_seconds=1)
-    found = identify(wire, replace(contract, servers=tuple(named)), control, new_key=new_key)
-    assert found.kind is Kind.OTHER
-    assert "server of its own" in found.why
-
-
-def test_check_that_tries_too_much_blames_nobody(live: Live) -> None:
-    """A bug of a check is neither a finding nor a pass."""
-
-    def dial(api: Api) -> None:
-        api.post("/v1/calls", {"phone": "+4930123456", "agent": "x"})
-
-    contract, control = contracts()
-    wire = Wire(live.url, timeout_seconds=1)
-    target = make_target(wire, contract, control, is_sandbox=False, new_key=new_key)
-    outcome = run_one(Check("dial", "It dials.", Needs.READ, dial), target, key=KEY, base_url="")
-    assert (outcome.finding, live.requests) == ("", [])
-    assert "held back" in outcome.doubt
-
-
-def test_named_numbers_are_called_once_each(live: Live) -> None:
-    """Each --call-number is called exactly once, after it was said, however often it is given."""
-    words = [word for number in (*NUMBERS, NUMBERS[0]) for word in ("--call-number", number)]
-    result = verify(live.url, *words)
-    assert [json.loads(body)["phone"] for body in live.dials] == list(NUMBERS)
-    for number in NUMBERS:
-        assert f"One call will be placed to {number}." in result.output
-
-
-def test_numbers_do_not_open_the_way_for_made_up_calls(live: Live) -> None:
-    """--generate is refused beside --call-number too, before anything is dialed."""
-    result = verify(live.url, "--call-number", NUMBERS[0], "--generate", "5")
-    assert result.exit_code == 2
-    assert live.dials == []
-
-
-@pytest.mark.parametrize(
-    "number", ["", "0700", "+1 202", "+999000x", "+99900000001\n", "+٩٩٩٠٠٠٠٠٠١"]
-)
-def test_numbers_of_a_wrong_form_are_refused(number: str, live: Live) -> None:
-    """A number that is no number is never sent."""
-    assert verify(live.url, "--call-number", number).exit_code == 2
-    assert live.requests == []
-
-
-def test_named_number_is_not_called_in_a_sandbox(sandbox_server: SandboxServer) -> None:
-    """In a sandbox the scenarios' numbers suffice."""
-    result = verify(sandbox_server.url, "--call-number", NUMBERS[0])
-    assert result.exit_code == 0, result.output
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        Sent("POST", "/v1/calls", (), b"{}"),
-        Sent("POST", "/v1/calls/", (), b"{}"),
-        Sent("POST", "/V1/CALLS", (), b"{}"),
-        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000009"}'),
-        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000001"}', chunked=True),
-        Sent("PUT", "/v1/calls"),
-        Sent("GET", "/v1/calls", (), b"{}"),
-        Sent("GET", "/v1/calls", (("X-HTTP-Method-Override", "POST\r\n\r\nPOST /v1/calls"),)),
-        Sent("GET", "/v1/agents HTTP/1.1\r\n\r\nPOST /v1/calls"),
-        Sent("POST", "/v1/webhooks/call-completed", (), b'{"provider_call_id":"x"}'),
-        Sent("POST", "/v1/webhooks/call-completed", (), b"x POST /v1/calls HTTP/1.1"),
-        Sent("POST", "/v1/webhooks/call-completed", (), b"{}", declared_length=0),
-        Sent("DELETE", "/v1/agents"),
-        Sent("GET", "/v1/calls", (("X-HTTP-Method-Override", "POST"),)),
-        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000001","phone":"+4930123456"}'),
-        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000001","to":"+49 30 123-45-67"}'),
-        Sent("POST", "/v1/webhooks/call-completed", (), b'{"provider_call_id":"real-1","x":'),
-        Sent(
-            "POST",
-            "/v1/webhooks/call-completed",
-            (),
-            b'{"provider_call_id":"verification-of-no-call","provider_call_id":"real-1"}',
-        ),
-    ],
-)
-def test_guard_lets_nothing_else_through(sent: Sent, live: Live) -> None:
-    """Whatever a check may try, the guard stands between it and a phone."""
-    guard = Guard(Wire(live.url, timeout_seconds=1), is_sandbox=False, numbers=[NUMBERS[0]])
-    with pytest.raises(NotAllowed):
-        guard.exchange(sent)
-    with pytest.raises(NotAllowed):
-        guard.exchange_together([sent])
-    assert live.requests == []
-
-
-def test_guard_spends_each_number_once(live: Live) -> None:
-    """A number that was called is not called again."""
-    guard = Guard(Wire(live.url, timeout_seconds=1), is_sandbox=False, numbers=[NUMBERS[0]])
-    call = Sent("POST", "/v1/calls", (), json.dumps({"phone": NUMBERS[0]}).encode())
-    guard.exchange(call)
-    with pytest.raises(NotAllowed):
-        guard.exchange(call)
-    assert len(live.dials) == 1
-
-
-def test_sandbox_is_called_at_numbers_that_nobody_owns(live: Live) -> None:
-    """Even a sandbox that is none would ring nobody."""
-    guard = Guard(Wire(live.url, timeout_seconds=1), is_sandbox=True)
-    for phone in (
-        "+12125551234",
-        "+4930123456",
-        "+12025550200",
-        "2125551234",
-        "+1 (212) 555-12.34",
-        "+\u0661\u0662\u0661\u0662\u0665\u0665\u0665\u0661\u0662\u0663\u0664",
-        ["+493", "0123456"],
-    ):
-        for path in ("/v1/calls", "/v1/calls/", "/V1/calls", "//v1/calls", "/v1/x/../calls"):
-            for method in ("POST", "PUT"):
-                sent = Sent(method, path, (), json.dumps({"phone": phone}).encode())
-                with pytest.raises(NotAllowed):
-                    guard.exchange(sent)
-    assert live.requests == []
-
-
-def test_one_check_alone_places_named_calls() -> None:
-    """Two such checks would ring each phone twice."""
-    assert [one.name for one in CHECKS.values() if one.needs is Needs.CALL] == [
-        "named_number_is_called"
-    ]
-
-
-# A sandbox that accepts the keys on its list alone
-
-LISTED = ("sandbox_Listed-1", "sandbox_Listed-2")
-
-
-@pytest.fixture(scope="module")
-def listing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
-    """A sandbox that accepts four keys and no other."""
-    folder = tmp_path_factory.mktemp("listing")
-    keys = folder / "keys"
-    keys.write_text("\n".join([*LISTED, "sandbox_in_use", "sandbox_left_alone"]))
-    with start_sandbox(folder, "--keys-file", str(keys)) as server:
-        yield server
-
-
-def with_keys(url: str, *keys: str, more: tuple[str, ...] = ()) -> Result:
-    return verify(url, *itertools.chain(*(("--key", key) for key in keys)), *more, key=None)
-
-
-@pytest.mark.parametrize("keys", [(), ("key-of-the-live-service",), LISTED[:1], LISTED[:1] * 2])
-def test_listed_keys_are_asked_for(keys: tuple[str, ...], listing: SandboxServer) -> None:
-    """It says that the deployment accepts listed keys alone, and how many it needs: exit 2."""
-    result = with_keys(listing.url, *keys)
-    assert result.exit_code == 2, result.output
-    assert "accepts the keys on its list alone" in result.output
-    assert f"{'one was' if LISTED[0] in keys else 'none was'} given" in result.output
-    assert "--key sandbox_… --key sandbox_…" in result.output
-    assert "two machines" not in result.output
-
-
-def test_key_that_is_not_listed_is_named(listing: SandboxServer) -> None:
-    """Which of the keys is refused is said, and the key itself is not."""
-    result = with_keys(listing.url, LISTED[0], "sandbox_of_nobody")
-    assert result.exit_code == 2
-    assert "second key that was given is not on the list" in result.output
-    assert "sandbox_of_nobody" not in result.output
-
-
-def test_namespace_that_is_in_use_is_kept(listing: SandboxServer) -> None:
-    """A verification empties the namespaces of its keys, so it takes none that holds anything."""
-    signed = {"Authorization": "Bearer sandbox_in_use"}
-    call = {"phone": "+12025550100", "agent": read_catalogue(contracts()[0]).agents[0].key}
-    created = httpx.post(f"{listing.url}/v1/calls", json=call, headers=signed)
-    result = with_keys(listing.url, "sandbox_in_use", LISTED[0])
-    assert result.exit_code == 2
-    assert "first key that was given is in use" in result.output
-    path = created.headers["Location"]
-    assert httpx.get(f"{listing.url}{path}", headers=signed).status_code == 200
-
-
-def test_sandbox_with_listed_keys_conforms(listing: SandboxServer, tmp_path: Path) -> None:
-    """Two listed keys are enough for every check and for made-up requests, and are left empty."""
-    report = tmp_path / "report.json"
-    more = ("--json", str(report), "--generate", "1")
-    result = with_keys(listing.url, *LISTED, "sandbox_left_alone", more=more)
-    assert result.exit_code == 0, result.output
-    assert "It conforms" in result.output
-    assert [key for key in LISTED if key in result.output] == []
-    said = json.loads(report.read_text())
-    assert said["deployment"]["kind"] == "sandbox"
-    assert {check["result"] for check in said["checks"]} == {"passed"}
-    assert len(said["checks"]) == sum(one.needs is not Needs.CALL for one in CHECKS.values())
-    assert journals(listing.url) == []
-
-
-def journals(url: str) -> list[Any]:
-    """What the listed keys have in their journals, as any worker may tell it."""
-    return [
-        exchange
-        for key in LISTED * 5
-        for exchange in httpx.get(
-            f"{url}/sandbox/journal", headers={"Authorization": f"Bearer {key}"}
-        ).json()["exchanges"]
-    ]
-
-
-def test_workers_are_one_sandbox(tmp_path: Path) -> None:
-    """What one worker journals another shows a moment later, and that is no other machine."""
-    keys = tmp_path / "keys"
-    keys.write_text("\n".join(LISTED))
-    with start_sandbox(tmp_path, "--workers", "2", "--keys-file", str(keys)) as server:
-        ran = subprocess.run(
-            [sys.executable, "-m", "sandbox", "verify", server.url],
-            env={**os.environ, "VOICE_API_KEY": " ".join(LISTED)},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert ran.returncode == 0, ran.stdout + ran.stderr
-        assert journals(server.url) == []
-
-
-def only(monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
-    """Let a verification make these checks alone."""
-    monkeypatch.setattr(command, "CHECKS", {name: CHECKS[name] for name in names})
-
-
-def test_both_listed_keys_are_taken_from_the_environment(
-    listing: SandboxServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """`VOICE_API_KEY` holds both, with a space between."""
-    only(monkeypatch, "calls_of_other_keys_do_not_exist", "keys_that_differ_in_case_are_two")
-    result = verify(listing.url, key=" ".join(LISTED))
-    assert result.exit_code == 0, result.output
-    assert "It conforms: 2 of 2" in result.output
-
-
-def test_listed_keys_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is found under keys that a person gave is shown without them."""
-
-    def alter(shop: Workshop) -> None:
-        """Calls of other keys are read, and keys that are not listed are refused."""
-
-        def refuse(ask: Ask) -> None:
-            tokens = [
-                value.removeprefix(b"Bearer ").decode() for value in ask.values(AUTHORIZATION)
-            ]
-            if not {*tokens} <= {*LISTED}:
-                ask.put(AUTHORIZATION, b"Bearer of-nobody")
-
-        FAULTS["calls_of_other_keys_are_shown"].alter(shop)
-        shop.on_request(refuse)
-
-    only(monkeypatch, "calls_of_other_keys_do_not_exist", "keys_that_differ_in_case_are_two")
-    junit, as_json = tmp_path / "report.xml", tmp_path / "report.json"
-    with faulty_sandbox(alter) as url:
-        files = ("--junit", str(junit), "--json", str(as_json))
-        result = with_keys(url, *LISTED, more=files)
-    assert result.exit_code == 1, result.output
-    assert "when a call of another key is read" in result.output.lower()
-    for text in (result.output, junit.read_text(), as_json.read_text()):
-        assert "OTHER_VOICE_API_KEY" in text
-        assert [key for key in LISTED if key in text] == []
-
-
-@pytest.mark.parametrize("keys", [(), LISTED])
-def test_impostor_with_a_list_is_no_sandbox(keys: tuple[str, ...], live: Live) -> None:
-    """Whoever only speaks like a sandbox with a list is asked for no call, whatever is given."""
-    live.answers["/sandbox"] = as_sandbox()
-    refusal = problem(401, "invalid_token", "The token is not accepted")
-    live.answers["/sandbox/clock"] = (401, JSON, refusal)
-    live.answers["/sandbox/journal"] = (200, JSON, b'{"exchanges": []}')
-    result = with_keys(live.url, *keys)
-    assert result.exit_code == 2, result.output
-    assert live.dials == []
-
-
-def test_service_takes_one_key(live: Live) -> None:
-    """Two keys are for a sandbox with a list, and no service is asked with either."""
-    result = with_keys(live.url, *LISTED)
-    assert result.exit_code == 2
-    assert "Give the one key of the service" in result.output
-    assert live.dials == []
-
-
-# What it says
+pytestmark = pytest.mark.usefixtures("one_process")
 
 
 def test_sandbox_conforms(sandbox_server: SandboxServer, tmp_path: Path) -> None:
@@ -691,13 +85,41 @@ def test_curl_shows_the_fault_again() -> None:
     assert "HTTP/1.1 404" in ran.stdout  # must be 400: the key stands twice
 
 
+@pytest.mark.parametrize(
+    "body",
+    [
+        b" " * 1_048_576 + b"{}",
+        b"[" * 30_000 + b"]" * 30_000,
+        b'{"phone":"' + "\u0436\u0443\u0440\u0442".encode() * 333 + b'"}',
+        bytes(range(256)) * 40,
+        b"\xff" + b"ab" * 50 + b"a",
+        b"\xff" + b"ab" * 49 + b"a",
+        b"\x00",
+    ],
+    ids=["spaces", "brackets", "words", "bytes", "fifty times", "less than fifty", "nothing"],
+)
+def test_curl_sends_what_was_sent(body: bytes) -> None:
+    """A body that is long or no text is written as a program that writes it."""
+    shown = as_curl(Sent("POST", "/v1/calls", (), body), base_url="http://127.0.0.1", keys={})
+    ran = subprocess.run(["sh", "-c", f"curl() {{ cat; }}; {shown}"], stdout=subprocess.PIPE)
+    assert ran.stdout == body
+
+
+def test_curl_counts_what_repeats() -> None:
+    """A body of a megabyte that says little is one line that a person can read."""
+    body = b"{}" + b" " * 1_048_576
+    shown = as_curl(Sent("POST", "/v1/calls", (), body), base_url="http://127.0.0.1", keys={})
+    assert "1048576" in shown
+    assert len(shown) < 200
+
+
 def test_key_of_a_service_is_never_shown(live: Live, tmp_path: Path) -> None:
     """Neither output nor reports repeat the service key."""
     junit, as_json = tmp_path / "report.xml", tmp_path / "report.json"
     result = verify(live.url, "--junit", str(junit), "--json", str(as_json))
     assert result.exit_code == 1
     for text in (result.output, junit.read_text(), as_json.read_text()):
-        assert KEY not in text
+        assert SERVICE_KEY not in text
         assert "VOICE_API_KEY" in text
 
 
@@ -707,7 +129,7 @@ def turned_around(key: str) -> str:
     return start + rest.swapcase() if start == "sandbox_" else key
 
 
-@pytest.mark.parametrize("key", [LISTED[0], KEY, "s3cret+/=", "sandbox_0000"])
+@pytest.mark.parametrize("key", [LISTED[0], SERVICE_KEY, "s3cret+/=", "sandbox_0000"])
 @pytest.mark.parametrize("spelled", [str, str.upper, turned_around])
 def test_key_is_shown_in_no_spelling(key: str, spelled: Callable[[str], str]) -> None:
     """A key that a check turned into capitals is no secret any more: its variable is turned."""

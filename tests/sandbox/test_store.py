@@ -517,6 +517,21 @@ async def test_a_loss_of_power_costs_what_it_was_told_to(
     await store.close()
 
 
+async def test_a_new_file_is_opened_by_several_at_once(tmp_path: Path) -> None:
+    """Who comes while another process makes the file waits for it, as workers that start do."""
+    path = tmp_path / "calls.db"
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        store = open_store(f"sqlite:///{path}")
+        opening = asyncio.create_task(store.open())
+        await asyncio.sleep(0.05)
+        assert not opening.done()
+        other.execute("COMMIT")
+    await opening
+    await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+    await store.close()
+
+
 async def test_clocks_of_two_processes_never_go_back(tmp_path: Path) -> None:
     """Where two processes move one clock, the later instant stands, whoever wrote last."""
     path = tmp_path / "calls.db"

@@ -19,6 +19,12 @@ BODY_SECONDS = 1.0
 
 # What GET /sandbox is answered with: status, headers, body; or seconds to hang first.
 Answer = tuple[int, dict[str, str], bytes]
+JSON = {"Content-Type": "application/json"}
+IDENTITY = {
+    "sandbox": True,
+    "version": "0.1.0",
+    "contract": {"version": "1.0.0", "sha256": "0" * 64},
+}
 
 
 @dataclass
@@ -33,6 +39,11 @@ class Live:
     sandbox: str = ""  # the origin of a sandbox that it stands before
     # Whether it is the live service for a request: its number, method, path and body.
     is_live: Callable[[int, str, str, bytes], bool] = lambda *_: True
+
+
+def as_sandbox(**changes: Any) -> Answer:
+    """What a sandbox answers to GET /sandbox, with changes."""
+    return 200, JSON, json.dumps({**IDENTITY, **changes}).encode()
 
 
 def problem(status: int, code: str, title: str) -> bytes:

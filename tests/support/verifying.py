@@ -1,9 +1,12 @@
-"""Checks of `sandbox.verification` as the contract tests use them."""
+"""`voice-sandbox verify` and its checks, as the contract tests use them."""
 
 import secrets
 from dataclasses import replace
 from functools import cache
 
+from click.testing import CliRunner, Result
+
+from sandbox.cli import main
 from sandbox.contract import Contract, find_contract, load_contract
 from sandbox.verification.api import Target
 from sandbox.verification.guard import Guard
@@ -12,6 +15,14 @@ from sandbox.verification.runner import Outcome, make_target, run_one
 from sandbox.verification.wire import Wire
 
 TIMEOUT_SECONDS = 10.0
+SERVICE_KEY = "key-of-the-live-service"
+LISTED = ("sandbox_Listed-1", "sandbox_Listed-2")  # keys of a sandbox that accepts no others
+
+
+def verify(url: str, *arguments: str, key: str | None = SERVICE_KEY) -> Result:
+    """Runs the command as a shell would, with `key` in the environment."""
+    environment = {"VOICE_API_KEY": key, "VOICE_SANDBOX_CONTRACT": None}
+    return CliRunner().invoke(main, ["verify", url, *arguments], env=environment)
 
 
 def new_key() -> str:

@@ -1,0 +1,38 @@
+"""What several rooms of contract tests stand on."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from posing import Live, posing_live_server
+from sandbox.catalogue import read_catalogue
+from sandbox.verification import api, command, identity
+from verifying import contracts
+
+
+@pytest.fixture
+def agents() -> Any:
+    """What the operation that lists agents answers."""
+    contract, _ = contracts()
+    return read_catalogue(contract).agent_list
+
+
+@pytest.fixture
+def live(agents: Any) -> Iterator[Live]:
+    """A server that poses as the live service."""
+    with posing_live_server(agents) as server:
+        yield server
+
+
+@pytest.fixture
+def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sandbox of one process has journaled what it answered: what is not there never comes."""
+    for module in (api, command, identity):
+        monkeypatch.setattr(module, "JOURNAL_SECONDS", 0.1)
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a server never answers nobody waits five seconds; elsewhere a busy machine may."""
+    monkeypatch.setattr(identity, "IDENTIFY_SECONDS", 0.5)
