@@ -278,7 +278,7 @@ def test_a_page_that_complains_fails_its_test(root: Path, tmp_path: Path) -> Non
     inner = subprocess.run(
         [*command, "-o", f"pythonpath={root / 'tests/support'}", "-rA", "--tb=line", tmp_path],
         cwd=tmp_path,
-        env={**os.environ, "COLUMNS": "200"},
+        env={**os.environ, "COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
     )

@@ -5,7 +5,7 @@ import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
@@ -14,7 +14,7 @@ from playwright.sync_api import (
     BrowserContext,
     ConsoleMessage,
     Page,
-    Route,
+    Request,
     WebError,
     sync_playwright,
 )
@@ -24,6 +24,7 @@ from sandbox_process import SandboxServer
 
 HERE = Path(__file__).parent
 NewPage = Callable[..., Page]
+ColorScheme = Literal["light", "dark"]
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -50,6 +51,32 @@ def browser() -> Iterator[Browser]:
         browser.close()
 
 
+@pytest.fixture(scope="session")
+def shared_context(browser: Browser, sandbox_server: SandboxServer) -> Iterator[BrowserContext]:
+    """What the pages of most tests have in common: a process that is warm.
+
+    A page that stays open keeps that process; each further page then costs half.
+    """
+    context = new_context(browser, sandbox_server)
+    context.new_page().goto("/healthz")
+    yield context
+    context.close()
+
+
+def new_context(browser: Browser, server: SandboxServer, **options: Any) -> BrowserContext:
+    """Cookies, storage and cache that nobody has used."""
+    context = browser.new_context(base_url=server.url, service_workers="block", **options)
+    context.set_default_timeout(10_000)
+    return context
+
+
+def forget(context: BrowserContext) -> None:
+    """Empties all that outlives a page, but for what the server lets a browser keep."""
+    context.clear_cookies()
+    context.set_offline(False)
+    context.pages[0].evaluate("localStorage.clear()")
+
+
 @pytest.fixture
 def expected_console_errors() -> list[str]:
     """Patterns of the console errors that a test provokes on purpose.
@@ -62,25 +89,28 @@ def expected_console_errors() -> list[str]:
 
 @pytest.fixture
 def new_page(
-    browser: Browser, sandbox_server: SandboxServer, expected_console_errors: list[str]
+    browser: Browser,
+    shared_context: BrowserContext,
+    sandbox_server: SandboxServer,
+    expected_console_errors: list[str],
 ) -> Iterator[NewPage]:
-    """Opens a page in a browser of its own: `new_page(color_scheme="dark", viewport={…})`.
+    """Opens an empty page that no test has used: `new_page(color_scheme="dark", viewport={…})`.
+
+    What else is asked for, such as permissions, gives it a browser context of its own.
 
     The test fails when one of its pages asks another host than the sandbox for anything, logs an
     error that the test did not expect, or lets an exception escape.
     """
     server = urlsplit(sandbox_server.url).netloc
     contexts: list[BrowserContext] = []
+    pages: list[Page] = []
     foreign_requests: list[str] = []
     console_errors: list[str] = []
     page_errors: list[str] = []
 
-    def is_foreign(url: str) -> bool:
-        return urlsplit(url).netloc != server
-
-    def refuse(route: Route) -> None:
-        foreign_requests.append(route.request.url)
-        route.abort()
+    def note_request(request: Request) -> None:
+        if urlsplit(request.url).netloc not in ("", server):
+            foreign_requests.append(request.url)
 
     def note_console(message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -89,21 +119,38 @@ def new_page(
     def note_page_error(error: WebError) -> None:
         page_errors.append(str(error.error))
 
-    def open_page(**options: Any) -> Page:
-        context = browser.new_context(
-            **{"base_url": sandbox_server.url, "service_workers": "block", **options}
-        )
-        contexts.append(context)
-        context.set_default_timeout(10_000)
-        context.route(is_foreign, refuse)
-        context.on("console", note_console)
-        context.on("weberror", note_page_error)
-        return context.new_page()
+    watchers = {"request": note_request, "console": note_console, "weberror": note_page_error}
 
+    def watch(context: BrowserContext) -> None:
+        for event, watcher in watchers.items():
+            context.on(event, watcher)  # type: ignore[call-overload]  # one overload an event
+
+    def open_page(
+        *, viewport: Any = None, color_scheme: ColorScheme | None = None, **options: Any
+    ) -> Page:
+        context = shared_context
+        if options:
+            context = new_context(browser, sandbox_server, **options)
+            contexts.append(context)
+            watch(context)
+        page = context.new_page()
+        pages.append(page)
+        if viewport is not None:
+            page.set_viewport_size(viewport)
+        if color_scheme is not None:
+            page.emulate_media(color_scheme=color_scheme)
+        return page
+
+    watch(shared_context)
     yield open_page
 
+    for page in pages:
+        page.close()
     for context in contexts:
         context.close()
+    forget(shared_context)
+    for event, watcher in watchers.items():
+        shared_context.remove_listener(event, watcher)
     unexpected = [
         error
         for error in console_errors
@@ -116,7 +163,7 @@ def new_page(
 
 @pytest.fixture
 def page(new_page: NewPage) -> Page:
-    """A fresh browser with one empty page, in Chromium's own size and colours."""
+    """An empty page in Chromium's own size and colours."""
     return new_page()
 
 

@@ -9,22 +9,9 @@ import pytest
 from click.testing import CliRunner
 
 from built_pages import blocks
+from inner_pytest import run_pytest
 from sandbox.cli import main
 from sandbox_process import SandboxServer
-
-
-def run_pytest(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Another pytest, which knows nothing of this repository but the plugin."""
-    return subprocess.run(
-        [
-            *(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"),
-            *("-c", os.devnull, "--rootdir", str(folder), *words, "."),
-        ],
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-    )
 
 
 def test_the_worked_example_passes(root: Path) -> None:

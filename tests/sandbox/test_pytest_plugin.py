@@ -1,13 +1,11 @@
 """The pytest plugin, as an integrator's test suite meets it."""
 
 import inspect
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from inner_pytest import run_pytest
 from sandbox.async_client import AsyncSandboxClient
 from sandbox.client import SandboxClient
 
@@ -21,22 +19,10 @@ def test_what_we_do_when_the_line_is_busy(voice_sandbox):
 """
 
 
-def run_pytest(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """Another pytest, in a folder that knows nothing of this repository but the plugin."""
-    (folder / "pytest.ini").write_text("[pytest]\n")
-    return subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments],
-        cwd=folder,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
-        capture_output=True,
-        text=True,
-    )
-
-
 def test_a_busy_line_takes_three_lines(tmp_path: Path) -> None:
-    """A test of an outcome needs no set-up, no server and no sleep."""
+    """A test of an outcome needs no set-up, no server and no sleep: pytest finds the plugin."""
     (tmp_path / "test_busy.py").write_text(THREE_LINES)
-    ran = run_pytest(tmp_path)
+    ran = run_pytest(tmp_path, plugins=None)
     assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
 
 
@@ -159,8 +145,7 @@ def test_the_plugin_imports_nothing_until_it_is_used(tmp_path: Path) -> None:
         "    heavy = {'uvicorn', 'starlette', 'httpx', 'jsonschema_rs', 'yaml', 'orjson'}\n"
         "    assert heavy & set(sys.modules) == set()\n"
     )
-    # Of the plugins installed here only the one under test is loaded.
-    ran = run_pytest(tmp_path, "-p", "sandbox.pytest_plugin", "--disable-plugin-autoload")
+    ran = run_pytest(tmp_path, plugins="sandbox.pytest_plugin")
     assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
 
 

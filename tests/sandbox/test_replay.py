@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from inner_pytest import run_pytest
 from sandbox.client import SandboxClient
 from sandbox.replay import as_pytest
 
 from .conftest import SCENARIOS, completion, new_call
-from .test_pytest_plugin import run_pytest
 
 JSON = {"Content-Type": "application/json"}
 WEBHOOK = "/v1/webhooks/call-completed"
