@@ -1,0 +1,59 @@
+"""Every page is usable by everyone: no rule of axe is broken, and no phone scrolls sideways."""
+
+import pytest
+from playwright.sync_api import expect
+
+from accessibility import violations
+from built_pages import PAGES, address
+
+PHONE = {"width": 360, "height": 740}
+ADDRESSES = [address(name) for name in PAGES]
+
+
+@pytest.mark.parametrize("path", ADDRESSES)
+def test_phone_never_scrolls_sideways(new_page, path):
+    """At 360 px each page fits; only code and tables scroll, inside their own frame."""
+    page = new_page(viewport=PHONE)
+    page.goto(path)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
+
+
+@pytest.mark.parametrize("path", [*ADDRESSES, "/no-such-page/"])
+def test_axe_finds_nothing(page, expected_console_errors, path):
+    """No page violates a rule of axe, the theme's own parts included."""
+    expected_console_errors.append("status of 404")
+    page.goto(path)
+    if path == "/reference/":
+        expect(page.frame_locator("iframe").locator(".opblock").first).to_be_visible()
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_in_swagger_ui(page):
+    """Every operation of the reference is as usable opened as closed, and after it ran."""
+    page.goto("/reference/")
+    frame = page.frame_locator("iframe")
+    expect(frame.locator(".opblock")).to_have_count(4)
+    for control in frame.locator(".opblock-summary-control").all():
+        control.click()
+    expect(frame.get_by_role("button", name="Try it out")).to_have_count(4)
+    agents = frame.locator("#operations-Agents-listAgents")
+    agents.get_by_role("button", name="Try it out").click()
+    agents.get_by_role("button", name="Execute").click()
+    expect(agents.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
+    assert violations(page) == []
+
+
+def test_axe_finds_nothing_in_a_card_that_ran(page, expected_console_errors):
+    """A card that answered and one that was refused are as usable as before."""
+    expected_console_errors.append("status of 422")
+    page.goto("/quickstart/")
+    cards = page.locator("try-api")
+    cards.first.locator(".card-run").click()
+    cards.first.get_by_role("button", name="Skip to the end").click()
+    expect(cards.first.locator(".life-end")).to_be_visible()
+    refused = cards.nth(3)
+    refused.get_by_text("Edit the body").click()
+    refused.locator("textarea").fill("{}")
+    refused.locator(".card-run").click()
+    expect(refused.locator(".card-problem")).to_be_visible()
+    assert violations(page) == []

@@ -1,0 +1,84 @@
+"""Runs Schemathesis at its strictest, and says what such a run must have reached."""
+
+import json
+import os
+import re
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+PHASES = ("examples", "coverage", "fuzzing", "stateful")
+
+
+def schemathesis(
+    contract: Path, *, config: Path, url: str, key: str, root: Path, reports: Path
+) -> Any:
+    """Run every phase with every check as the configuration says; return its JSON report."""
+    reports.mkdir(parents=True, exist_ok=True)
+    seed = os.environ.get("CONTRACT_SEED")
+    if seed == "random":
+        seed = str(secrets.randbelow(2**32))
+    examples = os.environ.get("CONTRACT_EXAMPLES")
+    report = reports / f"schemathesis-{contract.stem}.json"
+    ran = subprocess.run(
+        [
+            str(Path(sys.executable).with_name("schemathesis")),
+            "--no-color",
+            f"--config-file={config}",
+            "run",
+            str(contract),
+            f"--url={url}",
+            "--report=json,junit",
+            f"--report-json-path={report}",
+            f"--report-junit-path={report.with_suffix('.xml')}",
+            *([f"--seed={seed}"] if seed else []),
+            *([f"--max-examples={examples}"] if examples else []),
+        ],
+        cwd=root,
+        env={**os.environ, "VOICE_API_KEY": key},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    links = re.search(r"API Links: +(\d+) covered / (\d+) selected / (\d+) total", ran.stdout)
+    return json.loads(report.read_text()) | {
+        "links": [int(n) for n in links.groups()] if links else []
+    }
+
+
+class Gates:
+    """What a run over any contract must have reached; a room gives the `report`."""
+
+    def test_no_check_finds_a_failure(self, report: dict[str, Any]) -> None:
+        """Every generated request is answered as the contract says."""
+        assert report["complete"]
+        assert report["failures"] == report["errors"] == []
+        assert report["test_cases"]["with_failures"] == 0
+        assert report["filtered"] == 0
+
+    def test_every_phase_runs_on_every_operation(self, report: dict[str, Any]) -> None:
+        """No phase is switched off, and no operation is left out."""
+        operations = report["operations"]
+        assert operations["tested"] == operations["selected"] == operations["total"]
+        statuses = {phase: report["phases"][phase]["status"] for phase in PHASES}
+        assert set(statuses.values()) == {"success"}, statuses
+
+    def test_every_operation_accepts_valid_data(self, report: dict[str, Any]) -> None:
+        """A suite in which an operation never succeeds would prove nothing about it."""
+        accepted = {
+            operation: sum(phase["accepted"] for phase in phases.values())
+            for operation, phases in report["valid_rates"].items()
+        }
+        assert [operation for operation, count in accepted.items() if count == 0] == []
+        assert len(accepted) == report["operations"]["total"]
+
+    def test_every_link_is_followed(self, report: dict[str, Any]) -> None:
+        """The stateful phase walks along each link that the contract describes."""
+        covered, selected, total = report["links"]
+        assert covered == selected == total > 0
+
+    def test_nothing_is_only_a_warning(self, report: dict[str, Any]) -> None:
+        """Whatever Schemathesis would merely warn of is a finding here."""
+        assert {name: found for name, found in report["warnings"].items() if found} == {}
