@@ -18,7 +18,7 @@ WALKS = "stateful.enabled = true"
 # or shorter than this, now and then one of them all is not followed.
 MORE_WALKS = """
 stateful.max-steps = 12
-stateful.generation.max-examples = 300
+stateful.generation.max-examples = 200
 """
 
 WITH_TEST_DATA = """
