@@ -127,7 +127,8 @@ def as_summary(matrix: dict[str, Any]) -> str:
         "| Category | Faults | Caught | By Schemathesis alone |",
         "|---|---:|---:|---:|",
     ]
-    groups = [(name.capitalize(), name) for name in dict.fromkeys(r["category"] for r in rows)]
+    names = dict.fromkeys(row["category"] for row in rows)
+    groups = [("JSON" if name == "json" else name.capitalize(), name) for name in names]
     for title, category in [*groups, ("**All**", None)]:
         chosen = [row for row in rows if category in (None, row["category"])]
         caught = sum(bool(row["checks"]) for row in chosen)
