@@ -40,10 +40,11 @@ def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=program,
-            # Drawing by a GPU that is not there takes a fifth of the time.
             args=[
                 "--no-sandbox",
+                # Drawing by a GPU that is not there takes a fifth of the time.
                 "--disable-gpu",
+                # No other host exists, whether it is asked for by name or by address.
                 "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
             ],
         )
@@ -58,7 +59,7 @@ def shared_context(browser: Browser, sandbox_server: SandboxServer) -> Iterator[
     A page that stays open keeps that process; each further page then costs half.
     """
     context = new_context(browser, sandbox_server)
-    context.new_page().goto("/healthz")
+    context.new_page().goto("/")
     yield context
     context.close()
 

@@ -106,6 +106,18 @@ def test_webhook_card_succeeds_however_often_it_is_pressed(quickstart):
         expect(webhook.locator(".card-json")).to_contain_text('"received": true')
 
 
+def test_step_that_was_not_reached_is_left_open(quickstart, expected_console_errors):
+    """Where the first request of a card is refused, the card shows that the second was not sent."""
+    expected_console_errors.append("status of 401")
+    quickstart.route("**/v1/calls", lambda route: route.continue_(headers={}))
+    webhook = run(quickstart, "Try webhook completion")
+    expect(webhook).to_have_attribute("data-state", "refused")
+    expect(webhook.locator(".card-steps p")).to_have_text(
+        ["1. POST /v1/calls → 401 Unauthorized", "2. POST /v1/webhooks/call-completed → –"]
+    )
+    expect(webhook.locator(".card-problem")).to_contain_text("Missing token")
+
+
 def test_refusal_explains_itself(quickstart, expected_console_errors):
     """A refused request shows title, detail, each wrong field and the way to its entry."""
     expected_console_errors.append("status of 422")
