@@ -113,7 +113,7 @@ def test_step_that_was_not_reached_is_left_open(quickstart, expected_console_err
     webhook = run(quickstart, "Try webhook completion")
     expect(webhook).to_have_attribute("data-state", "refused")
     expect(webhook.locator(".card-steps p")).to_have_text(
-        ["1. POST /v1/calls → 401 Unauthorized", "2. POST /v1/webhooks/call-completed → –"]
+        ["1. POST /v1/calls → 401 Unauthorized", "2. POST /v1/webhooks/call-completed → no answer"]
     )
     expect(webhook.locator(".card-problem")).to_contain_text("Missing token")
 

@@ -83,7 +83,7 @@ export class CardAnswer {
 }
 
 function stepLine({ method, path }, index) {
-  return node("p", {}, `${index + 1}. `, node("code", {}, `${method} ${path}`), " → ", node("span", {}, "–"));
+  return node("p", {}, `${index + 1}. `, node("code", {}, `${method} ${path}`), " → ", node("span", {}, "no answer"));
 }
 
 function status(code, phrase) {
