@@ -25,6 +25,8 @@ def test_open_api_base_answers_what_it_is(page):
     page.goto("/")
     page.get_by_role("link", name="Open API base").click()
     expect(page.locator("body")).to_contain_text('"sandbox"')
+    # What is no page names no icon, so a browser asks for this one.
+    assert page.request.get("/favicon.ico").ok
 
 
 def test_search_finds_problem_codes_and_fields(page):
