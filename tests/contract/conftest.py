@@ -1,16 +1,14 @@
 """What several rooms of contract tests stand on."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from posing import Live, posing_live_server
+from read_once import contracts, load_once
 from sandbox.catalogue import read_catalogue
-from sandbox.contract import Contract, load_contract
 from sandbox.verification import api, command, identity
-from verifying import contracts
 
 LONGEST = ["test_schemathesis_control.py", "test_schemathesis.py", "test_verify_keys.py"]
 
@@ -27,13 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def contracts_read_once() -> Iterator[None]:
     """Contracts are frozen, so the hundred verifications of a run share one reading of them."""
-    read = {contract.path: contract for contract in contracts()}
-
-    def load(path: Path, *, lender: Contract | None = None) -> Contract:
-        return read.get(path) or load_contract(path, lender=lender)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(command, "load_contract", load)
+        patch.setattr(command, "load_contract", load_once)
         yield
 
 

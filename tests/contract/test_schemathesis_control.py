@@ -8,10 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from read_once import contracts
 from sandbox.catalogue import read_catalogue
 from sandbox_process import SandboxServer
 from schemathesis_runs import Gates, schemathesis
-from verifying import contracts
 
 WALKS = "stateful.enabled = true"
 # Beside the links of the control contract Schemathesis infers as many again. Where walks are fewer

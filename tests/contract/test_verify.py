@@ -13,10 +13,11 @@ from faults import FAULTS
 from faulty import faulty_sandbox
 from posing import JSON, Live
 from prism_process import free_port, prism_proxy
+from read_once import contracts
 from sandbox.verification.curl import as_curl
 from sandbox.verification.wire import NoAnswer, Sent, Wire
 from sandbox_process import SandboxServer
-from verifying import LISTED, SERVICE_KEY, contracts, verify
+from verifying import LISTED, SERVICE_KEY, verify
 
 pytestmark = pytest.mark.usefixtures("one_process")
 

@@ -18,6 +18,7 @@ import pytest
 from msgspec.structs import replace
 
 from posing import IDENTITY, JSON, Live, as_sandbox, posing_live_server
+from read_once import contracts
 from sandbox.verification import command
 from sandbox.verification.api import Api
 from sandbox.verification.check import Check, Needs
@@ -27,7 +28,7 @@ from sandbox.verification.registry import CHECKS
 from sandbox.verification.runner import make_target, run_one
 from sandbox.verification.wire import Sent, Wire
 from sandbox_process import SandboxServer
-from verifying import SERVICE_KEY, contracts, new_key, verify
+from verifying import SERVICE_KEY, new_key, verify
 
 pytestmark = pytest.mark.usefixtures("one_process")
 

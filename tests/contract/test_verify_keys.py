@@ -16,12 +16,13 @@ from click.testing import Result
 from faults import FAULTS
 from faulty import Ask, Workshop, faulty_sandbox
 from posing import JSON, Live, as_sandbox, problem
+from read_once import contracts
 from sandbox.catalogue import read_catalogue
 from sandbox.verification import command
 from sandbox.verification.check import Needs
 from sandbox.verification.registry import CHECKS
 from sandbox_process import SandboxServer, start_sandbox
-from verifying import LISTED, SERVICE_KEY, contracts, verify
+from verifying import LISTED, SERVICE_KEY, verify
 
 pytestmark = pytest.mark.usefixtures("one_process")
 

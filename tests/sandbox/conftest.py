@@ -14,9 +14,10 @@ from hypothesis import settings
 
 import postgres_server
 from postgres_server import PostgresServer
+from read_once import contracts, load_once
 from sandbox.app import App
 from sandbox.catalogue import Catalogue, read_catalogue
-from sandbox.contract import Contract, Operation, find_contract, load_contract
+from sandbox.contract import Contract, Operation, find_contract
 from sandbox.scenarios import Scenarios, load_scenarios
 from sandbox.service import Exchange
 from sandbox.validation import Validator
@@ -158,8 +159,7 @@ async def raw_request(
     return RawAnswer(start["status"], list(start["headers"]), body)
 
 
-CONTRACT: Contract = load_contract(find_contract())
-CONTROL: Contract = load_contract(find_contract("control.yaml"), lender=CONTRACT)
+CONTRACT, CONTROL = contracts()
 CATALOGUE: Catalogue = read_catalogue(CONTRACT)
 SCENARIOS: Scenarios = load_scenarios(CATALOGUE)
 
@@ -211,13 +211,8 @@ def assert_conforms(contract: Contract, answer: httpx.Response) -> None:
 @pytest.fixture(autouse=True, scope="session")
 def contracts_read_once() -> Iterator[None]:
     """Contracts are frozen, so the hundreds of applications of a run share one reading of them."""
-    read = {contract.path: contract for contract in (CONTRACT, CONTROL)}
-
-    def load(path: Path, *, lender: Contract | None = None) -> Contract:
-        return read.get(path) or load_contract(path, lender=lender)
-
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sandbox.app.load_contract", load)
+        patch.setattr("sandbox.app.load_contract", load_once)
         yield
 
 

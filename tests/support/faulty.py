@@ -19,9 +19,9 @@ import yaml
 from uuid_utils import UUID
 
 import sandbox.app
+from read_once import load_once
 from sandbox.contract import find_contract
 from sandbox.store.sqlite import SQLiteStore
-from verifying import contracts
 
 START_SECONDS = 10
 LONGEST_BODY = 1024 * 1024  # as the contract allows
@@ -146,12 +146,8 @@ def faulty_sandbox(alter: Callable[[Workshop], None]) -> Iterator[str]:
     """A sandbox in a thread, with the fault in it until the block ends; yields its origin."""
     with ExitStack() as stack:
         workshop = Workshop(stack)
+        workshop.replace(sandbox.app, "load_contract", load_once)
         alter(workshop)
-        if workshop.contract_path is None:
-            contract, control = contracts()  # reading them takes longer than all the rest
-            workshop.replace(
-                sandbox.app, "load_contract", lambda _, lender=None: control if lender else contract
-            )
         app: Any = sandbox.app.App(contract_path=workshop.contract_path)
         if workshop.before or workshop.after:
             app = _altered(app, workshop)

@@ -6,8 +6,8 @@ from functools import cache
 
 from click.testing import CliRunner, Result
 
+from read_once import contracts
 from sandbox.cli import main
-from sandbox.contract import Contract, find_contract, load_contract
 from sandbox.verification.api import Target
 from sandbox.verification.guard import Guard
 from sandbox.verification.registry import CHECKS
@@ -28,13 +28,6 @@ def verify(url: str, *arguments: str, key: str | None = SERVICE_KEY) -> Result:
 def new_key() -> str:
     """A sandbox key that nobody has."""
     return f"sandbox_verify_{secrets.token_hex(8)}"
-
-
-@cache
-def contracts() -> tuple[Contract, Contract]:
-    """The service's contract and the control contract."""
-    contract = load_contract(find_contract())
-    return contract, load_contract(find_contract("control.yaml"), lender=contract)
 
 
 @cache

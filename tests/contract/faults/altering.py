@@ -9,12 +9,12 @@ from msgspec.structs import replace
 from uuid_utils import UUID
 
 from faulty import Ask, Reply, Workshop
+from read_once import contracts
 from sandbox import calls
 from sandbox.calls import Call, Result, Verdict
 from sandbox.catalogue import read_catalogue
 from sandbox.problems import PROBLEMS
 from sandbox.provider import provider_call_id
-from verifying import contracts
 
 CALLS = "/v1/calls"
 WEBHOOK = "/v1/webhooks/call-completed"

@@ -19,11 +19,11 @@ from faults.altering import (
 )
 from faults.fault import fault
 from faulty import Ask, Reply, Workshop
+from read_once import contracts
 from sandbox import world
 from sandbox.catalogue import read_catalogue
 from sandbox.delivery import Deliverer
 from sandbox.scenarios import load_scenarios
-from verifying import contracts
 
 
 @fault("time", "advancing_delivers_what_was_due")
