@@ -12,6 +12,8 @@ import { mendFor } from "./mends.js";
 import { node } from "./nodes.js";
 import * as session from "./session.js";
 
+const LATE_MS = 150; // then room is made for what the answer brings: half a second after a press nothing may move
+
 class TryApi extends HTMLElement {
   connectedCallback() {
     const closed = this.closest("details:not([open])"); // nobody sees it yet, so it costs nothing yet
@@ -92,12 +94,13 @@ class TryApi extends HTMLElement {
     this.markFault(fault);
     if (fault) return;
     this.life?.stop();
+    this.life = null;
     this.running = new AbortController();
     const steps = this.stepsWith(changes);
     this.enter("running");
     this.answer.running(steps);
-    this.makeRoomForLife();
     this.announce("Running");
+    const late = setTimeout(() => this.makeRoomForLife(), LATE_MS);
     try {
       if (await this.runEarlier(steps, changes)) await this.runLast(steps, changes);
     } catch (error) {
@@ -105,6 +108,7 @@ class TryApi extends HTMLElement {
       this.showUnreached(error.kind);
     } finally {
       this.running = null;
+      clearTimeout(late);
       if (!this.life?.isFollowed) this.find(".card-life").hidden = true;
       this.button.textContent = this.dataset.state === "offline" ? "Retry" : "Try API";
       this.cancelButton.hidden = true;
@@ -144,6 +148,7 @@ class TryApi extends HTMLElement {
     this.showAnswer(step, answer);
     if (answer.status >= 300) return;
     this.passOn(this.step, answer);
+    this.makeRoomForLife();
     this.life?.follow(answer.json);
   }
 
@@ -184,9 +189,9 @@ class TryApi extends HTMLElement {
 
   // What the card shows
 
-  /** The life of a call has its place from the press on, so that nothing moves when the answer comes. */
+  /** Where the answer is late the life of its call has its place before it, so that nothing moves then. */
   makeRoomForLife() {
-    if (!this.data.life) return;
+    if (!this.data.life || this.life) return;
     this.life = new CallLife(this.data.life, { announce: (said) => this.announce(said) });
     this.find(".card-life").replaceChildren(this.life.element);
     this.find(".card-life").hidden = false;
