@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import secrets
 import sys
 import tempfile
 from collections import Counter
@@ -269,7 +270,7 @@ async def fuzz(server: Running, *, requests: int, seed: int, echo: Callable[[str
 @click.option("--server", type=click.Choice(list(SERVERS)), default=SANDBOX.name, show_default=True)
 def main(requests: int, seed: int | None, server: str) -> None:
     """Send made-up requests to a sandbox, and say what should not have been answered."""
-    seed = random.randrange(2**32) if seed is None else seed  # noqa: S311  (no secret)
+    seed = secrets.randbelow(2**32) if seed is None else seed
     click.echo(f"seed {seed}")
     with tempfile.TemporaryDirectory() as name, running(SERVERS[server], Path(name)) as sandbox:
         call = {"phone": CATALOGUE.sample.phone, "agent": CATALOGUE.agents[0].key}

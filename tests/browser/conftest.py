@@ -124,7 +124,7 @@ def new_page(
 
     def watch(context: BrowserContext) -> None:
         for event, watcher in watchers.items():
-            context.on(event, watcher)  # type: ignore[call-overload]  # one overload an event
+            context.on(event, watcher)
 
     def open_page(
         *, viewport: Any = None, color_scheme: ColorScheme | None = None, **options: Any

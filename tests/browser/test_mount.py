@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Route, expect
 
 from sandbox_process import start_sandbox
+from swagger import try_out
 
 MOUNT = "/voice"
 
@@ -51,11 +52,7 @@ def test_cards_run_below_a_path(page):
 def test_reference_runs_below_a_path(page):
     """Try it out on the reference stays below the path."""
     page.goto(f"{MOUNT}/reference/")
-    frame = page.frame_locator("iframe[title]")
-    frame.locator("#operations-Agents-listAgents").click()
-    frame.get_by_role("button", name="Try it out").click()
-    frame.get_by_role("button", name="Execute").click()
-    expect(frame.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
+    expect(try_out(page, "Agents-listAgents")).to_contain_text("200")
 
 
 def test_inspector_and_navigation_stay_below_a_path(page):

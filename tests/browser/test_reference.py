@@ -4,6 +4,8 @@ import re
 
 from playwright.sync_api import expect
 
+from swagger import try_out
+
 
 def test_reference_works_by_instant_navigation(new_page):
     """Swagger UI shows its operations in the page's colors, also when no page was reloaded."""
@@ -19,11 +21,7 @@ def test_reference_works_by_instant_navigation(new_page):
 def test_reference_sends_to_the_sandbox(page):
     """Try it out on the reference has the key of the portal, and gets a real answer."""
     page.goto("/reference/")
-    frame = page.frame_locator("iframe[title]")
-    frame.locator("#operations-Agents-listAgents").click()
-    frame.get_by_role("button", name="Try it out").click()
-    frame.get_by_role("button", name="Execute").click()
-    expect(frame.locator(".live-responses-table .response-col_status").last).to_contain_text("200")
+    expect(try_out(page, "Agents-listAgents")).to_contain_text("200")
 
 
 def test_address_of_an_operation_opens_it_in_the_reference(page):
