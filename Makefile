@@ -30,10 +30,9 @@ export REDOCLY_SUPPRESS_UPDATE_NOTICE := true
 export NO_MKDOCS_2_WARNING := true
 
 # All that a page can be made from. Folders count too, so that a deleted page is noticed.
-SITE_SOURCES := $(wildcard mkdocs.yml openapi.yaml arazzo.yaml requirements/serve.txt sandbox/*.yaml) \
-  $(wildcard sandbox/*.py sandbox/store/*.py sandbox/store/*.sql) \
-  $(shell find docs portal \( -name __pycache__ -prune \) -o -print 2>/dev/null)
-CONTRACTS := $(wildcard openapi.yaml sandbox/control.yaml)
+SITE_SOURCES := $(wildcard mkdocs.yml openapi.yaml arazzo.yaml requirements/serve.txt sandbox/voice_sandbox/*.yaml) \
+  $(shell find docs portal sandbox \( -name __pycache__ -prune \) -o -print 2>/dev/null)
+CONTRACTS := $(wildcard openapi.yaml sandbox/voice_sandbox/control.yaml)
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
@@ -70,6 +69,7 @@ lint: $(VENV)/dev.stamp node_modules/.stamp ## Check code, types and contracts
 	$(VENV)/bin/ruff check
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
 	$(NPM_PATH) redocly lint --extends recommended-strict --max-problems 1000 $(CONTRACTS)
 	$(NPM_PATH) spectral lint --ruleset .spectral.yaml --fail-severity hint --fail-on-unmatched-globs $(CONTRACTS)
 
@@ -115,14 +115,14 @@ $(VENV)/bin/python:
 	  echo '"$(PYTHON)" cannot make a virtual environment. On Debian: apt-get install python3-venv' >&2; exit 1; }
 
 # The editable install carries version and commands, so it is made anew when those change.
-$(VENV)/serve.stamp: requirements/serve.txt pyproject.toml sandbox/__init__.py | $(VENV)/bin/python
+$(VENV)/serve.stamp: requirements/serve.txt pyproject.toml sandbox/voice_sandbox/__init__.py | $(VENV)/bin/python
 	@echo 'Installing the Python packages of requirements/serve.txt …'
 	@$(PIP) install --require-hashes --requirement requirements/serve.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # dev.txt holds every pin of serve.txt, so one install serves both.
-$(VENV)/dev.stamp: requirements/dev.txt requirements/serve.txt pyproject.toml sandbox/__init__.py | $(VENV)/bin/python
+$(VENV)/dev.stamp: requirements/dev.txt requirements/serve.txt pyproject.toml sandbox/voice_sandbox/__init__.py | $(VENV)/bin/python
 	@echo 'Installing the Python packages of requirements/dev.txt …'
 	@$(PIP) install --require-hashes --requirement requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .

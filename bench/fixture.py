@@ -87,7 +87,14 @@ def _pytest(folder: str, words: Sequence[str]) -> str:
     ran = subprocess.run(  # noqa: S603  (our own words)
         [
             *(sys.executable, "-m", "pytest", "-q", "--disable-plugin-autoload"),
-            *("-p", "sandbox.pytest_plugin", "-p", "no:cacheprovider", "-c", os.devnull),
+            *(
+                "-p",
+                "voice_sandbox.testing.pytest_plugin",
+                "-p",
+                "no:cacheprovider",
+                "-c",
+                os.devnull,
+            ),
             *("--rootdir", folder, *words, folder),
         ],
         cwd=folder,

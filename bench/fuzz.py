@@ -26,10 +26,10 @@ import click
 from load import resident_mb
 from subjects import CATALOGUE, CONTRACT, SANDBOX, VARIANTS, Running, running
 
-from sandbox.contract import Operation, find_contract, load_contract
-from sandbox.provider import ID_PREFIX
+from voice_sandbox.calls.provider import ID_PREFIX
+from voice_sandbox.contract.reader import Operation, find_contract, load_contract
 
-CONTROL: Final = load_contract(find_contract("control.yaml"), lender=CONTRACT)
+CONTROL: Final = load_contract(find_contract("control.yaml"), components_from=CONTRACT)
 OPERATIONS: Final = (*CONTRACT.operations.values(), *CONTROL.operations.values())
 SERVERS: Final = {subject.name: subject for subject in (SANDBOX, *VARIANTS)}
 CLIENTS: Final = 16

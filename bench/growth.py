@@ -14,11 +14,11 @@ from typing import Any
 from load import Ask, put_load
 from subjects import CATALOGUE, KEY, SANDBOX, Running, running
 
-from sandbox.calls import Call, Result
-from sandbox.clock import VirtualClock, new_call_id, wall
-from sandbox.keys import namespace_of
-from sandbox.scenarios import load_scenarios
-from sandbox.store import open_store
+from voice_sandbox.calls.call import Call, Result
+from voice_sandbox.calls.scenarios import load_scenarios
+from voice_sandbox.clock import VirtualClock, new_call_id, wall
+from voice_sandbox.http.authentication import namespace_of
+from voice_sandbox.store import open_store
 
 Echo = Callable[[str], None]
 

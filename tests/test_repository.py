@@ -19,72 +19,17 @@ import httpx
 import pytest
 import yaml
 
-import sandbox
+import voice_sandbox
 from sandbox_process import start_sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
 
-CHECKED_SUBJECTS = ("reading", "placing", "creating", "completing", "keeping_apart")
-
-# Rooms, lowest first: a module imports from strictly lower layers only.
-LAYERS = [
-    {"sandbox"},
-    {"client", "listen", "outbox", "clock", "problems", "proxy", "contract", "strict_json"}
-    | {"page_policy", "store.queries"},
-    {"calls", "catalogue", "keys", "limits", "notices", "preferences", "redaction", "routes"}
-    | {"site", "validation"},
-    {"async_client", "connection", "exchange", "options", "scenarios", "store.protocol"},
-    {"coverage", "entries", "exports", "health", "housekeeping", "log", "metrics", "pace"}
-    | {"provider"}
-    | {"store.database", "store.sqlite", "store.together"},
-    {"store.postgres"},
-    {"journal", "replay", "service", "store", "world"},
-    {"delivery", "handlers"},
-    {"control"},
-    {"app", "remote"},
-    {"server"},
-    {"local_server", "workers"},
-    {"deployment"},
-    {"verification", "verification.wire"},
-    {"verification.curl", "verification.finding", "verification.guard"},
-    {"verification.conformity", "verification.given_keys", "verification.identity"},
-    {"verification.generation_guard"},
-    {"verification.api"},
-    {"verification.check"},
-    {"verification.checks"} | {f"verification.checks.{subject}" for subject in CHECKED_SUBJECTS},
-    {"verification.registry"},
-    {"verification.runner"},
-    {"verification.report"},
-    {"verification.command"},
-    {"cli", "pytest_plugin"},
-    {"__main__"},
-]
-PORTAL_MAY_IMPORT = {"sandbox", "contract", "problems", "catalogue", "scenarios"}
-# One room of the portal runs the sandbox, to record the answers that pages show, and one lists
-# the options of its command.
-PORTAL_MAY_IMPORT_TOO = {"recorder": {"app"}, "serving": {"options"}}
-
-# Time enters through one room, and only what serves or drives a sandbox may reach for a network.
-TIME_ROOM = "clock"
-NETWORK_ROOMS = {
-    "async_client",
-    "client",
-    "deployment",
-    "listen",
-    "pytest_plugin",
-    "server",
-    "workers",
-} | {"verification.generation_guard", "verification.wire"}
-# A verification knows a deployment over HTTP alone: of the sandbox's own code it may only read
-# what the contract says.
-VERIFICATION_MAY_IMPORT = {
-    "sandbox",
-    "clock",
-    "contract",
-    "problems",
-    "catalogue",
-    "validation",
-    "provider",
+# Time enters through one module, and only what serves or drives a sandbox may reach for a network.
+CLOCK = "clock"
+NETWORKED = {
+    *("server.sockets", "server.uvicorn_server", "server.serve", "server.workers"),
+    *("testing.client", "testing.async_client", "testing.pytest_plugin"),
+    *("verification.generation_guard", "verification.http1"),
 }
 NETWORK_MODULES = {"socket", "ssl", "http.client", "urllib.request", "urllib3", "requests", "httpx"}
 
@@ -276,7 +221,7 @@ def test_make_help_lists_every_target(texts: dict[str, str]) -> None:
 
 def test_version_is_said_once() -> None:
     """The installed distribution, the module and the changelog agree."""
-    assert version("voice-sandbox") == sandbox.__version__
+    assert version("voice-sandbox") == voice_sandbox.__version__
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["dynamic"] == ["version"]
 
@@ -295,9 +240,11 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_wheel_ships_the_sandbox_alone(wheel: Path) -> None:
     """Whoever installs the distribution gets all of the sandbox, and neither portal nor tests."""
-    sources = {path.relative_to(ROOT) for path in (ROOT / "sandbox").rglob("*.py")}
+    sources = {path.relative_to(ROOT / "sandbox") for path in (ROOT / "sandbox").rglob("*.py")}
     assert {path.relative_to(wheel) for path in wheel.rglob("*.py")} == sources
-    assert (wheel / "sandbox/openapi.yaml").read_bytes() == (ROOT / "openapi.yaml").read_bytes()
+    assert (wheel / "voice_sandbox/openapi.yaml").read_bytes() == (
+        ROOT / "openapi.yaml"
+    ).read_bytes()
 
 
 def test_wheel_runs_without_the_repository(wheel: Path, tmp_path: Path) -> None:
@@ -308,102 +255,43 @@ def test_wheel_runs_without_the_repository(wheel: Path, tmp_path: Path) -> None:
     assert identity["contract"]["sha256"] == digest
 
 
-# Rooms
+# Modules
 
 
-def _modules(package: str) -> dict[str, ast.Module]:
+def _modules() -> dict[str, ast.Module]:
     """Module name inside the package (`"store.sqlite"`) → syntax tree."""
+    package = ROOT / "sandbox" / "voice_sandbox"
     found = {}
-    for path in sorted((ROOT / package).rglob("*.py")):
-        name = ".".join(path.relative_to(ROOT / package).with_suffix("").parts)
-        name = name.removesuffix("__init__").rstrip(".") or package
-        found[name] = ast.parse(path.read_text("utf-8"), str(path))
+    for path in sorted(package.rglob("*.py")):
+        name = ".".join(path.relative_to(package).with_suffix("").parts)
+        found[name.removesuffix("__init__").rstrip(".")] = ast.parse(path.read_text("utf-8"))
     return found
 
 
 def _imports(tree: ast.Module) -> Iterator[str]:
     """Every absolute name that is imported anywhere in a module, in functions too.
 
-    `from sandbox import clock` yields `sandbox.clock`, and so does `import sandbox.clock`.
+    `from voice_sandbox import clock` yields `voice_sandbox.clock`.
     """
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"line {node.lineno}: name the room in full"
+            assert node.level == 0, f"line {node.lineno}: name the module in full"
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def _sandbox_imports(tree: ast.Module, rooms: set[str]) -> set[str]:
-    """The rooms of the sandbox that a module imports: `{"clock", "store.protocol"}`."""
-    found = set()
-    for name in _imports(tree):
-        if name.partition(".")[0] == "sandbox":
-            parts = name.split(".")[1:]
-            candidates = (".".join(parts[:length]) for length in range(len(parts), 0, -1))
-            found.add(next((room for room in candidates if room in rooms), "sandbox"))
-    return found
-
-
-def test_every_module_has_a_room() -> None:
-    """A new module says where it stands, and a removed one leaves the table."""
-    assert set(_modules("sandbox")) == set().union(*LAYERS)
-
-
-def test_imports_point_down() -> None:
-    """No module knows a module beside or above it."""
-    modules = _modules("sandbox")
-    level = {room: number for number, layer in enumerate(LAYERS) for room in layer}
-    upward = [
-        f"{importer} → {imported}"
-        for importer, tree in modules.items()
-        for imported in _sandbox_imports(tree, set(modules))
-        if level.get(imported, len(LAYERS)) >= level.get(importer, len(LAYERS))
-    ]
-    assert upward == []
-
-
-def test_portal_knows_only_what_it_renders() -> None:
-    """The portal reads contract, problems and scenarios; there is no server code in it."""
-    rooms = set(_modules("sandbox"))
-    for name, tree in _modules("portal").items():
-        may = PORTAL_MAY_IMPORT | PORTAL_MAY_IMPORT_TOO.get(name, set())
-        assert _sandbox_imports(tree, rooms) <= may, name
-
-
-def test_sandbox_does_not_know_the_portal() -> None:
-    """The sandbox serves a folder of files, whatever made them."""
-    outside = {"portal", "tests", "mkdocs"}
-    imported = {
-        name.partition(".")[0] for tree in _modules("sandbox").values() for name in _imports(tree)
-    }
-    assert imported.isdisjoint(outside)
-
-
-def test_verification_knows_a_deployment_over_http_alone() -> None:
-    """Neither store nor service nor handlers are known to what judges them."""
-    modules = _modules("sandbox")
-    known = {
-        imported
-        for room, tree in modules.items()
-        if room.startswith("verification")
-        for imported in _sandbox_imports(tree, set(modules))
-        if not imported.startswith("verification")
-    }
-    assert known <= VERIFICATION_MAY_IMPORT
 
 
 def test_time_enters_through_the_clock_alone() -> None:
     """Nothing but the clock asks what time it is, so a virtual clock governs everything."""
     asks = {"now", "utcnow", "today"}
     found = []
-    for room, tree in _modules("sandbox").items():
-        if room == TIME_ROOM:
+    for module, tree in _modules().items():
+        if module == CLOCK:
             continue
         if any(name.partition(".")[0] == "time" for name in _imports(tree)):
-            found.append(f"{room} imports time")
+            found.append(f"{module} imports time")
         found += [
-            f"{room}:{node.lineno} datetime.{node.attr}"
+            f"{module}:{node.lineno} datetime.{node.attr}"
             for node in ast.walk(tree)
             if isinstance(node, ast.Attribute)
             and node.attr in asks
@@ -416,10 +304,10 @@ def test_time_enters_through_the_clock_alone() -> None:
 def test_sandbox_has_no_network_code() -> None:
     """The simulated provider has nothing to reach another host with."""
     found = [
-        f"{room} imports {name}"
-        for room, tree in _modules("sandbox").items()
-        if room not in NETWORK_ROOMS
+        f"{module} imports {name}"
+        for module, tree in _modules().items()
+        if module not in NETWORKED
         for name in _imports(tree)
-        if any(name == module or name.startswith(f"{module}.") for module in NETWORK_MODULES)
+        if any(name == known or name.startswith(f"{known}.") for known in NETWORK_MODULES)
     ]
     assert found == []

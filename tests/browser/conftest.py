@@ -19,8 +19,8 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
-from sandbox.contract import load_contract
 from sandbox_process import SandboxServer
+from voice_sandbox.contract.reader import load_contract
 
 HERE = Path(__file__).parent
 NewPage = Callable[..., Page]

@@ -6,7 +6,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from sandbox.problems import PROBLEMS
+from voice_sandbox.contract.problems import PROBLEMS
 
 PROVOKED = [code for code in PROBLEMS if code != "internal_error"]
 MENDED = [code for code in PROVOKED if code not in ("invalid_parameter", "exchange_not_found")]

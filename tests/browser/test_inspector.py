@@ -9,9 +9,9 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from accessibility import violations
-from portal.sources import load_sources
-from portal.tables import scenarios
-from sandbox.keys import DEMO_KEY
+from voice_portal.sources import load_sources
+from voice_portal.tables import scenarios
+from voice_sandbox.http.authentication import DEMO_KEY
 
 PHONE = {"width": 360, "height": 740}
 STREAM = "**/sandbox/journal/stream"

@@ -4,9 +4,9 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from portal.fields import fields_of
-from sandbox.contract import find_contract, load_contract
-from sandbox.problems import PROBLEMS
+from voice_portal.fields import fields_of
+from voice_sandbox.contract.problems import PROBLEMS
+from voice_sandbox.contract.reader import find_contract, load_contract
 
 PHONE = {"width": 360, "height": 740}
 

@@ -7,8 +7,8 @@ import pytest
 
 from posing import Live, posing_live_server
 from read_once import contracts, load_once
-from sandbox.catalogue import read_catalogue
-from sandbox.verification import api, command, identity
+from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.verification import api, command, identity
 
 LONGEST = ["test_schemathesis_control.py", "test_schemathesis.py", "test_verify_keys.py"]
 

@@ -20,10 +20,10 @@ import click
 from faults import FAULTS, Fault
 from faulty import faulty_sandbox
 from read_once import contracts
-from sandbox.catalogue import read_catalogue
-from sandbox.verification.check import Needs
-from sandbox.verification.registry import CHECKS
 from verifying import new_key, run_check, sandbox_target
+from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.verification.check import Needs
+from voice_sandbox.verification.registry import CHECKS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MATRIX = Path(__file__).with_name("fault-matrix.json")

@@ -10,10 +10,10 @@ from typing import Any
 import requests
 import schemathesis
 
-from sandbox.catalogue import read_catalogue
-from sandbox.contract import find_contract, load_contract
-from sandbox.problems import PROBLEMS
-from sandbox.provider import ID_PREFIX
+from voice_sandbox.calls.provider import ID_PREFIX
+from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.contract.problems import PROBLEMS
+from voice_sandbox.contract.reader import find_contract, load_contract
 
 MOST_REPETITIONS = 10
 SAMPLE = str(read_catalogue(load_contract(find_contract())).sample.call_id)

@@ -2,11 +2,11 @@
 
 import pytest
 
-from sandbox.verification.api import Target
-from sandbox.verification.check import Needs
-from sandbox.verification.registry import CHECKS
 from sandbox_process import SandboxServer
 from verifying import run_check, sandbox_target
+from voice_sandbox.verification.api import Target
+from voice_sandbox.verification.check import Needs
+from voice_sandbox.verification.registry import CHECKS
 
 IN_SANDBOXES = [name for name, check in CHECKS.items() if check.needs is not Needs.CALL]
 

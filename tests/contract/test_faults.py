@@ -8,8 +8,8 @@ import pytest
 from fault_matrix import PAGE_TABLE, as_summary, read_matrix
 from faults import FAULTS
 from faulty import faulty_sandbox
-from sandbox.verification.registry import CHECKS
 from verifying import run_check, sandbox_target
+from voice_sandbox.verification.registry import CHECKS
 
 CATEGORIES = {
     "transport",

@@ -83,9 +83,9 @@ def test_prism_refuses_what_the_sandbox_refuses(
     through_prism: httpx.Client, path: str, body: object, status: int
 ) -> None:
     """Both validators find fault with the same requests, and the refusal keeps the contract."""
-    answer = through_prism.post(path, json=body)
-    assert answer.status_code == status
-    violations = answer.headers["sl-violations"]
+    response = through_prism.post(path, json=body)
+    assert response.status_code == status
+    violations = response.headers["sl-violations"]
     assert '"location":["request"' in violations
     assert '"location":["response"' not in violations
 
@@ -119,9 +119,9 @@ def test_prism_notices_a_response_that_breaks_the_contract(
         "prism", "proxy", stricter, sandbox_server.url, "--host", "127.0.0.1", "--port", port
     )
     with prism_proxy([str(word) for word in command], port=port) as url:
-        answer = httpx.get(
+        response = httpx.get(
             f"{url}/v1/agents",
             headers={"Authorization": f"Bearer {key}"},
             timeout=TIMEOUT_SECONDS,
         )
-    assert "must have required property 'voice'" in answer.headers["sl-violations"]
+    assert "must have required property 'voice'" in response.headers["sl-violations"]

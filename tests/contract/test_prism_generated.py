@@ -20,9 +20,9 @@ from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 
 from prism_process import TIMEOUT_SECONDS, free_port, prism_proxy
-from sandbox.catalogue import read_catalogue
-from sandbox.contract import load_contract
 from sandbox_process import SandboxServer
+from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.contract.reader import load_contract
 
 EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES") or 40)
 SEED = os.environ.get("CONTRACT_SEED") or "20261124"
@@ -57,11 +57,11 @@ def operations(contract_path: Path) -> dict[str, Any]:
     return {operation.definition.raw["operationId"]: operation for operation in found}
 
 
-def violations(answer: httpx.Response, side: str) -> list[str]:
+def violations(response: httpx.Response, side: str) -> list[str]:
     """What Prism found on one side of an exchange: `["body.phone: must match pattern"]`."""
     return [
         f"{'.'.join(map(str, one['location'][1:]))}: {one['message']}"
-        for one in json.loads(answer.headers.get("sl-violations", "[]"))
+        for one in json.loads(response.headers.get("sl-violations", "[]"))
         if one["location"][0] == side
     ]
 
@@ -110,14 +110,14 @@ def test_both_validators_agree(
         arguments = case.as_transport_kwargs(base_url=prism)
         if not is_for_prism(arguments):
             return
-        answer = _sent(case, prism, signed)
+        response = _sent(case, prism, signed)
         judged += 1
-        assert violations(answer, "response") == [], "Prism finds fault with the answer"
-        found = violations(answer, "request")
-        if answer.status_code < 400:
+        assert violations(response, "response") == [], "Prism finds fault with the answer"
+        found = violations(response, "request")
+        if response.status_code < 400:
             assert found == [], "the sandbox accepts what Prism refuses"
-        elif answer.json()["code"] in SCHEMA_REFUSALS:
-            assert found, f"the sandbox refuses what Prism accepts: {answer.text}"
+        elif response.json()["code"] in SCHEMA_REFUSALS:
+            assert found, f"the sandbox refuses what Prism accepts: {response.text}"
 
     agree()
     expected = 1 if operation_id == "listAgents" else EXAMPLES // 4
@@ -137,14 +137,14 @@ def _sent(case: Any, url: str, headers: dict[str, str]) -> httpx.Response:
 
 def test_prism_overlooks_empty_headers(prism: str, key: str, contract_path: Path) -> None:
     """The one disagreement: minLength 1 of a header does not hold for Prism when it is empty."""
-    answer = httpx.post(
+    response = httpx.post(
         f"{prism}/v1/calls",
         json={"phone": "+12025550100", "agent": _first_agent(contract_path)},
         headers={"Authorization": f"Bearer {key}", "Idempotency-Key": ""},
         timeout=TIMEOUT_SECONDS,
     )
-    assert answer.json()["code"] == "invalid_idempotency_key"
-    assert violations(answer, "request") == []
+    assert response.json()["code"] == "invalid_idempotency_key"
+    assert violations(response, "request") == []
 
 
 def test_prism_hangs_on_what_is_no_json(prism: str, key: str) -> None:

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from read_once import contracts
-from sandbox.catalogue import read_catalogue
 from sandbox_process import SandboxServer
 from schemathesis_runs import Gates, schemathesis
+from voice_sandbox.contract.catalogue import read_catalogue
 
 WALKS = "stateful.enabled = true"
 # Beside the links of the control contract Schemathesis infers as many again. Where walks are fewer
@@ -45,8 +45,8 @@ def with_test_data(url: str, key: str, agent: str, *, calls: int) -> str:
         call = {"phone": number, "agent": agent}
         created = [client.post("/v1/calls", json=call) for _ in range(calls)]
     return WITH_TEST_DATA.format(
-        call_ids=[answer.json()["call_id"] for answer in created],
-        request_ids=[answer.headers["x-request-id"] for answer in created],
+        call_ids=[response.json()["call_id"] for response in created],
+        request_ids=[response.headers["x-request-id"] for response in created],
     )
 
 
@@ -69,7 +69,7 @@ def report(
         )
     )
     return schemathesis(
-        root / "sandbox" / "control.yaml",
+        root / "sandbox/voice_sandbox/control.yaml",
         config=config,
         url=sandbox_server.url,
         key=key,

@@ -14,10 +14,10 @@ from faulty import faulty_sandbox
 from posing import JSON, Live
 from prism_process import free_port, prism_proxy
 from read_once import contracts
-from sandbox.verification.curl import as_curl
-from sandbox.verification.wire import NoAnswer, Sent, Wire
 from sandbox_process import SandboxServer
 from verifying import LISTED, SERVICE_KEY, verify
+from voice_sandbox.verification.curl import as_curl
+from voice_sandbox.verification.http1 import Http1Client, NoAnswer, SentRequest
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -101,7 +101,9 @@ def test_curl_shows_the_fault_again() -> None:
 )
 def test_curl_sends_what_was_sent(body: bytes) -> None:
     """A body that is long or no text is written as a program that writes it."""
-    shown = as_curl(Sent("POST", "/v1/calls", (), body), base_url="http://127.0.0.1", keys={})
+    shown = as_curl(
+        SentRequest("POST", "/v1/calls", (), body), base_url="http://127.0.0.1", keys={}
+    )
     ran = subprocess.run(["sh", "-c", f"curl() {{ cat; }}; {shown}"], stdout=subprocess.PIPE)
     assert ran.stdout == body
 
@@ -109,7 +111,9 @@ def test_curl_sends_what_was_sent(body: bytes) -> None:
 def test_curl_counts_what_repeats() -> None:
     """A body of a megabyte that says little is one line that a person can read."""
     body = b"{}" + b" " * 1_048_576
-    shown = as_curl(Sent("POST", "/v1/calls", (), body), base_url="http://127.0.0.1", keys={})
+    shown = as_curl(
+        SentRequest("POST", "/v1/calls", (), body), base_url="http://127.0.0.1", keys={}
+    )
     assert "1048576" in shown
     assert len(shown) < 200
 
@@ -134,7 +138,7 @@ def turned_around(key: str) -> str:
 @pytest.mark.parametrize("spelled", [str, str.upper, turned_around])
 def test_key_is_shown_in_no_spelling(key: str, spelled: Callable[[str], str]) -> None:
     """A key that a check turned into capitals is no secret any more: its variable is turned."""
-    sent = Sent("GET", "/v1/agents", (("Authorization", f"Bearer {spelled(key)}"),))
+    sent = SentRequest("GET", "/v1/agents", (("Authorization", f"Bearer {spelled(key)}"),))
     shown = as_curl(sent, base_url="http://127.0.0.1", keys={key: "VOICE_API_KEY"})
     ran = subprocess.run(
         ["sh", "-c", f'curl() {{ printf "%s\\n" "$@"; }}; {shown}'],
@@ -169,7 +173,7 @@ def test_service_without_a_key_is_2(live: Live) -> None:
     result = verify(live.url, key=None)
     assert result.exit_code == 2
     assert "--key" in result.output
-    live.answers["/v1/agents"] = (401, JSON, b"{}")
+    live.responses["/v1/agents"] = (401, JSON, b"{}")
     assert verify(live.url).exit_code == 2
 
 
@@ -201,4 +205,4 @@ def test_wire_gives_up_in_time(live: Live) -> None:
     """No exchange outlives its deadline, however slowly an answer drips."""
     live.hang_seconds["/slow"] = 30
     with pytest.raises(NoAnswer, match=r"0\.2 seconds"):
-        Wire(live.url, timeout_seconds=0.2).exchange(Sent("GET", "/slow"))
+        Http1Client(live.url, timeout_seconds=0.2).exchange(SentRequest("GET", "/slow"))

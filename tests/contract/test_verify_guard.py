@@ -19,16 +19,16 @@ from msgspec.structs import replace
 
 from posing import IDENTITY, JSON, Live, as_sandbox, posing_live_server
 from read_once import contracts
-from sandbox.verification import command
-from sandbox.verification.api import Api
-from sandbox.verification.check import Check, Needs
-from sandbox.verification.guard import Guard, NotAllowed
-from sandbox.verification.identity import Kind, identify
-from sandbox.verification.registry import CHECKS
-from sandbox.verification.runner import make_target, run_one
-from sandbox.verification.wire import Sent, Wire
 from sandbox_process import SandboxServer
 from verifying import SERVICE_KEY, new_key, verify
+from voice_sandbox.verification import command
+from voice_sandbox.verification.api import Api
+from voice_sandbox.verification.check import Check, Needs
+from voice_sandbox.verification.guard import Guard, NotAllowed
+from voice_sandbox.verification.http1 import Http1Client, SentRequest
+from voice_sandbox.verification.identity import Kind, identify
+from voice_sandbox.verification.registry import CHECKS
+from voice_sandbox.verification.runner import make_target, run_one
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -98,7 +98,7 @@ def test_no_combination_of_options_dials(
 @pytest.mark.parametrize("said", AMBIGUOUS)
 def test_ambiguous_identity_is_no_sandbox(said: str, live: Live) -> None:
     """Whatever is not exactly a sandbox's answer rings nobody."""
-    live.answers["/sandbox"] = AMBIGUOUS[said]
+    live.responses["/sandbox"] = AMBIGUOUS[said]
     result = verify(live.url)
     assert live.dials == []
     assert "no call is placed" in result.output
@@ -110,7 +110,7 @@ def test_ambiguous_identity_is_no_sandbox(said: str, live: Live) -> None:
 @pytest.mark.parametrize("path", ["/sandbox", "/v1/agents"])
 def test_slow_server_is_no_sandbox(path: str, live: Live) -> None:
     """A server that takes longer than it may is taken for the live service, or left alone."""
-    live.answers["/sandbox"] = as_sandbox()
+    live.responses["/sandbox"] = as_sandbox()
     live.hang_seconds[path] = 30
     result = verify(live.url, "--timeout", "0.3")
     assert result.exit_code in (1, 2), result.output
@@ -119,9 +119,9 @@ def test_slow_server_is_no_sandbox(path: str, live: Live) -> None:
 
 def test_impostor_that_forges_a_journal_under_another_id_is_no_sandbox(live: Live) -> None:
     """The proof asks for the very exchange that was made."""
-    live.answers["/sandbox"] = as_sandbox()
+    live.responses["/sandbox"] = as_sandbox()
     contract, control = contracts()
-    wire = Wire(live.url, timeout_seconds=1)
+    wire = Http1Client(live.url, timeout_seconds=1)
     assert identify(wire, contract, control, new_key=new_key).kind is Kind.OTHER
 
 
@@ -131,7 +131,7 @@ def test_host_that_the_contract_names_is_live(live: Live) -> None:
     hosts = [server.url for server in contract.servers if "127.0.0.1" not in server.url]
     assert hosts
     for url in hosts:
-        wire = Wire(url, timeout_seconds=0.1)
+        wire = Http1Client(url, timeout_seconds=0.1)
         found = identify(wire, contract, control, new_key=new_key)
         assert found.kind is Kind.OTHER
 
@@ -204,7 +204,7 @@ def test_redirects_are_not_followed(live: Live, agents: Any, sandbox_server: San
     with posing_live_server(agents) as elsewhere:
         live.sandbox = sandbox_server.url
         live.is_live = lambda _, method, path, body: creates(0, method, path, b"") and body != b"{}"
-        live.answers["/v1/calls"] = (307, {"Location": f"{elsewhere.url}/v1/calls"}, b"")
+        live.responses["/v1/calls"] = (307, {"Location": f"{elsewhere.url}/v1/calls"}, b"")
         result = verify(live.url)
     assert result.exit_code == 1, result.output
     assert "createCall answers 307" in result.output
@@ -214,7 +214,11 @@ def test_redirects_are_not_followed(live: Live, agents: Any, sandbox_server: San
 def guarded(program: str, url: str, address: str = "127.0.0.1") -> subprocess.CompletedProcess[str]:
     """Runs Python in a process that is guarded as the one is that makes requests up."""
     return subprocess.run(
-        [sys.executable, "-c", f"import sandbox.verification.generation_guard as g\n{program}"],
+        [
+            sys.executable,
+            "-c",
+            f"import voice_sandbox.verification.generation_guard as g\n{program}",
+        ],
         env={
             **os.environ,
             "VOICE_PROVED_URL": url,
@@ -287,9 +291,9 @@ def test_other_names_of_a_live_host_are_live(host: str, monkeypatch: pytest.Monk
     contract, control = contracts()
     server = contract.servers[0]
     named = [replace(server, url=f"http://{name}") for name in ("live.example", "192.0.2.7")]
-    monkeypatch.setattr(Wire, "exchange", lambda *_, **__: pytest.fail("it is asked"))
+    monkeypatch.setattr(Http1Client, "exchange", lambda *_, **__: pytest.fail("it is asked"))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (host, 80))])
-    wire = Wire(f"http://[{host}]" if ":" in host else f"http://{host}", timeout_seconds=1)
+    wire = Http1Client(f"http://[{host}]" if ":" in host else f"http://{host}", timeout_seconds=1)
     found = identify(wire, replace(contract, servers=tuple(named)), control, new_key=new_key)
     assert found.kind is Kind.OTHER
     assert "server of its own" in found.why
@@ -302,7 +306,7 @@ def test_check_that_tries_too_much_blames_nobody(live: Live) -> None:
         api.post("/v1/calls", {"phone": "+4930123456", "agent": "x"})
 
     contract, control = contracts()
-    wire = Wire(live.url, timeout_seconds=1)
+    wire = Http1Client(live.url, timeout_seconds=1)
     target = make_target(wire, contract, control, is_sandbox=False, new_key=new_key)
     outcome = run_one(
         Check("dial", "It dials.", Needs.READ, dial), target, key=SERVICE_KEY, base_url=""
@@ -345,24 +349,28 @@ def test_named_number_is_not_called_in_a_sandbox(sandbox_server: SandboxServer) 
 @pytest.mark.parametrize(
     "sent",
     [
-        Sent("POST", "/v1/calls", (), b"{}"),
-        Sent("POST", "/v1/calls/", (), b"{}"),
-        Sent("POST", "/V1/CALLS", (), b"{}"),
-        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000009"}'),
-        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000001"}', chunked=True),
-        Sent("PUT", "/v1/calls"),
-        Sent("GET", "/v1/calls", (), b"{}"),
-        Sent("GET", "/v1/calls", (("X-HTTP-Method-Override", "POST\r\n\r\nPOST /v1/calls"),)),
-        Sent("GET", "/v1/agents HTTP/1.1\r\n\r\nPOST /v1/calls"),
-        Sent("POST", "/v1/webhooks/call-completed", (), b'{"provider_call_id":"x"}'),
-        Sent("POST", "/v1/webhooks/call-completed", (), b"x POST /v1/calls HTTP/1.1"),
-        Sent("POST", "/v1/webhooks/call-completed", (), b"{}", declared_length=0),
-        Sent("DELETE", "/v1/agents"),
-        Sent("GET", "/v1/calls", (("X-HTTP-Method-Override", "POST"),)),
-        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000001","phone":"+4930123456"}'),
-        Sent("POST", "/v1/calls", (), b'{"phone":"+99900000001","to":"+49 30 123-45-67"}'),
-        Sent("POST", "/v1/webhooks/call-completed", (), b'{"provider_call_id":"real-1","x":'),
-        Sent(
+        SentRequest("POST", "/v1/calls", (), b"{}"),
+        SentRequest("POST", "/v1/calls/", (), b"{}"),
+        SentRequest("POST", "/V1/CALLS", (), b"{}"),
+        SentRequest("POST", "/v1/calls", (), b'{"phone":"+99900000009"}'),
+        SentRequest("POST", "/v1/calls", (), b'{"phone":"+99900000001"}', chunked=True),
+        SentRequest("PUT", "/v1/calls"),
+        SentRequest("GET", "/v1/calls", (), b"{}"),
+        SentRequest(
+            "GET", "/v1/calls", (("X-HTTP-Method-Override", "POST\r\n\r\nPOST /v1/calls"),)
+        ),
+        SentRequest("GET", "/v1/agents HTTP/1.1\r\n\r\nPOST /v1/calls"),
+        SentRequest("POST", "/v1/webhooks/call-completed", (), b'{"provider_call_id":"x"}'),
+        SentRequest("POST", "/v1/webhooks/call-completed", (), b"x POST /v1/calls HTTP/1.1"),
+        SentRequest("POST", "/v1/webhooks/call-completed", (), b"{}", declared_length=0),
+        SentRequest("DELETE", "/v1/agents"),
+        SentRequest("GET", "/v1/calls", (("X-HTTP-Method-Override", "POST"),)),
+        SentRequest("POST", "/v1/calls", (), b'{"phone":"+99900000001","phone":"+4930123456"}'),
+        SentRequest("POST", "/v1/calls", (), b'{"phone":"+99900000001","to":"+49 30 123-45-67"}'),
+        SentRequest(
+            "POST", "/v1/webhooks/call-completed", (), b'{"provider_call_id":"real-1","x":'
+        ),
+        SentRequest(
             "POST",
             "/v1/webhooks/call-completed",
             (),
@@ -370,9 +378,9 @@ def test_named_number_is_not_called_in_a_sandbox(sandbox_server: SandboxServer) 
         ),
     ],
 )
-def test_guard_lets_nothing_else_through(sent: Sent, live: Live) -> None:
+def test_guard_lets_nothing_else_through(sent: SentRequest, live: Live) -> None:
     """Whatever a check may try, the guard stands between it and a phone."""
-    guard = Guard(Wire(live.url, timeout_seconds=1), is_sandbox=False, numbers=[NUMBERS[0]])
+    guard = Guard(Http1Client(live.url, timeout_seconds=1), is_sandbox=False, numbers=[NUMBERS[0]])
     with pytest.raises(NotAllowed):
         guard.exchange(sent)
     with pytest.raises(NotAllowed):
@@ -382,8 +390,8 @@ def test_guard_lets_nothing_else_through(sent: Sent, live: Live) -> None:
 
 def test_guard_spends_each_number_once(live: Live) -> None:
     """A number that was called is not called again."""
-    guard = Guard(Wire(live.url, timeout_seconds=1), is_sandbox=False, numbers=[NUMBERS[0]])
-    call = Sent("POST", "/v1/calls", (), json.dumps({"phone": NUMBERS[0]}).encode())
+    guard = Guard(Http1Client(live.url, timeout_seconds=1), is_sandbox=False, numbers=[NUMBERS[0]])
+    call = SentRequest("POST", "/v1/calls", (), json.dumps({"phone": NUMBERS[0]}).encode())
     guard.exchange(call)
     with pytest.raises(NotAllowed):
         guard.exchange(call)
@@ -392,7 +400,7 @@ def test_guard_spends_each_number_once(live: Live) -> None:
 
 def test_sandbox_is_called_at_numbers_that_nobody_owns(live: Live) -> None:
     """Even a sandbox that is none would ring nobody."""
-    guard = Guard(Wire(live.url, timeout_seconds=1), is_sandbox=True)
+    guard = Guard(Http1Client(live.url, timeout_seconds=1), is_sandbox=True)
     for phone in (
         "+12125551234",
         "+4930123456",
@@ -404,7 +412,7 @@ def test_sandbox_is_called_at_numbers_that_nobody_owns(live: Live) -> None:
     ):
         for path in ("/v1/calls", "/v1/calls/", "/V1/calls", "//v1/calls", "/v1/x/../calls"):
             for method in ("POST", "PUT"):
-                sent = Sent(method, path, (), json.dumps({"phone": phone}).encode())
+                sent = SentRequest(method, path, (), json.dumps({"phone": phone}).encode())
                 with pytest.raises(NotAllowed):
                     guard.exchange(sent)
     assert live.requests == []

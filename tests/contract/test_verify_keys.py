@@ -14,15 +14,15 @@ import pytest
 from click.testing import Result
 
 from faults import FAULTS
-from faulty import Ask, Workshop, faulty_sandbox
+from faulty import FaultInjector, FaultyRequest, faulty_sandbox
 from posing import JSON, Live, as_sandbox, problem
 from read_once import contracts
-from sandbox.catalogue import read_catalogue
-from sandbox.verification import command
-from sandbox.verification.check import Needs
-from sandbox.verification.registry import CHECKS
 from sandbox_process import SandboxServer, start_sandbox
 from verifying import LISTED, SERVICE_KEY, verify
+from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.verification import command
+from voice_sandbox.verification.check import Needs
+from voice_sandbox.verification.registry import CHECKS
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -132,10 +132,10 @@ def test_both_listed_keys_are_taken_from_the_environment(
 def test_listed_keys_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is found under keys that a person gave is shown without them."""
 
-    def alter(shop: Workshop) -> None:
+    def alter(shop: FaultInjector) -> None:
         """Calls of other keys are read, and keys that are not listed are refused."""
 
-        def refuse(ask: Ask) -> None:
+        def refuse(ask: FaultyRequest) -> None:
             tokens = [
                 value.removeprefix(b"Bearer ").decode() for value in ask.values("authorization")
             ]
@@ -160,10 +160,10 @@ def test_listed_keys_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyP
 @pytest.mark.parametrize("keys", [(), LISTED])
 def test_impostor_with_a_list_is_no_sandbox(keys: tuple[str, ...], live: Live) -> None:
     """Whoever only speaks like a sandbox with a list is asked for no call, whatever is given."""
-    live.answers["/sandbox"] = as_sandbox()
+    live.responses["/sandbox"] = as_sandbox()
     refusal = problem(401, "invalid_token", "The token is not accepted")
-    live.answers["/sandbox/clock"] = (401, JSON, refusal)
-    live.answers["/sandbox/journal"] = (200, JSON, b'{"exchanges": []}')
+    live.responses["/sandbox/clock"] = (401, JSON, refusal)
+    live.responses["/sandbox/journal"] = (200, JSON, b'{"exchanges": []}')
     result = with_keys(live.url, *keys)
     assert result.exit_code == 2, result.output
     assert live.dials == []

@@ -7,7 +7,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from built_pages import PAGES, built
-from portal.sources import Sources, load_sources
+from voice_portal.sources import Sources, load_sources
 
 
 @pytest.fixture(scope="session")

@@ -1,13 +1,12 @@
 """The build stops on whatever is wrong, quiet or not, and says the file, the line and the mend."""
 
-import os
 import shutil
 import subprocess
 import sys
 
 import pytest
 
-from built_pages import SOURCES
+from built_pages import SOURCES, python_path
 
 BROKEN = {
     "operation": (
@@ -48,7 +47,7 @@ BROKEN = {
         "has no #virtual-clok. Did you mean #virtual-clock?",
     ),
     "recording": (
-        "portal/recordings/calls.json",
+        "portal/voice_portal/recordings/calls.json",
         '"status": 201',
         '"status": 202',
         "docs/calls.md:8: try-api: The card try-createcall is no longer answered as",
@@ -88,7 +87,7 @@ def test_build_stops_and_says_where_and_what(root, tmp_path, case):
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"},
+        env=python_path(tmp_path),
         capture_output=True,
         text=True,
     )

@@ -14,7 +14,7 @@ import click
 import pytest
 
 from built_pages import PAGES, blocks
-from sandbox.cli import main
+from voice_sandbox.cli.main import main
 
 EXAMPLES = str(Path(__file__).parents[2] / "docs" / "examples" / "reminders")
 LANGUAGES = ("bash", "python", "javascript")
@@ -109,9 +109,9 @@ def test_terminal_of_the_quickstart_meets_a_busy_line(articles, runner):
 def test_idempotent_command_replays(articles, runner):
     """The command of the idempotency section answers the same call_id when it is run twice."""
     [command] = [text for text in blocks(articles["calls"], "sh") if "Idempotency-Key" in text]
-    answers = {runner.run("bash", command).stdout for _ in range(2)}
-    assert len(answers) == 1
-    assert "call_id" in answers.pop()
+    responses = {runner.run("bash", command).stdout for _ in range(2)}
+    assert len(responses) == 1
+    assert "call_id" in responses.pop()
 
 
 def shell_lines(articles: Any) -> list[list[str]]:

@@ -9,8 +9,8 @@ import pytest
 import yaml
 
 from built_pages import PAGES, built
-from sandbox.cli import main
-from sandbox.problems import PROBLEMS
+from voice_sandbox.cli.main import main
+from voice_sandbox.contract.problems import PROBLEMS
 
 
 def test_every_operation_has_a_card(articles, sources):

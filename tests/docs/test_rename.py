@@ -1,11 +1,10 @@
 """One file to change: a new base URL and renamed agents in the contract reach every page."""
 
-import os
 import shutil
 import subprocess
 import sys
 
-from built_pages import SOURCES
+from built_pages import SOURCES, python_path
 
 
 def test_contract_alone_changes_every_page(root, tmp_path, sources):
@@ -28,7 +27,7 @@ def test_contract_alone_changes_every_page(root, tmp_path, sources):
     built = subprocess.run(
         [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": f"{tmp_path}{os.pathsep}{os.environ['PYTHONPATH']}"},
+        env=python_path(tmp_path),
         capture_output=True,
         text=True,
     )

@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from built_pages import blocks
 from inner_pytest import run_pytest
-from sandbox.cli import main
 from sandbox_process import SandboxServer
+from voice_sandbox.cli.main import main
 
 
 def test_the_worked_example_passes(root: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from built_pages import PAGES
-from sandbox.problems import PROBLEMS
+from voice_sandbox.contract.problems import PROBLEMS
 
 # The essentials of collection.json 2.1.0, as the format's own schema has them.
 COLLECTION = {
@@ -120,13 +120,13 @@ def test_requests_of_the_collection_succeed(site, client, key):
                 client.post(
                     "/v1/calls", content=first, headers={"content-type": "application/json"}
                 )
-            answer = client.request(
+            response = client.request(
                 request["method"],
                 path,
                 content=request.get("body", {}).get("raw"),
                 headers={"content-type": "application/json"} if "body" in request else {},
             )
-            assert answer.status_code < 300, (item["name"], answer.text)
+            assert response.status_code < 300, (item["name"], response.text)
 
 
 def test_changelog_knows_the_version_of_the_contract(articles, contract_path):

@@ -7,11 +7,11 @@ import pytest
 from bs4 import BeautifulSoup
 from markdown import Markdown
 
-from portal.extension import PortalExtension
-from portal.sources import Sources, load_sources
-from sandbox.catalogue import read_catalogue
-from sandbox.contract import load_contract
-from sandbox.scenarios import load_scenarios
+from voice_portal.extension import PortalExtension
+from voice_portal.sources import Sources, load_sources
+from voice_sandbox.calls.scenarios import load_scenarios
+from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.contract.reader import load_contract
 
 Render = Callable[..., BeautifulSoup]
 

@@ -6,7 +6,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from built_pages import PAGES, built
-from portal.assets import modules, stylesheet
+from voice_portal.assets import modules, stylesheet
 
 PARTS = [f"assets/stylesheets/{name}.css" for name in ("portal", "card", "inspector")]
 

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from portal.fences import FENCES
-from portal.page import PageError
+from voice_portal.fences import FENCES
+from voice_portal.page import PageError
 
 
 def fence(name: str, *options: str) -> str:
@@ -147,8 +147,8 @@ def test_card_is_complete_without_javascript(render, sources):
         "python",
         "javascript",
     ]
-    answer = json.loads(card.find(class_="card-json").text)
-    assert answer == operation.success.examples["created"].value
+    response = json.loads(card.find(class_="card-json").text)
+    assert response == operation.success.examples["created"].value
     assert "Recorded answer" in card.find(class_="card-status").text
 
 

@@ -1,8 +1,8 @@
 """Lists made from the contract: fields, states, outcomes, answers."""
 
-from portal import tables
-from portal.fields import fields_of, parameters_of
-from sandbox.calls import ANSWERED_ENDS, UNANSWERED_ENDS, possible_ends
+from voice_portal import tables
+from voice_portal.fields import fields_of, parameters_of
+from voice_sandbox.calls.call import ANSWERED_ENDS, UNANSWERED_ENDS, possible_ends
 
 
 def test_every_property_of_every_schema_has_a_meaning(sources):

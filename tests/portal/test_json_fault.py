@@ -101,15 +101,15 @@ def test_reader_and_browser_agree_on_what_is_json(faults):
     found = faults(texts)
     different = [
         text
-        for text, answer in zip(texts, found, strict=True)
-        if (answer["first"] is None) != answer["isJson"]
-        or (answer["fault"] is None) != answer["isJson"]
+        for text, response in zip(texts, found, strict=True)
+        if (response["first"] is None) != response["isJson"]
+        or (response["fault"] is None) != response["isJson"]
     ]
     assert different == []
     broken = [
-        (len(text), answer["first"]["offset"])
-        for text, answer in zip(texts, found, strict=True)
-        if not answer["isJson"]
+        (len(text), response["first"]["offset"])
+        for text, response in zip(texts, found, strict=True)
+        if not response["isJson"]
     ]
     assert len(broken) > 500
     assert [place for place in broken if not 0 <= place[1] <= place[0]] == []
@@ -117,5 +117,5 @@ def test_reader_and_browser_agree_on_what_is_json(faults):
 
 def test_deep_nesting_is_a_fault_and_no_crash(faults):
     """A text that breaks off at a depth no reader reaches is refused like any other."""
-    [answer] = faults(["[" * 200_000])
-    assert answer["fault"]["reason"] in ("it is nested too deep", "a value is missing")
+    [response] = faults(["[" * 200_000])
+    assert response["fault"]["reason"] in ("it is nested too deep", "a value is missing")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal.page import PageError
+from voice_portal.page import PageError
 
 
 def test_placeholder_becomes_the_contracts_value(render, sources):

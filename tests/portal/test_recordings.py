@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from portal import recordings
-from portal.page import Page
-from portal.steps import Refused, step_of
+from voice_portal import recordings
+from voice_portal.page import Page
+from voice_portal.steps import Refused, step_of
 
 
 @pytest.fixture
@@ -22,8 +22,8 @@ def check(folder, sources):
     """Compares the answer to one request with the recordings of docs/guide.md."""
 
     def check(**request):
-        answers = sources.recorder.record([step_of(sources, request)])
-        recordings.check(sources, Page("guide.md", 1, sources), "the-card", answers)
+        responses = sources.recorder.record([step_of(sources, request)])
+        recordings.check(sources, Page("guide.md", 1, sources), "the-card", responses)
 
     return check
 

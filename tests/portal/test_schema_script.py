@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from portal.browser_contract import browser_contract, plain
-from sandbox.contract import _SCHEMA_KEYWORDS
+from voice_portal.browser_contract import browser_contract, plain
+from voice_sandbox.contract.reader import _SCHEMA_KEYWORDS
 
 LEAVES = (
     st.none()

@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
-from portal.snippets import snippets
-from portal.steps import step_of
+from voice_portal.snippets import snippets
+from voice_portal.steps import step_of
 
 AWKWARD = {
     "text": 'it\'s "quoted" \\ $HOME `id` \n новая строка 🙂',

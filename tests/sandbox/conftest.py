@@ -15,12 +15,12 @@ from hypothesis import settings
 import postgres_server
 from postgres_server import PostgresServer
 from read_once import contracts, load_once
-from sandbox.app import App
-from sandbox.catalogue import Catalogue, read_catalogue
-from sandbox.contract import Contract, Operation, find_contract
-from sandbox.scenarios import Scenarios, load_scenarios
-from sandbox.service import Exchange
-from sandbox.validation import Validator
+from voice_sandbox.app import App
+from voice_sandbox.calls.scenarios import Scenarios, load_scenarios
+from voice_sandbox.contract.catalogue import Catalogue, read_catalogue
+from voice_sandbox.contract.reader import Contract, Operation, find_contract
+from voice_sandbox.contract.validation import Validator
+from voice_sandbox.http.pipeline import Exchange
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("patient", deadline=None)
@@ -212,7 +212,7 @@ def assert_conforms(contract: Contract, answer: httpx.Response) -> None:
 def contracts_read_once() -> Iterator[None]:
     """Contracts are frozen, so the hundreds of applications of a run share one reading of them."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("sandbox.app.load_contract", load_once)
+        patch.setattr("voice_sandbox.app.load_contract", load_once)
         yield
 
 

@@ -2,16 +2,16 @@
 
 import pytest
 
-from sandbox.calls import (
+from voice_sandbox.calls.call import (
     ANSWERED_ENDS,
     UNANSWERED_ENDS,
+    CompletionDecision,
     Result,
-    Verdict,
     judge,
     normalized,
     possible_ends,
 )
-from sandbox.contract import Contract
+from voice_sandbox.contract.reader import Contract
 
 LIVE = ["queued", "ringing", "in_progress"]
 ENDS = ["completed", "failed", "no_answer", "busy", "canceled"]
@@ -33,7 +33,9 @@ def result_of(status: str) -> Result:
 def test_transition(live: str, end: str) -> None:
     """A completion may skip forward, and a call that was answered stays answered."""
     verdict = judge(result_of(end), live_status=live, ended=None)
-    assert verdict is (Verdict.ACCEPTED if TABLE[live, end] else Verdict.IMPOSSIBLE)
+    assert verdict is (
+        CompletionDecision.ACCEPTED if TABLE[live, end] else CompletionDecision.IMPOSSIBLE
+    )
 
 
 @pytest.mark.parametrize("live", LIVE)
@@ -48,7 +50,9 @@ def test_possible_ends_are_the_accepted_ones(live: str) -> None:
 def test_ends_absorb(first: str, second: str, live: str) -> None:
     """A call that is over takes its own result again, and no other one."""
     verdict = judge(result_of(second), live_status=live, ended=result_of(first))
-    assert verdict is (Verdict.REPEATED if first == second else Verdict.ALREADY_ENDED)
+    assert verdict is (
+        CompletionDecision.REPEATED if first == second else CompletionDecision.ALREADY_ENDED
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,7 +67,7 @@ def test_ends_absorb(first: str, second: str, live: str) -> None:
 def test_every_part_of_a_result_counts(other: Result) -> None:
     """A completion that differs in any field is another one."""
     verdict = judge(other, live_status="in_progress", ended=Result("completed", "agent: Hello", 5))
-    assert verdict is Verdict.ALREADY_ENDED
+    assert verdict is CompletionDecision.ALREADY_ENDED
 
 
 @pytest.mark.parametrize("status", sorted(UNANSWERED_ENDS))

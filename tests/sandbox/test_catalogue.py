@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from sandbox.catalogue import Catalogue, read_catalogue
-from sandbox.contract import Contract, ContractError, load_contract
+from voice_sandbox.contract.catalogue import Catalogue, read_catalogue
+from voice_sandbox.contract.reader import Contract, ContractError, load_contract
 
 
 def test_agents_are_the_example_of_the_list(catalogue: Catalogue, contract: Contract) -> None:

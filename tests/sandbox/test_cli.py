@@ -16,11 +16,11 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-import sandbox
-from sandbox.cli import main, serve
-from sandbox.limits import Limits
-from sandbox.options import Settings, settings_of
+import voice_sandbox
 from sandbox_process import ROOT, start_sandbox
+from voice_sandbox.cli.main import main, serve
+from voice_sandbox.limits import Limits
+from voice_sandbox.server.options import Settings, settings_of
 
 from .conftest import CATALOGUE, completion, new_call
 
@@ -41,7 +41,7 @@ def serving(
 ) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
     """The process, and the lines that it said before it was ready."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "sandbox", "serve", *arguments],
+        [sys.executable, "-m", "voice_sandbox", "serve", *arguments],
         cwd=folder,
         env={**os.environ, "PYTHONPATH": _path(), "PYTHONUNBUFFERED": "1", **environment},
         stdout=subprocess.PIPE,
@@ -62,7 +62,7 @@ def serving(
 
 
 def _path() -> str:
-    return os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return os.pathsep.join([str(ROOT / "sandbox"), os.environ.get("PYTHONPATH", "")])
 
 
 def free_port() -> int:
@@ -100,7 +100,7 @@ def test_help_has_a_short_name(flag: str) -> None:
 def test_version_is_the_package_s() -> None:
     """The command says its version."""
     code, said = run("--version")
-    assert (code, sandbox.__version__ in said) == (0, True)
+    assert (code, voice_sandbox.__version__ in said) == (0, True)
 
 
 # What hinders it
@@ -139,7 +139,7 @@ def test_unusable_database_is_explained(tmp_path: Path) -> None:
     """A database in a folder that does not exist ends the command with one sentence."""
     database = f"sqlite:///{tmp_path}/gone/calls.db"
     ended = subprocess.run(
-        [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--database", database],
+        [sys.executable, "-m", "voice_sandbox", "serve", "--port", "0", "--database", database],
         cwd=ROOT,
         capture_output=True,
         text=True,
@@ -207,12 +207,12 @@ def test_says_where_everything_is(tmp_path: Path, site_folder: Path) -> None:
     """The first lines give portal, API and key, ready to open and to copy."""
     with serving(tmp_path, "--port", "0", "--site", str(site_folder)) as (_, said):
         words = {line.split()[0]: line.split()[1] for line in said[1:4]}
-        assert sandbox.__version__ in said[0]
+        assert voice_sandbox.__version__ in said[0]
         assert httpx.get(words["Portal"]).text == "Overview"
-        answer = httpx.get(
+        response = httpx.get(
             f"{words['API']}/agents", headers={"Authorization": f"Bearer {words['Key'][:-1]}"}
         )
-    assert answer.status_code == 200
+    assert response.status_code == 200
 
 
 def test_says_that_there_is_no_portal(tmp_path: Path) -> None:

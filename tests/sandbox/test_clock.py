@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.clock import VirtualClock, new_call_id, new_request_id, rfc3339
+from voice_sandbox.clock import VirtualClock, new_call_id, new_request_id, rfc3339
 
 from .conftest import START
 

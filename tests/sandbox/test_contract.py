@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from sandbox import contract as room
-from sandbox.contract import (
+from voice_sandbox.contract import reader as room
+from voice_sandbox.contract.problems import MEDIA_TYPE, PROBLEMS
+from voice_sandbox.contract.reader import (
     Contract,
     ContractError,
     Operation,
@@ -18,8 +19,7 @@ from sandbox.contract import (
     line_of,
     load_contract,
 )
-from sandbox.problems import MEDIA_TYPE, PROBLEMS
-from sandbox.validation import Validator
+from voice_sandbox.contract.validation import Validator
 
 from .conftest import CONTRACT, CONTROL
 

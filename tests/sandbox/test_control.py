@@ -6,9 +6,9 @@ import httpx
 import pytest
 from uuid_utils import UUID
 
-import sandbox as package
-from sandbox.contract import Contract
-from sandbox.provider import provider_call_id
+import voice_sandbox as package
+from voice_sandbox.calls.provider import provider_call_id
+from voice_sandbox.contract.reader import Contract
 
 from .conftest import (
     CATALOGUE,
@@ -44,9 +44,9 @@ async def test_says_what_it_is_without_a_token(
 ) -> None:
     """Whoever is about to place calls can ask first whether phones will ring."""
     async with client_of(sandbox.app, None) as client:
-        answer = await client.get("/sandbox")
-    assert_conforms(control_contract, answer)
-    assert answer.json() == {
+        response = await client.get("/sandbox")
+    assert_conforms(control_contract, response)
+    assert response.json() == {
         "sandbox": True,
         "version": package.__version__,
         "contract": {"version": contract.version, "sha256": contract.sha256},
@@ -71,9 +71,9 @@ async def test_needs_a_token(sandbox: Sandbox, control_contract: Contract, opera
     """Only what the sandbox says of itself is public."""
     path = operation.path.replace("{call_id}", SAMPLE).replace("{request_id}", "req_12345678")
     async with client_of(sandbox.app, None) as client:
-        answer = await client.request(operation.method, path)
-    assert_conforms(control_contract, answer)
-    assert answer.status_code == 401
+        response = await client.request(operation.method, path)
+    assert_conforms(control_contract, response)
+    assert response.status_code == 401
 
 
 # Calls
@@ -87,9 +87,9 @@ async def test_inspected_call_conforms(
     """At every moment of its life the provider's side of a call is as the contract says."""
     call_id = await sandbox.create(scenarios.by_name[scenario].number)
     await sandbox.advance(seconds)
-    answer = await sandbox.client.get(f"/sandbox/calls/{call_id}")
-    assert_conforms(control_contract, answer)
-    assert answer.json()["scenario"] == scenario
+    response = await sandbox.client.get(f"/sandbox/calls/{call_id}")
+    assert_conforms(control_contract, response)
+    assert response.json()["scenario"] == scenario
 
 
 async def test_inspected_call_shows_the_provider_s_id(sandbox: Sandbox) -> None:
@@ -126,9 +126,9 @@ async def test_timeline_of_a_call_that_skipped_ahead(sandbox: Sandbox) -> None:
 
 async def test_sample_call_can_be_inspected(sandbox: Sandbox, control_contract: Contract) -> None:
     """The call that every namespace starts with has a provider's side too."""
-    answer = await sandbox.client.get(f"/sandbox/calls/{SAMPLE}")
-    assert_conforms(control_contract, answer)
-    assert answer.json()["completed_by"] is None
+    response = await sandbox.client.get(f"/sandbox/calls/{SAMPLE}")
+    assert_conforms(control_contract, response)
+    assert response.json()["completed_by"] is None
 
 
 @pytest.mark.parametrize("call_id", ["00000000-0000-4000-8000-000000000000", "x", SAMPLE[:-1]])
@@ -136,9 +136,9 @@ async def test_unknown_call_is_not_found(
     sandbox: Sandbox, control_contract: Contract, call_id: str
 ) -> None:
     """An id of no call is refused as the service refuses it."""
-    answer = await sandbox.client.get(f"/sandbox/calls/{call_id}")
-    assert_conforms(control_contract, answer)
-    assert answer.json()["code"] == "call_not_found"
+    response = await sandbox.client.get(f"/sandbox/calls/{call_id}")
+    assert_conforms(control_contract, response)
+    assert response.json()["code"] == "call_not_found"
 
 
 async def test_call_of_another_key_is_not_found(sandbox: Sandbox) -> None:
@@ -153,9 +153,9 @@ async def test_call_of_another_key_is_not_found(sandbox: Sandbox) -> None:
 
 async def test_clock_is_the_wall_at_first(sandbox: Sandbox, control_contract: Contract) -> None:
     """A fresh namespace shows the wall's time and has nothing pending."""
-    answer = await sandbox.client.get("/sandbox/clock")
-    assert_conforms(control_contract, answer)
-    assert answer.json() == {"now": "2026-11-24T09:30:00.000Z", "rate": 1.0, "next_due_at": None}
+    response = await sandbox.client.get("/sandbox/clock")
+    assert_conforms(control_contract, response)
+    assert response.json() == {"now": "2026-11-24T09:30:00.000Z", "rate": 1.0, "next_due_at": None}
 
 
 async def test_clock_names_what_is_due_next(sandbox: Sandbox) -> None:
@@ -171,10 +171,10 @@ async def test_advance_conforms(
     sandbox: Sandbox, control_contract: Contract, seconds: float
 ) -> None:
     """Whatever is allowed moves the clock by just that much."""
-    answer = await advance(sandbox, {"advance_seconds": seconds})
-    assert_conforms(control_contract, answer)
+    response = await advance(sandbox, {"advance_seconds": seconds})
+    assert_conforms(control_contract, response)
     read = await sandbox.client.get("/sandbox/clock")
-    assert answer.json() == read.json()
+    assert response.json() == read.json()
     assert sandbox.wall() == START
 
 
@@ -203,9 +203,9 @@ async def test_wrong_advance_is_refused(
     sandbox: Sandbox, control_contract: Contract, body: Any
 ) -> None:
     """Time moves forward only, by a number, by a year at most."""
-    answer = await advance(sandbox, body)
-    assert_conforms(control_contract, answer)
-    assert answer.status_code == 422
+    response = await advance(sandbox, body)
+    assert_conforms(control_contract, response)
+    assert response.status_code == 422
     assert (await sandbox.client.get("/sandbox/clock")).json()["now"].startswith("2026-11-24T09:30")
 
 
@@ -215,9 +215,9 @@ async def test_what_is_no_number_at_all_is_refused(
 ) -> None:
     """What JSON cannot read is 400, and what has no end is 413."""
     body = f'{{"advance_seconds": {number}}}'
-    answer = await sandbox.client.post("/sandbox/clock", content=body, headers=JSON)
-    assert_conforms(control_contract, answer)
-    assert answer.status_code == status
+    response = await sandbox.client.post("/sandbox/clock", content=body, headers=JSON)
+    assert_conforms(control_contract, response)
+    assert response.status_code == status
 
 
 async def test_advance_belongs_to_one_namespace(sandbox: Sandbox) -> None:
@@ -252,13 +252,13 @@ async def test_clock_at_the_end_of_time_still_answers(
         await sandbox.client.get("/sandbox/clock")
         wall.advance(300_000)
         call_id = await sandbox.create(NEVER)
-        for answer in (
+        for response in (
             await sandbox.client.get("/sandbox/clock"),
             await advance(sandbox, {"advance_seconds": 31_536_000}),
             await sandbox.client.get(f"/sandbox/calls/{call_id}"),
         ):
-            assert_conforms(control_contract, answer)
-            assert answer.status_code == 200
+            assert_conforms(control_contract, response)
+            assert response.status_code == 200
 
 
 async def test_rate_is_the_speed_that_the_namespace_opened_with(wall: FakeWall) -> None:
@@ -274,8 +274,8 @@ async def test_reset_empties_the_namespace(sandbox: Sandbox, control_contract: C
     """Calls, kept keys, plans and the moved clock are gone, and the sample call is back."""
     call_id = await sandbox.create(ANSWERED, **{"Idempotency-Key": "one"})
     await sandbox.advance(60)
-    answer = await sandbox.client.delete("/sandbox/state")
-    assert_conforms(control_contract, answer)
+    response = await sandbox.client.delete("/sandbox/state")
+    assert_conforms(control_contract, response)
     assert (await sandbox.client.get(f"/v1/calls/{call_id}")).status_code == 404
     assert (await sandbox.read(SAMPLE))["status"] == "completed"
     assert (await sandbox.client.get("/sandbox/clock")).json() == {
@@ -313,8 +313,8 @@ async def test_end_gives_every_outcome(
     """A call can be ended now with any word of the provider."""
     call_id = await sandbox.create(ANSWERED)
     body = {"status": word, "transcript": None, "duration": 0}
-    answer = await sandbox.client.post(f"/sandbox/calls/{call_id}/end", json=body)
-    assert_conforms(control_contract, answer)
+    response = await sandbox.client.post(f"/sandbox/calls/{call_id}/end", json=body)
+    assert_conforms(control_contract, response)
     assert (await sandbox.read(call_id))["status"] == status
 
 
@@ -344,9 +344,9 @@ async def test_end_is_refused_as_the_webhook_refuses(
     call_id = await sandbox.create(ANSWERED)
     await sandbox.advance(3)
     body = {"status": "busy", "transcript": None, "duration": 0}
-    answer = await sandbox.client.post(f"/sandbox/calls/{call_id}/end", json=body)
-    assert_conforms(control_contract, answer)
-    assert answer.json()["code"] == "impossible_outcome"
+    response = await sandbox.client.post(f"/sandbox/calls/{call_id}/end", json=body)
+    assert_conforms(control_contract, response)
+    assert response.json()["code"] == "impossible_outcome"
     await sandbox.advance(5)
     assert (await sandbox.read(call_id))["status"] == "completed"
 
@@ -357,9 +357,9 @@ async def test_end_with_an_unusable_transcript_is_refused(
     """What the webhook cannot send back it does not take from here either."""
     call_id = await sandbox.create(ANSWERED)
     body = {"status": "completed", "transcript": "prov_x", "duration": 0}
-    answer = await sandbox.client.post(f"/sandbox/calls/{call_id}/end", json=body)
-    assert_conforms(control_contract, answer)
-    assert [error["pointer"] for error in answer.json()["errors"]] == ["/transcript"]
+    response = await sandbox.client.post(f"/sandbox/calls/{call_id}/end", json=body)
+    assert_conforms(control_contract, response)
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/transcript"]
 
 
 # Until idle
@@ -372,9 +372,9 @@ async def test_until_idle_plays_everything_pending(
     call_ids = [
         await sandbox.create(number) for number in (ANSWERED, "+12025550101", "+12025550133")
     ]
-    answer = await advance(sandbox, {"until": "idle"})
-    assert_conforms(control_contract, answer)
-    assert answer.json()["next_due_at"] is None
+    response = await advance(sandbox, {"until": "idle"})
+    assert_conforms(control_contract, response)
+    assert response.json()["next_due_at"] is None
     for call_id in call_ids:
         assert (await sandbox.read(call_id))["status"] == "completed"
 
@@ -382,8 +382,8 @@ async def test_until_idle_plays_everything_pending(
 async def test_until_idle_moves_nothing_where_nothing_is_pending(sandbox: Sandbox) -> None:
     """A namespace that waits for nothing stays where it is."""
     await sandbox.create(NEVER)
-    answer = await advance(sandbox, {"until": "idle"})
-    assert answer.json()["now"] == "2026-11-24T09:30:00.000Z"
+    response = await advance(sandbox, {"until": "idle"})
+    assert response.json()["now"] == "2026-11-24T09:30:00.000Z"
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity", "1e999", "1e-400", "9" * 40])
@@ -391,9 +391,9 @@ async def test_clock_takes_no_number_that_is_none(
     sandbox: Sandbox, control_contract: Contract, number: str
 ) -> None:
     """To a clock these are wrong values: 422, as for a negative number or a century."""
-    answer = await sandbox.client.post(
+    response = await sandbox.client.post(
         "/sandbox/clock", content=f'{{"advance_seconds": {number}}}', headers=JSON
     )
-    assert_conforms(control_contract, answer)
-    assert answer.json()["code"] == "validation_failed"
+    assert_conforms(control_contract, response)
+    assert response.json()["code"] == "validation_failed"
     assert (await sandbox.client.get("/sandbox/clock")).json()["now"] == "2026-11-24T09:30:00.000Z"

@@ -1,6 +1,6 @@
 """Integration coverage: what a test run has met of contract and catalogue."""
 
-from sandbox.client import SandboxClient
+from voice_sandbox.testing.client import SandboxClient
 
 
 def met(voice_sandbox: SandboxClient) -> dict[str, int]:

@@ -36,12 +36,12 @@ def client_of(server: SandboxServer) -> Iterator[httpx.Client]:
         yield client
 
 
-def is_unavailable(answer: httpx.Response) -> bool:
+def is_unavailable(response: httpx.Response) -> bool:
     """Refused as the contract says it: 503 with a wait, and nothing about files."""
     return (
-        answer.status_code == 503
-        and answer.json()["code"] == "storage_unavailable"
-        and answer.headers["retry-after"] == "1"
+        response.status_code == 503
+        and response.json()["code"] == "storage_unavailable"
+        and response.headers["retry-after"] == "1"
     )
 
 
@@ -54,11 +54,11 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
         limits = (size + 200_000, resource.RLIM_INFINITY)
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, limits)
         for _ in range(MOST_CALLS):
-            answer = client.post("/v1/calls", json=BODY)
-            if answer.status_code != 201:
+            response = client.post("/v1/calls", json=BODY)
+            if response.status_code != 201:
                 break
-            acknowledged.append(answer.json()["call_id"])
-        assert is_unavailable(answer), answer.text
+            acknowledged.append(response.json()["call_id"])
+        assert is_unavailable(response), response.text
         assert client.get(f"/v1/calls/{acknowledged[-1]}").status_code == 200
         no_limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, no_limit)
@@ -110,7 +110,7 @@ def test_a_lock_that_is_held_for_too_long_is_503(tmp_path: Path) -> None:
         first = client.post("/v1/calls", json=BODY).json()["call_id"]
         with locked(tmp_path / "sandbox.db"), ThreadPoolExecutor() as threads:
             refused = [threads.submit(client.post, "/v1/calls", json=BODY) for _ in range(5)]
-            assert all(is_unavailable(answer.result()) for answer in refused)
+            assert all(is_unavailable(response.result()) for response in refused)
             assert client.get(f"/v1/calls/{first}").status_code == 200
         assert client.post("/v1/calls", json=BODY).status_code == 201
 
@@ -150,7 +150,7 @@ def _serve_without_privilege(path: Path) -> subprocess.CompletedProcess[Any]:
         [
             sys.executable,
             "-m",
-            "sandbox",
+            "voice_sandbox",
             "serve",
             "--port",
             "0",

@@ -10,12 +10,12 @@ import httpx
 import pytest
 from uuid_utils import UUID
 
-from sandbox.contract import Contract
-from sandbox.delivery import BATCH, LEASE_SECONDS
-from sandbox.keys import namespace_of
-from sandbox.scenarios import Scenario
-from sandbox.store.protocol import Due
 from sandbox_process import start_sandbox
+from voice_sandbox.calls.scenarios import Scenario
+from voice_sandbox.contract.reader import Contract
+from voice_sandbox.http.authentication import namespace_of
+from voice_sandbox.simulation.delivery import BATCH, LEASE_SECONDS
+from voice_sandbox.store.protocol import Due
 
 from .conftest import (
     CATALOGUE,
@@ -74,17 +74,17 @@ async def test_scenario_ends_as_it_says(
     sandbox: Sandbox, contract: Contract, scenario: Scenario
 ) -> None:
     """Each scenario gives the status, transcript, duration and deliveries that it promises."""
-    status, transcript, duration, answers = ENDS[scenario.name]
+    status, transcript, duration, responses = ENDS[scenario.name]
     call_id = await sandbox.create(scenario.number)
     await sandbox.advance(3600)
-    answer = await sandbox.client.get(f"/v1/calls/{call_id}")
-    assert_conforms(contract, answer)
-    call = answer.json()
+    response = await sandbox.client.get(f"/v1/calls/{call_id}")
+    assert_conforms(contract, response)
+    call = response.json()
     said = call["transcript"]
     assert (call["status"], call["duration"]) == (status, duration)
     assert said == (said if transcript is ... and said else transcript)
     inspected = await sandbox.inspect(call_id)
-    assert [delivery["answered"] for delivery in inspected["deliveries"]] == answers
+    assert [delivery["answered"] for delivery in inspected["deliveries"]] == responses
 
 
 @pytest.mark.parametrize("scenario", PLAYED, ids=lambda scenario: scenario.name)
@@ -249,9 +249,9 @@ async def _is(sandbox: Sandbox, call_id: str, status: str) -> bool:
     return bool((await sandbox.read(call_id))["status"] == status)
 
 
-async def _answers(sandbox: Sandbox, call_id: str, answers: list[int | None]) -> bool:
+async def _answers(sandbox: Sandbox, call_id: str, responses: list[int | None]) -> bool:
     deliveries = (await sandbox.inspect(call_id))["deliveries"]
-    return [delivery["answered"] for delivery in deliveries] == answers
+    return [delivery["answered"] for delivery in deliveries] == responses
 
 
 async def _until(condition: Callable[[], Awaitable[bool]]) -> None:

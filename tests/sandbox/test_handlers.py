@@ -8,9 +8,9 @@ import httpx
 import pytest
 from uuid_utils import UUID
 
-from sandbox.contract import Contract
-from sandbox.handlers import IDEMPOTENCY_SECONDS
-from sandbox.provider import provider_call_id
+from voice_sandbox.api.service import IDEMPOTENCY_SECONDS
+from voice_sandbox.calls.provider import provider_call_id
+from voice_sandbox.contract.reader import Contract
 
 from .conftest import (
     CATALOGUE,
@@ -49,9 +49,9 @@ async def post_call(sandbox: Sandbox, key: str | None = None, **changes: Any) ->
 
 async def test_new_call_is_queued(sandbox: Sandbox, contract: Contract) -> None:
     """A call exists at once, and nothing of its result is known."""
-    answer = await post_call(sandbox)
-    assert_conforms(contract, answer)
-    call_id = answer.json()["call_id"]
+    response = await post_call(sandbox)
+    assert_conforms(contract, response)
+    call_id = response.json()["call_id"]
     assert await sandbox.read(call_id) == {
         "call_id": call_id,
         "status": "queued",
@@ -62,9 +62,9 @@ async def test_new_call_is_queued(sandbox: Sandbox, contract: Contract) -> None:
 
 async def test_location_leads_to_the_call(sandbox: Sandbox) -> None:
     """What `Location` names can be read."""
-    answer = await post_call(sandbox)
-    read = await sandbox.client.get(answer.headers["location"])
-    assert read.json()["call_id"] == answer.json()["call_id"]
+    response = await post_call(sandbox)
+    read = await sandbox.client.get(response.headers["location"])
+    assert read.json()["call_id"] == response.json()["call_id"]
 
 
 @pytest.mark.parametrize("agent", [agent.key for agent in CATALOGUE.agents])
@@ -79,9 +79,9 @@ async def test_refusing_number_creates_nothing(
 ) -> None:
     """A number whose scenario is a refusal is refused as documented, with a wait."""
     scenario = scenarios.by_name[name]
-    answer = await post_call(sandbox, phone=scenario.number)
-    assert_conforms(contract, answer)
-    assert answer.headers["retry-after"] == str(scenario.refusal.retry_after_seconds)
+    response = await post_call(sandbox, phone=scenario.number)
+    assert_conforms(contract, response)
+    assert response.headers["retry-after"] == str(scenario.refusal.retry_after_seconds)
     assert (await sandbox.complete(duration=120)).json() == {"received": True}  # of the sample
 
 
@@ -127,10 +127,10 @@ async def test_no_key_means_a_call_each(sandbox: Sandbox) -> None:
 async def test_thirty_at_once_create_one_call(tmp_path: Any, wall: FakeWall) -> None:
     """Thirty parallel requests with one key create one call and answer alike."""
     async with running_sandbox(f"sqlite:///{tmp_path}/calls.db", wall) as sandbox:
-        answers = await asyncio.gather(*(post_call(sandbox, "order-1") for _ in range(30)))
-    assert {answer.status_code for answer in answers} == {201}
-    assert len({answer.json()["call_id"] for answer in answers}) == 1
-    assert sum("idempotent-replayed" in answer.headers for answer in answers) == 29
+        responses = await asyncio.gather(*(post_call(sandbox, "order-1") for _ in range(30)))
+    assert {response.status_code for response in responses} == {201}
+    assert len({response.json()["call_id"] for response in responses}) == 1
+    assert sum("idempotent-replayed" in response.headers for response in responses) == 29
 
 
 @pytest.mark.parametrize(
@@ -196,10 +196,10 @@ async def test_two_keys_are_refused(sandbox: Sandbox) -> None:
 
 async def test_sample_call_is_there_from_the_start(sandbox: Sandbox, contract: Contract) -> None:
     """The first example of the contract can be read with any key, as it stands."""
-    answer = await sandbox.client.get(f"/v1/calls/{SAMPLE}")
-    assert_conforms(contract, answer)
+    response = await sandbox.client.get(f"/v1/calls/{SAMPLE}")
+    assert_conforms(contract, response)
     shown = next(iter(contract.operations["getCall"].success.examples.values()))
-    assert answer.json() == shown.value
+    assert response.json() == shown.value
 
 
 async def test_id_in_upper_case_is_the_same_call(sandbox: Sandbox) -> None:
@@ -230,9 +230,9 @@ async def test_id_in_upper_case_is_the_same_call(sandbox: Sandbox) -> None:
 )
 async def test_unknown_id_is_not_found(sandbox: Sandbox, contract: Contract, call_id: str) -> None:
     """An id of any other form, or of no call, is 404."""
-    answer = await sandbox.client.get(f"/v1/calls/{call_id}")
-    assert answer.status_code == 404
-    assert answer.json()["code"] in ("call_not_found", "not_found")
+    response = await sandbox.client.get(f"/v1/calls/{call_id}")
+    assert response.status_code == 404
+    assert response.json()["code"] in ("call_not_found", "not_found")
 
 
 async def test_call_of_another_key_is_not_found(sandbox: Sandbox, contract: Contract) -> None:
@@ -242,7 +242,7 @@ async def test_call_of_another_key_is_not_found(sandbox: Sandbox, contract: Cont
         foreign = await other.get(f"/v1/calls/{call_id}")
         missing = await other.get(f"/v1/calls/{NOBODYS}")
     assert_conforms(contract, foreign)
-    same = [{**answer.json(), "request_id": ""} for answer in (foreign, missing)]
+    same = [{**response.json(), "request_id": ""} for response in (foreign, missing)]
     assert same[0] == same[1]
 
 
@@ -251,9 +251,9 @@ async def test_status_follows_the_clock(sandbox: Sandbox, contract: Contract) ->
     call_id = await sandbox.create(PHONE)
     seen = []
     for _ in range(9):
-        answer = await sandbox.client.get(f"/v1/calls/{call_id}")
-        assert_conforms(contract, answer)
-        call = answer.json()
+        response = await sandbox.client.get(f"/v1/calls/{call_id}")
+        assert_conforms(contract, response)
+        call = response.json()
         seen.append(call["status"])
         assert (call["transcript"] is None) == (call["duration"] is None)
         assert (call["duration"] is None) == (call["status"] != "completed")
@@ -266,9 +266,9 @@ async def test_status_follows_the_clock(sandbox: Sandbox, contract: Contract) ->
 
 async def test_agents_are_the_example(sandbox: Sandbox, contract: Contract) -> None:
     """The list is the contract's own example."""
-    answer = await sandbox.client.get("/v1/agents")
-    assert_conforms(contract, answer)
-    assert answer.json() == CATALOGUE.agent_list
+    response = await sandbox.client.get("/v1/agents")
+    assert_conforms(contract, response)
+    assert response.json() == CATALOGUE.agent_list
 
 
 # callCompleted
@@ -277,8 +277,8 @@ async def test_agents_are_the_example(sandbox: Sandbox, contract: Contract) -> N
 async def test_alias_ends_the_newest_call(sandbox: Sandbox, contract: Contract) -> None:
     """The payload of the docs completes what was just created, without a provider's id."""
     first, newest = [await sandbox.create(NEVER) for _ in range(2)]
-    answer = await sandbox.complete()
-    assert_conforms(contract, answer)
+    response = await sandbox.complete()
+    assert_conforms(contract, response)
     assert (await sandbox.read(first))["status"] == "queued"
     shown = completion()
     assert await sandbox.read(newest) == {
@@ -313,9 +313,9 @@ async def test_unknown_reference_is_not_found(
     sandbox: Sandbox, contract: Contract, reference: str
 ) -> None:
     """A reference that is not of this provider names no call."""
-    answer = await sandbox.complete(provider_call_id=reference)
-    assert_conforms(contract, answer)
-    assert answer.json()["code"] == "call_not_found"
+    response = await sandbox.complete(provider_call_id=reference)
+    assert_conforms(contract, response)
+    assert response.json()["code"] == "call_not_found"
 
 
 async def test_reference_of_another_key_is_not_found(sandbox: Sandbox) -> None:
@@ -337,17 +337,17 @@ async def test_every_word_is_normalized(
     """Each word of the provider ends a call as the contract's table says, in a valid state."""
     call_id = await sandbox.create(NEVER)
     await sandbox.complete(status=word)
-    answer = await sandbox.client.get(f"/v1/calls/{call_id}")
-    assert_conforms(contract, answer)
-    assert answer.json()["status"] == status
+    response = await sandbox.client.get(f"/v1/calls/{call_id}")
+    assert_conforms(contract, response)
+    assert response.json()["status"] == status
 
 
 async def test_unknown_word_ends_no_call(sandbox: Sandbox, contract: Contract) -> None:
     """A word that is not in the table is 422 and changes nothing."""
     call_id = await sandbox.create(NEVER)
-    answer = await sandbox.complete(status="vanished")
-    assert_conforms(contract, answer)
-    assert answer.status_code == 422
+    response = await sandbox.complete(status="vanished")
+    assert_conforms(contract, response)
+    assert response.status_code == 422
     assert (await sandbox.read(call_id))["status"] == "queued"
 
 
@@ -370,9 +370,9 @@ async def test_other_completion_for_a_finished_call_is_refused(
     call_id = await sandbox.create(NEVER)
     await sandbox.complete()
     before = await sandbox.read(call_id)
-    answer = await sandbox.complete(**change)
-    assert_conforms(contract, answer)
-    assert (answer.status_code, answer.json()["code"]) == (409, "call_already_ended")
+    response = await sandbox.complete(**change)
+    assert_conforms(contract, response)
+    assert (response.status_code, response.json()["code"]) == (409, "call_already_ended")
     assert await sandbox.read(call_id) == before
 
 
@@ -390,17 +390,17 @@ async def test_answered_call_cannot_end_unanswered(
     """What was answered can be neither busy nor unanswered nor canceled any more."""
     call_id = await sandbox.create(NEVER)
     await sandbox.advance(3)
-    answer = await sandbox.complete(status=word)
-    assert_conforms(contract, answer)
-    assert (answer.status_code, answer.json()["code"]) == (409, "impossible_outcome")
+    response = await sandbox.complete(status=word)
+    assert_conforms(contract, response)
+    assert (response.status_code, response.json()["code"]) == (409, "impossible_outcome")
     assert (await sandbox.read(call_id))["status"] == "in_progress"
 
 
 async def test_thirty_different_completions_at_once_save_one(sandbox: Sandbox) -> None:
     """Of completions that arrive together one is saved, and the others are told so."""
     call_id = await sandbox.create(NEVER)
-    answers = await asyncio.gather(*(sandbox.complete(duration=i) for i in range(30)))
-    codes = [answer.status_code for answer in answers]
+    responses = await asyncio.gather(*(sandbox.complete(duration=i) for i in range(30)))
+    codes = [response.status_code for response in responses]
     assert sorted(codes) == [200] + [409] * 29
     assert (await sandbox.read(call_id))["duration"] == codes.index(200)
 
@@ -455,9 +455,9 @@ async def test_transcript_that_cannot_be_sent_back_is_refused(
 ) -> None:
     """Only what can be read again is accepted, and nothing of the rest is applied."""
     call_id = await sandbox.create(NEVER)
-    answer = await sandbox.complete(transcript=transcript)
-    assert_conforms(contract, answer)
-    assert [error["pointer"] for error in answer.json()["errors"]] == ["/transcript"]
+    response = await sandbox.complete(transcript=transcript)
+    assert_conforms(contract, response)
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/transcript"]
     assert (await sandbox.read(call_id))["status"] == "queued"
 
 
@@ -469,8 +469,8 @@ async def test_whole_duration_written_as_a_fraction_is_an_integer(sandbox: Sandb
     await sandbox.client.post(
         "/v1/webhooks/call-completed", content=body, headers={"Content-Type": "application/json"}
     )
-    answer = await sandbox.client.get(f"/v1/calls/{call_id}")
-    assert b'"duration":12}' in answer.content
+    response = await sandbox.client.get(f"/v1/calls/{call_id}")
+    assert b'"duration":12}' in response.content
 
 
 async def test_whole_life_holds_no_provider_id(sandbox: Sandbox) -> None:
@@ -478,8 +478,8 @@ async def test_whole_life_holds_no_provider_id(sandbox: Sandbox) -> None:
     bodies = []
     call_id = await sandbox.create(PHONE)
     for path in [f"/v1/calls/{call_id}", f"/v1/calls/{SAMPLE}", "/v1/agents", "/v1/calls/x"]:
-        answer = await sandbox.client.get(path)
-        bodies.append(answer.content + repr(answer.headers).encode())
+        response = await sandbox.client.get(path)
+        bodies.append(response.content + repr(response.headers).encode())
     await sandbox.advance(60)
     bodies.append((await sandbox.client.get(f"/v1/calls/{call_id}")).content)
     bodies.append((await sandbox.complete(duration=1)).content)
@@ -491,15 +491,15 @@ async def test_creating_and_ending_at_once_breaks_nothing(sandbox: Sandbox, at: 
     """Requests that come together each get an answer that the contract documents."""
     await sandbox.create(PHONE)
     await sandbox.advance(at)
-    answers: list[httpx.Response] = []
+    responses: list[httpx.Response] = []
 
     async def send(request: Any) -> None:
-        answers.append(await request)
+        responses.append(await request)
 
     async with anyio.create_task_group() as group:
         for i in range(10):
             group.start_soon(send, post_call(sandbox, f"order-{i % 3}"))
             group.start_soon(send, sandbox.complete(duration=i))
             group.start_soon(send, sandbox.client.get(f"/v1/calls/{SAMPLE}"))
-    for answer in answers:
-        assert_conforms(CONTRACT, answer)
+    for response in responses:
+        assert_conforms(CONTRACT, response)

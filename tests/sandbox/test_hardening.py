@@ -13,8 +13,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.cli import serve
 from sandbox_process import ROOT, SandboxServer, start_sandbox
+from voice_sandbox.cli.main import serve
 
 from .conftest import CONTRACT, assert_conforms, new_call
 from .test_cli import free_port
@@ -312,8 +312,8 @@ def test_others_are_served_meanwhile(strict: SandboxServer) -> None:
     try:
         for connection in slow:
             connection.sendall(GET)
-        answer = httpx.get(f"{strict.url}/v1/agents", headers={"Authorization": f"Bearer {KEY}"})
-        assert answer.status_code == 200
+        response = httpx.get(f"{strict.url}/v1/agents", headers={"Authorization": f"Bearer {KEY}"})
+        assert response.status_code == 200
     finally:
         for connection in slow:
             connection.close()
@@ -402,7 +402,7 @@ def test_limit_of_connections_can_be_reached(tmp_path: Path) -> None:
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, identity", "x"])
 def test_compressed_body_is_refused(server: SandboxServer, coding: str) -> None:
     """A small body that would become a large one is not unpacked."""
-    answer = httpx.post(
+    response = httpx.post(
         f"{server.url}/v1/calls",
         content=b"\x1f\x8b" + b"0" * 100,
         headers={
@@ -411,7 +411,7 @@ def test_compressed_body_is_refused(server: SandboxServer, coding: str) -> None:
             "Content-Encoding": coding,
         },
     )
-    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert (response.status_code, response.json()["code"]) == (415, "unsupported_media_type")
 
 
 # Answers
@@ -420,16 +420,16 @@ def test_compressed_body_is_refused(server: SandboxServer, coding: str) -> None:
 @pytest.mark.parametrize("path", ["/v1/agents", "/sandbox", "/v1/nowhere", "/healthz", "/gone"])
 def test_no_answer_is_sniffed(server: SandboxServer, path: str) -> None:
     """A browser takes each answer for what it says it is."""
-    answer = httpx.get(f"{server.url}{path}")
-    assert answer.headers.get_list("x-content-type-options") == ["nosniff"]
-    assert "server" not in answer.headers
+    response = httpx.get(f"{server.url}{path}")
+    assert response.headers.get_list("x-content-type-options") == ["nosniff"]
+    assert "server" not in response.headers
 
 
 @pytest.mark.parametrize("path", ["/v1/agents", "/sandbox", "/v1/nowhere", "/gone", "/readyz"])
 def test_no_answer_is_kept(server: SandboxServer, path: str) -> None:
     """Neither a browser nor a proxy keeps what was true for one key at one moment."""
-    answer = httpx.get(f"{server.url}{path}", headers={"Authorization": f"Bearer {KEY}"})
-    assert answer.headers["cache-control"] == "no-store"
+    response = httpx.get(f"{server.url}{path}", headers={"Authorization": f"Bearer {KEY}"})
+    assert response.headers["cache-control"] == "no-store"
 
 
 # Secrets

@@ -9,10 +9,10 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.app import App
-from sandbox.health import LIVE, READY, Health
-from sandbox.store import open_store
 from sandbox_process import STOP_SECONDS, start_sandbox
+from voice_sandbox.app import App
+from voice_sandbox.http.health import LIVE, READY, Health
+from voice_sandbox.store import open_store
 
 from .conftest import FakeWall, Sandbox, new_call, raw_request, running_sandbox
 
@@ -23,9 +23,9 @@ TOKEN = {"Authorization": "Bearer sandbox_health"}
 @pytest.mark.parametrize("path", [LIVE, READY])
 async def test_says_that_all_is_well(sandbox: Sandbox, path: str) -> None:
     """Both paths are 200 without a token, are kept by nobody, and journal nothing."""
-    answer = await sandbox.raw("GET", path)
-    assert (answer.status, answer.json()) == (200, {"status": "ok"})
-    assert answer.header("cache-control") == "no-store"
+    response = await sandbox.raw("GET", path)
+    assert (response.status, response.json()) == (200, {"status": "ok"})
+    assert response.header("cache-control") == "no-store"
     assert (await sandbox.raw("HEAD", path)).body == b""
     assert sandbox.exchanges == []
 
@@ -84,10 +84,10 @@ def test_open_request_is_answered(tmp_path: Path) -> None:
             for _ in range(3):  # who came later is answered, so who came before is being served
                 assert later.get(LIVE).status_code == 200
         server.process.send_signal(signal.SIGTERM)
-        answer = b""
+        response = b""
         while chunk := waiting.recv(65536):
-            answer += chunk
-        assert answer.startswith(b"HTTP/1.1 200 ")
+            response += chunk
+        assert response.startswith(b"HTTP/1.1 200 ")
         assert server.process.wait(STOP_SECONDS) == 0
 
 
@@ -101,11 +101,11 @@ def test_drain_under_load_loses_no_acknowledged_call(tmp_path: Path, options: li
         with httpx.Client(base_url=url, headers=TOKEN, timeout=STOP_SECONDS) as client:
             while True:
                 try:
-                    answer = client.post("/v1/calls", json=new_call())
+                    response = client.post("/v1/calls", json=new_call())
                 except httpx.TransportError:
                     return
-                assert answer.status_code == 201
-                acknowledged.append(answer.json()["call_id"])
+                assert response.status_code == 201
+                acknowledged.append(response.json()["call_id"])
                 if len(acknowledged) >= 200:
                     enough.set()
 

@@ -19,8 +19,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.contract import find_contract, load_contract
 from sandbox_process import ROOT, STOP_SECONDS, SandboxServer, start_sandbox
+from voice_sandbox.contract.reader import find_contract, load_contract
 
 from .conftest import CONTRACT, assert_conforms, new_call
 from .test_cli import free_port
@@ -142,8 +142,11 @@ def test_nginx_serves_portal_and_api(proxied: Proxied) -> None:
 
 def test_nginx_sends_plain_http_to_tls(proxied: Proxied) -> None:
     """Who asks without TLS is sent to the same address with it."""
-    answer = httpx.get(f"{proxied.http}/v1/agents", headers={"Host": NAME})
-    assert (answer.status_code, answer.headers["location"]) == (301, f"https://{NAME}/v1/agents")
+    response = httpx.get(f"{proxied.http}/v1/agents", headers={"Host": NAME})
+    assert (response.status_code, response.headers["location"]) == (
+        301,
+        f"https://{NAME}/v1/agents",
+    )
 
 
 def test_exports_name_the_address_of_the_client(proxied: Proxied) -> None:
@@ -228,7 +231,7 @@ def command(unit: configparser.ConfigParser, tmp_path: Path) -> list[str]:
         words = [word.replace(place, str(folder)) for word in words]
     port = words.index("--metrics-port") + 1
     words[port] = str(free_port())
-    return [sys.executable, "-u", "-m", "sandbox", *words[1:], "--port", "0"]
+    return [sys.executable, "-u", "-m", "voice_sandbox", *words[1:], "--port", "0"]
 
 
 def test_command_of_the_unit_serves(command: list[str], unit: configparser.ConfigParser) -> None:
@@ -303,7 +306,7 @@ def test_page_lists_every_metric() -> None:
     """What Prometheus gets and what the page names are the same."""
     from prometheus_client import CollectorRegistry
 
-    from sandbox.metrics import Metrics
+    from voice_sandbox.server.metrics import Metrics
 
     registry = CollectorRegistry()
     Metrics(registry)

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 import pytest
 from uuid_utils import UUID
 
-from sandbox.calls import Call, Result
-from sandbox.clock import VirtualClock, new_seq
-from sandbox.housekeeping import Housekeeper
-from sandbox.store import open_store
-from sandbox.store.protocol import Covered, JournalSegment, StorageUnavailable, Store
+from voice_sandbox.calls.call import Call, Result
+from voice_sandbox.clock import VirtualClock, new_seq
+from voice_sandbox.simulation.expiry import NamespaceExpiry
+from voice_sandbox.store import open_store
+from voice_sandbox.store.protocol import Covered, JournalSegment, StorageUnavailable, Store
 
 pytestmark = pytest.mark.anyio
 
@@ -32,9 +32,9 @@ async def opened(store: Store, *, now: float) -> None:
     await store.open_namespace(NAMESPACE, fresh=VirtualClock(now, now), sample=sample)
 
 
-def housekeeper(store: Store, *, now: float) -> Housekeeper:
+def expiry(store: Store, *, now: float) -> NamespaceExpiry:
     """One of perhaps several processes, at that wall time."""
-    return Housekeeper(
+    return NamespaceExpiry(
         store,
         idle_seconds=IDLE_SECONDS,
         wall=lambda: now,
@@ -63,39 +63,39 @@ async def test_a_namespace_goes_after_its_idle_hours(
 ) -> None:
     """As many hours without a request as the limit says remove a namespace with all its calls."""
     await opened(store, now=NOON)
-    await housekeeper(store, now=NOON + idle_seconds).sweep()
+    await expiry(store, now=NOON + idle_seconds).sweep()
     assert await exists(store) is stays
 
 
 async def test_a_use_keeps_a_namespace(store: Store) -> None:
     """A request in time starts the hours anew."""
     await opened(store, now=NOON)
-    late = housekeeper(store, now=NOON + IDLE_SECONDS + 1)
+    late = expiry(store, now=NOON + IDLE_SECONDS + 1)
     late.use(NAMESPACE)
     await late.sweep()
-    await housekeeper(store, now=NOON + IDLE_SECONDS + 2).sweep()
+    await expiry(store, now=NOON + IDLE_SECONDS + 2).sweep()
     assert await exists(store)
 
 
 async def test_a_key_that_opened_nothing_goes_like_others(store: Store) -> None:
     """Whoever only lists agents leaves a journal, and that goes after the idle hours too."""
-    busy = housekeeper(store, now=NOON)
+    busy = expiry(store, now=NOON)
     busy.use(NAMESPACE)
     await store.append_journal(
         [JournalSegment(NAMESPACE, new_seq(), NOON, 1, b"packed")],
         [(NAMESPACE, Covered("listAgents", 200, "", "", 1))],
     )
     await busy.sweep()
-    await housekeeper(store, now=NOON + IDLE_SECONDS).sweep()
+    await expiry(store, now=NOON + IDLE_SECONDS).sweep()
     assert await store.journal(NAMESPACE, after="") != []
-    await housekeeper(store, now=NOON + IDLE_SECONDS + 1).sweep()
+    await expiry(store, now=NOON + IDLE_SECONDS + 1).sweep()
     assert await store.journal(NAMESPACE, after="") == []
     assert await store.coverage(NAMESPACE) == []
 
 
 async def test_nobody_has_no_namespace(store: Store) -> None:
     """A request without a key opens nothing."""
-    busy = housekeeper(store, now=NOON)
+    busy = expiry(store, now=NOON)
     busy.use(b"")
     await busy.sweep()
     assert not await exists(store)
@@ -104,7 +104,7 @@ async def test_nobody_has_no_namespace(store: Store) -> None:
 async def test_uses_outlive_an_outage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """What could not be written down is written down by the next sweep."""
     await opened(store, now=NOON)
-    late = housekeeper(store, now=NOON + IDLE_SECONDS + 1)
+    late = expiry(store, now=NOON + IDLE_SECONDS + 1)
     late.use(NAMESPACE)
     with monkeypatch.context() as away:
         away.setattr(store, "use_namespaces", _unavailable)

@@ -11,15 +11,15 @@ import httpx
 import msgspec
 import pytest
 
-from sandbox import clock
-from sandbox.client import SandboxClient
-from sandbox.entries import LONGEST_BODY, LONGEST_HEADERS, LONGEST_PATH
-from sandbox.exchange import Exchange
-from sandbox.journal import LATEST, MOST_EXCHANGES, OLDEST_SECONDS, Journal, Search
-from sandbox.scenarios import Scenarios
-from sandbox.store import open_store
-from sandbox.store.protocol import StorageUnavailable, Store
-from sandbox.store.sqlite import SQLiteStore
+from voice_sandbox import clock
+from voice_sandbox.calls.scenarios import Scenarios
+from voice_sandbox.http.exchange import Exchange
+from voice_sandbox.journal.entry import LONGEST_BODY, LONGEST_HEADERS, LONGEST_PATH
+from voice_sandbox.journal.journal import LATEST, MOST_EXCHANGES, OLDEST_SECONDS, Journal, Search
+from voice_sandbox.store import open_store
+from voice_sandbox.store.protocol import StorageUnavailable, Store
+from voice_sandbox.store.sqlite import SQLiteStore
+from voice_sandbox.testing.client import SandboxClient
 
 from .conftest import FakeWall, Sandbox
 
@@ -356,8 +356,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
-def journal_on(store: Store, scenarios: Scenarios, *, most: int = MOST_EXCHANGES) -> Journal:
-    return Journal(store, scenarios, wall=clock.wall, most=most)
+def journal_on(store: Store, scenarios: Scenarios, *, limit: int = MOST_EXCHANGES) -> Journal:
+    return Journal(store, scenarios, wall=clock.wall, limit=limit)
 
 
 def an_exchange(number: int) -> Exchange:
@@ -428,7 +428,7 @@ async def test_a_follower_misses_no_exchange_of_a_slower_process(
 @pytest.mark.anyio
 async def test_only_so_many_exchanges_are_stored(store: Store, scenarios: Scenarios) -> None:
     """The database holds little more than what a key may keep, however many come."""
-    journal = journal_on(store, scenarios, most=20)
+    journal = journal_on(store, scenarios, limit=20)
     for number in range(100):
         journal.record(an_exchange(number))
         await journal.write()
@@ -441,7 +441,7 @@ async def test_what_is_remembered_is_bounded(
     store: Store, scenarios: Scenarios, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A burst of large bodies is written down at once, before the time for it comes."""
-    monkeypatch.setattr("sandbox.journal._WRITE_SECONDS", 3600)
+    monkeypatch.setattr("voice_sandbox.journal.journal._WRITE_SECONDS", 3600)
     journal = journal_on(store, scenarios)
     writing = asyncio.create_task(journal.run())
     large = msgspec.structs.replace(an_exchange(0), request_body=b"\xff" * 1_000_000)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.keys import DEMO_KEY, Keyring, KeysError, namespace_of, read_keys
-from sandbox.problems import Refusal
+from voice_sandbox.contract.problems import ProblemError
+from voice_sandbox.http.authentication import DEMO_KEY, Keyring, KeysError, namespace_of, read_keys
 
 RING = Keyring("0123456789abcdef")
 NAMESPACE = bytes(range(16))
@@ -83,34 +83,34 @@ def test_key_of_every_allowed_length_opens(length: int) -> None:
 @pytest.mark.parametrize("value", REFUSED)
 def test_wrong_token_opens_nothing(value: bytes) -> None:
     """Whatever is not a sandbox key is refused as invalid."""
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         RING.principal([value])
     assert refused.value.code == "invalid_token"
 
 
 def test_refusal_repeats_no_token() -> None:
     """What was sent as a token may be a secret of the live service."""
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         RING.principal([b"Bearer live-secret"])
     assert "live-secret" not in f"{refused.value} {refused.value.headers}"
 
 
 def test_refusal_shows_how_a_key_looks() -> None:
     """Whoever sent a wrong token learns which one is right."""
-    with pytest.raises(Refusal, match=f"4 to 64 letters.*{DEMO_KEY}"):
+    with pytest.raises(ProblemError, match=f"4 to 64 letters.*{DEMO_KEY}"):
         RING.principal([b"Bearer x"])
 
 
 def test_two_headers_open_nothing() -> None:
     """Nobody guesses which of two tokens was meant."""
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         RING.principal([b"Bearer sandbox_demo", b"Bearer sandbox_demo"])
     assert refused.value.code == "invalid_token"
 
 
 def test_no_header_is_another_problem() -> None:
     """A request without a token is told so."""
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         RING.principal([])
     assert refused.value.code == "missing_token"
 
@@ -118,7 +118,7 @@ def test_no_header_is_another_problem() -> None:
 @pytest.mark.parametrize("values", [[], [b"Bearer x"]])
 def test_refusal_challenges(values: list[bytes]) -> None:
     """Every 401 says how to authenticate (RFC 9110, section 15.5.2)."""
-    with pytest.raises(Refusal) as refused:
+    with pytest.raises(ProblemError) as refused:
         RING.principal(values)
     assert refused.value.headers["WWW-Authenticate"].startswith('Bearer realm="')
 
@@ -146,7 +146,7 @@ def test_no_bytes_break_the_reading(values: list[bytes]) -> None:
     """Whatever stands in the header, there is a principal or a refusal."""
     try:
         RING.principal(values)
-    except Refusal as refusal:
+    except ProblemError as refusal:
         code = refusal.code
         assert code == ("invalid_token" if values else "missing_token")
 
@@ -162,7 +162,7 @@ def opens(ring: Keyring, key: str) -> bool:
     """Whether the key opens a namespace."""
     try:
         return not ring.principal([f"Bearer {key}".encode()]).is_provider
-    except Refusal:
+    except ProblemError:
         return False
 
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox import clock
-from sandbox.limits import HELP, Limits, within
-from sandbox.pace import Pace
-from sandbox.problems import Refusal
+from voice_sandbox import clock
+from voice_sandbox.contract.problems import ProblemError
+from voice_sandbox.http.rate_limits import RateLimiter
+from voice_sandbox.limits import HELP, Limits, within
 
 from .conftest import (
     CONTRACT,
@@ -104,13 +104,13 @@ async def test_provider_is_never_slowed_down() -> None:
 def test_no_window_holds_more_than_the_rate(rate: float, gaps: list[float]) -> None:
     """However requests are spread, a span of t seconds admits at most rate x (t + 1), plus one."""
     now = 0.0
-    pace = Pace(rate, monotonic=lambda: now)
+    pace = RateLimiter(rate, monotonic=lambda: now)
     admitted: list[float] = []
     for gap in gaps:
         now += gap
         try:
             pace.admit(NAMESPACE)
-        except Refusal as refusal:
+        except ProblemError as refusal:
             now += int(refusal.headers["Retry-After"])
             pace.admit(NAMESPACE)  # who waits as told is let in
         admitted.append(now)
@@ -123,7 +123,7 @@ def test_no_window_holds_more_than_the_rate(rate: float, gaps: list[float]) -> N
 def test_namespaces_at_rest_are_forgotten() -> None:
     """Ever new keys do not fill the memory."""
     now = 0.0
-    pace = Pace(1000, monotonic=lambda: now)
+    pace = RateLimiter(1000, monotonic=lambda: now)
     for number in range(25_000):
         now += 1
         pace.admit(number.to_bytes(16))
@@ -182,9 +182,9 @@ async def test_idle_hours_are_the_deployment_s() -> None:
     async with limited(max_idle_hours=1) as sandbox:
         sandbox.wall.now = clock.wall()  # the id of a call says when it was created
         call_id = await sandbox.create(new_call()["phone"])
-        await sandbox.app._housekeeper.sweep()
+        await sandbox.app._expiry.sweep()
         sandbox.wall.advance(7200)
-        await sandbox.app._housekeeper.sweep()
+        await sandbox.app._expiry.sweep()
         assert (await sandbox.client.get(f"/v1/calls/{call_id}")).status_code == 404
 
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from sandbox.app import App
-from sandbox.log import Log
+from voice_sandbox.app import App
+from voice_sandbox.server.access_log import Log
 
 from .conftest import (
     CATALOGUE,
@@ -46,9 +46,9 @@ async def _used(stream: io.StringIO) -> None:
 async def _asked(stream: io.StringIO, path: str) -> RawAnswer:
     """One request to a sandbox that logs to the stream."""
     log = Log(stream)
-    answer = await raw_request(App(observe=log), "GET", path)
+    response = await raw_request(App(observe=log), "GET", path)
     log.flush()
-    return answer
+    return response
 
 
 async def test_each_exchange_is_one_json_object() -> None:
@@ -67,8 +67,8 @@ async def test_each_exchange_is_one_json_object() -> None:
 async def test_request_id_is_the_one_that_was_answered() -> None:
     """A line can be found by the X-Request-Id that a client quotes."""
     stream = io.StringIO()
-    answer = await _asked(stream, "/sandbox")
-    assert json.loads(stream.getvalue())["request_id"] == answer.header("x-request-id")
+    response = await _asked(stream, "/sandbox")
+    assert json.loads(stream.getvalue())["request_id"] == response.header("x-request-id")
 
 
 async def test_lines_are_written_without_being_asked_for() -> None:

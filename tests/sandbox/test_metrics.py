@@ -12,12 +12,12 @@ import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from sandbox.app import App
-from sandbox.keys import namespace_of
-from sandbox.metrics import NO_OPERATION, Metrics, exposed
-from sandbox.store import open_store
-from sandbox.store.protocol import StorageUnavailable
 from sandbox_process import ROOT, SandboxServer, start_sandbox
+from voice_sandbox.app import App
+from voice_sandbox.http.authentication import namespace_of
+from voice_sandbox.server.metrics import NO_OPERATION, Metrics, exposed
+from voice_sandbox.store import open_store
+from voice_sandbox.store.protocol import StorageUnavailable
 
 from .conftest import SCENARIOS, FakeWall, Sandbox, client_of, new_call
 from .test_cli import free_port
@@ -54,7 +54,7 @@ def registry() -> CollectorRegistry:
 async def measured(registry: CollectorRegistry, wall: FakeWall) -> Any:
     """A sandbox that counts, and how many it has counted."""
     metrics = Metrics(registry)
-    app = App(wall=wall, observe=metrics.observe, watch=metrics.counting)
+    app = App(wall=wall, observe=metrics.observe, wrap_store=metrics.counting)
     async with app.running(), client_of(app, KEY) as client:
         yield Sandbox(app, wall, client)
 
@@ -147,7 +147,10 @@ def test_taken_port_is_explained(tmp_path: Path) -> None:
     """Where Prometheus cannot be answered, the command says so and how to go on."""
     with exposed("127.0.0.1", 0) as port:
         ended = subprocess.run(
-            [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--metrics-port", str(port)],
+            [
+                *(sys.executable, "-m", "voice_sandbox", "serve", "--port", "0"),
+                *("--metrics-port", str(port)),
+            ],
             cwd=ROOT,
             env={"VOICE_SANDBOX_DATABASE": f"sqlite:///{tmp_path}/calls.db"},
             capture_output=True,
@@ -170,7 +173,7 @@ def test_missing_library_is_explained(tmp_path: Path) -> None:
     """Without the extra, the option says how to get it."""
     (tmp_path / "prometheus_client.py").write_text("raise ImportError")
     ended = subprocess.run(
-        [sys.executable, "-m", "sandbox", "serve", "--port", "0", "--metrics-port", "0"],
+        [sys.executable, "-m", "voice_sandbox", "serve", "--port", "0", "--metrics-port", "0"],
         cwd=ROOT,
         env={"PYTHONPATH": str(tmp_path), "VOICE_SANDBOX_DATABASE": "sqlite:///:memory:"},
         capture_output=True,

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from sandbox.app import App
+from voice_sandbox.app import App
 
 from .conftest import CATALOGUE, SCENARIOS, START, FakeWall, client_of, new_call
 
@@ -158,32 +158,32 @@ class Calls(RuleBasedStateMachine):
     @rule(target=calls, phone=st.sampled_from([*PHONES, new_call()["phone"]]))
     def create(self, phone: str) -> str:
         """A call of its own for each request without an Idempotency-Key."""
-        answer = self.ask("POST", "/v1/calls", {"phone": phone, "agent": AGENT})
-        return self.created(answer, phone)
+        response = self.ask("POST", "/v1/calls", {"phone": phone, "agent": AGENT})
+        return self.created(response, phone)
 
     @rule(target=calls, phone=st.sampled_from(PHONES[:2]), key=st.sampled_from(["one", "two"]))
     def create_once(self, phone: str, key: str) -> str:
         """With an Idempotency-Key a new call, the kept one, or a conflict."""
         body = {"phone": phone, "agent": AGENT}
-        answer = self.ask("POST", "/v1/calls", body, **{"Idempotency-Key": key})
+        response = self.ask("POST", "/v1/calls", body, **{"Idempotency-Key": key})
         kept = self.model.kept.get(key)
         if kept is None or self.model.now >= kept.expires_at:
-            call_id = self.created(answer, phone)
+            call_id = self.created(response, phone)
             self.model.kept[key] = Kept(phone, call_id, self.model.now + DAY)
             return call_id
         if kept.phone == phone:
-            assert answer.status_code == 201
-            assert answer.json()["call_id"] == kept.call_id
-            assert answer.headers["idempotent-replayed"] == "true"
+            assert response.status_code == 201
+            assert response.json()["call_id"] == kept.call_id
+            assert response.headers["idempotent-replayed"] == "true"
         else:
-            assert answer.status_code == 409
+            assert response.status_code == 409
         return kept.call_id
 
-    def created(self, answer: httpx.Response, phone: str) -> str:
+    def created(self, response: httpx.Response, phone: str) -> str:
         """The id of a call that was just made, which the model learns of."""
-        assert answer.status_code == 201, answer.text
-        assert "idempotent-replayed" not in answer.headers
-        call_id: str = answer.json()["call_id"]
+        assert response.status_code == 201, response.text
+        assert "idempotent-replayed" not in response.headers
+        call_id: str = response.json()["call_id"]
         assert call_id not in self.model.calls
         self.model.calls[call_id] = ModelCall(phone, self.model.now)
         return call_id
@@ -193,8 +193,8 @@ class Calls(RuleBasedStateMachine):
     def create_refused(self, phone: str, kept_as: str) -> None:
         """A refused creation creates nothing and keeps nothing."""
         body = {"phone": phone, "agent": AGENT}
-        answer = self.ask("POST", "/v1/calls", body, **{"Idempotency-Key": kept_as})
-        assert answer.status_code in (429, 503)
+        response = self.ask("POST", "/v1/calls", body, **{"Idempotency-Key": kept_as})
+        assert response.status_code in (429, 503)
 
     @rule(call_id=calls)
     def read_any(self, call_id: str) -> None:
@@ -203,13 +203,13 @@ class Calls(RuleBasedStateMachine):
 
     def read(self, call_id: str) -> None:
         """A call reads as the model has it, and as nothing where the namespace was emptied."""
-        answer = self.ask("GET", f"/v1/calls/{call_id}")
+        response = self.ask("GET", f"/v1/calls/{call_id}")
         call = self.model.calls.get(call_id)
         if call is None:
-            assert answer.status_code == 404
+            assert response.status_code == 404
             return
         result = call.result or (None, None, None)
-        assert answer.json() == {
+        assert response.json() == {
             "call_id": call_id,
             "status": call.status(self.model.now),
             "transcript": result[1],
@@ -219,8 +219,8 @@ class Calls(RuleBasedStateMachine):
     @rule(call_id=calls)
     def read_with_another_key(self, call_id: str) -> None:
         """Nobody else's calls exist."""
-        answer = self.ask("GET", f"/v1/calls/{call_id}", key="sandbox_stranger")
-        assert answer.status_code == 404
+        response = self.ask("GET", f"/v1/calls/{call_id}", key="sandbox_stranger")
+        assert response.status_code == 404
 
     @rule(seconds=st.sampled_from([1, 2, 3, 5, 130, DAY]))
     def advance(self, seconds: int) -> None:
@@ -232,8 +232,8 @@ class Calls(RuleBasedStateMachine):
     @rule()
     def advance_until_idle(self) -> None:
         """Nothing is pending when the answer comes."""
-        answer = self.ask("POST", "/sandbox/clock", {"until": "idle"})
-        assert answer.json()["next_due_at"] is None
+        response = self.ask("POST", "/sandbox/clock", {"until": "idle"})
+        assert response.json()["next_due_at"] is None
         self.model.advance(inf)
 
     @rule(
@@ -252,7 +252,7 @@ class Calls(RuleBasedStateMachine):
             return
         outcome = {"status": word, "transcript": transcript, "duration": duration}
         if by == "provider":
-            answer = self.ask("POST", f"/sandbox/calls/{call_id}/end", outcome)
+            response = self.ask("POST", f"/sandbox/calls/{call_id}/end", outcome)
         else:
             known = self.ask("GET", f"/sandbox/calls/{call_id}").json()
             body = {
@@ -260,10 +260,10 @@ class Calls(RuleBasedStateMachine):
                 "provider_call_id": known["provider_call_id"],
                 **outcome,
             }
-            answer = self.ask("POST", "/v1/webhooks/call-completed", body)
+            response = self.ask("POST", "/v1/webhooks/call-completed", body)
         was_over = call.result is not None
         expected = call.complete(word, transcript, duration, self.model.now)
-        assert answer.status_code == expected, answer.text
+        assert response.status_code == expected, response.text
         if expected == 200 and (by == "provider" or not was_over):
             call.is_planned = False
 

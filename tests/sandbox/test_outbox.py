@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from sandbox.outbox import Gathered, Outbox
+from voice_sandbox.server.write_coalescing import CoalescingTransport, Outbox
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ class Wire(asyncio.Transport):
 async def test_head_and_body_are_one_write() -> None:
     """Nothing leaves before the turn is over, and then all of it at once."""
     wire = Wire()
-    transport = Gathered(wire, Outbox())
+    transport = CoalescingTransport(wire, Outbox())
     transport.write(b"head ")
     transport.write(b"body")
     assert wire.seen == []
@@ -41,7 +41,7 @@ async def test_answers_of_one_turn_follow_each_other() -> None:
     for name in ("one", "other"):
         wire = Wire()
         wire.write = sent.append  # type: ignore[method-assign]
-        Gathered(wire, outbox).write(name.encode())
+        CoalescingTransport(wire, outbox).write(name.encode())
     await asyncio.sleep(0)
     assert sent == [b"one", b"other"]
 
@@ -49,7 +49,7 @@ async def test_answers_of_one_turn_follow_each_other() -> None:
 async def test_later_turns_send_again() -> None:
     """An answer in a later turn does not wait for anything."""
     wire = Wire()
-    transport = Gathered(wire, Outbox())
+    transport = CoalescingTransport(wire, Outbox())
     for number in range(3):
         transport.write(b"%d" % number)
         await asyncio.sleep(0)
@@ -59,7 +59,7 @@ async def test_later_turns_send_again() -> None:
 async def test_much_is_not_held_back() -> None:
     """A writer that never pauses is told of a slow reader: little is held back."""
     wire = Wire()
-    transport = Gathered(wire, Outbox())
+    transport = CoalescingTransport(wire, Outbox())
     for _ in range(10):
         transport.write(b"x" * 50_000)
     assert sum(map(len, wire.seen)) >= 400_000
@@ -68,7 +68,7 @@ async def test_much_is_not_held_back() -> None:
 async def test_what_was_written_leaves_before_the_end() -> None:
     """Closing loses nothing, and nothing is sent twice."""
     wire = Wire()
-    transport = Gathered(wire, Outbox())
+    transport = CoalescingTransport(wire, Outbox())
     transport.write(b"last words")
     transport.close()
     await asyncio.sleep(0)

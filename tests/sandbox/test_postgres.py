@@ -13,14 +13,14 @@ from pathlib import Path
 import pytest
 
 from postgres_server import PASSWORD, PostgresServer
-from sandbox.calls import Call, Result
-from sandbox.clock import VirtualClock, new_call_id, new_seq
-from sandbox.journal import Search
-from sandbox.store import database as room
-from sandbox.store import open_store
-from sandbox.store import postgres as postgres_room
-from sandbox.store.postgres import PostgresStore
-from sandbox.store.protocol import (
+from voice_sandbox.calls.call import Call, Result
+from voice_sandbox.clock import VirtualClock, new_call_id, new_seq
+from voice_sandbox.journal.journal import Search
+from voice_sandbox.store import database as room
+from voice_sandbox.store import open_store
+from voice_sandbox.store import postgres as postgres_room
+from voice_sandbox.store.postgres import PostgresStore
+from voice_sandbox.store.protocol import (
     Covered,
     IdempotencyKey,
     JournalSegment,
@@ -28,7 +28,7 @@ from sandbox.store.protocol import (
     Store,
     StoreError,
 )
-from sandbox.store.queries import migrations
+from voice_sandbox.store.sql_files import migrations
 
 from .conftest import (
     CATALOGUE,
@@ -215,7 +215,7 @@ def _url_of_nobody(port: int) -> str:
 
 def _command(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "sandbox", *arguments],
+        [sys.executable, "-m", "voice_sandbox", *arguments],
         cwd=ROOT,
         env={**os.environ, **environment},
         capture_output=True,
@@ -227,7 +227,7 @@ def _command(*arguments: str, **environment: str) -> subprocess.CompletedProcess
 def test_missing_driver_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever lacks the extra reads how to install it."""
     monkeypatch.setitem(sys.modules, "asyncpg", None)
-    for module in ("sandbox.store.postgres", "sandbox.store.database"):
+    for module in ("voice_sandbox.store.postgres", "voice_sandbox.store.postgres_database"):
         monkeypatch.delitem(sys.modules, module)
     with pytest.raises(ValueError, match=r"pip install 'voice-sandbox\[postgres\]'"):
         open_store("postgresql://host/name")
@@ -236,7 +236,7 @@ def test_missing_driver_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_driver_is_loaded_for_postgresql_alone() -> None:
     """Whoever keeps calls in SQLite needs no driver, and starts without it."""
     code = (
-        "import sys; from sandbox.app import App; App(); "
+        "import sys; from voice_sandbox.app import App; App(); "
         "sys.exit('asyncpg' in sys.modules or 'sandbox.store.postgres' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
@@ -307,7 +307,7 @@ async def test_one_key_on_two_replicas_creates_one_call(url: str, wall: FakeWall
 
 
 def _namespace() -> bytes:
-    from sandbox.keys import namespace_of
+    from voice_sandbox.http.authentication import namespace_of
 
     return namespace_of(KEY)
 
@@ -367,13 +367,13 @@ async def test_namespace_is_emptied_while_its_calls_complete(url: str, wall: Fak
         for _ in range(3):
             for _ in range(8):
                 await one.create("+12025550131")
-            answers = await asyncio.gather(
+            responses = await asyncio.gather(
                 other.client.post("/sandbox/clock", json={"advance_seconds": 60}),
                 one.client.delete("/sandbox/state"),
                 one.client.delete("/sandbox/state"),
                 other.client.post("/v1/calls", json=_body()),
             )
-            assert [answer.status_code for answer in answers] == [200, 204, 204, 201]
+            assert [response.status_code for response in responses] == [200, 204, 204, 201]
         assert (await one.client.delete("/sandbox/state")).status_code == 204
         sample = await other.read(str(CATALOGUE.sample.call_id))
         assert sample["status"] == "completed"
@@ -415,7 +415,7 @@ async def test_replicas_never_wait_for_each_other_in_a_circle(
                 await store.use_namespaces(dice.sample(NAMES, 3), at=START)
             case 3:
                 for due in await store.claim_due(wall_now=START + 60, lease_seconds=0, limit=9):
-                    await store.finish_delivery(due, made=0, answer=422, next_due_at=START + 9)
+                    await store.finish_delivery(due, made=0, response=422, next_due_at=START + 9)
             case 4:
                 due = await store.claim_next(
                     namespace, until=START + 60, wall_now=START + 60, lease_seconds=0
@@ -442,7 +442,7 @@ async def test_replicas_never_wait_for_each_other_in_a_circle(
                     ],
                 )
             case 6:
-                await store.trim_journal(namespace, oldest=START - 1, most=3)
+                await store.trim_journal(namespace, oldest=START - 1, limit=3)
             case _:
                 await open_namespace(store, namespace)
                 key = IdempotencyKey(dice.choice("abc"), b"body", START + 99)
@@ -545,10 +545,10 @@ async def test_server_that_hangs_is_away(
         await open_namespace(store)
         with shaky.hanging():
             async with asyncio.timeout(30):
-                answers = await asyncio.gather(
+                responses = await asyncio.gather(
                     *(store.ping() for _ in range(40)), return_exceptions=True
                 )
-            assert {type(answer) for answer in answers} == {StorageUnavailable}
+            assert {type(response) for response in responses} == {StorageUnavailable}
         await _until_up(store)
         await create(store)
 
@@ -572,9 +572,9 @@ async def test_app_answers_while_the_server_is_away(shaky: PostgresServer, wall:
         shaky.start()
         again = await sandbox.client.get(f"/v1/calls/{call_id}")
         journal = (await sandbox.client.get("/sandbox/journal")).json()["exchanges"]
-    for answer in (refused, stream):
-        assert (answer.status_code, answer.json()["code"]) == (503, "storage_unavailable")
-        assert answer.headers["retry-after"] == "1"
+    for response in (refused, stream):
+        assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
+        assert response.headers["retry-after"] == "1"
     assert (agents.status_code, again.status_code) == (200, 200)
     assert [entry["status"] for entry in journal] == [200, 200, 503, 201]
 
@@ -615,10 +615,10 @@ async def test_stream_hears_of_another_replica(url: str, wall: FakeWall) -> None
     async with running_sandbox(url, wall) as one, running_sandbox(url, wall) as other:
         events = one.app._journal.follow(_namespace(), EVERYTHING, after=None)
         await anext(events)
-        answer = await other.client.get("/v1/agents")
+        response = await other.client.get("/v1/agents")
         async with asyncio.timeout(10):
             event = await anext(events)
-        assert answer.headers["x-request-id"].encode() in event
+        assert response.headers["x-request-id"].encode() in event
         await events.aclose()  # type: ignore[attr-defined]
 
 

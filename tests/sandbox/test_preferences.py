@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.client import SandboxClient
-from sandbox.contract import load_contract
-from sandbox.preferences import LONGEST_DELAY_MILLISECONDS, preferred
-from sandbox.validation import Validator
+from voice_sandbox.contract.reader import load_contract
+from voice_sandbox.contract.validation import Validator
+from voice_sandbox.http.preferences import LONGEST_DELAY_MILLISECONDS, preferred
+from voice_sandbox.testing.client import SandboxClient
 
 CONTRACT = load_contract(Path(__file__).parents[2] / "openapi.yaml")
 

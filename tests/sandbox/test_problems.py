@@ -5,9 +5,9 @@ from http import HTTPStatus
 
 import pytest
 
-from sandbox.contract import Contract
-from sandbox.problems import PROBLEMS, FieldError, Problem, Refusal, document
-from sandbox.validation import Validator
+from voice_sandbox.contract.problems import PROBLEMS, FieldError, Problem, ProblemError, document
+from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.validation import Validator
 
 EVERY = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS.keys())
 
@@ -15,13 +15,15 @@ EVERY = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS.keys(
 @EVERY
 def test_document_fits_the_contract(problem: Problem, contract: Contract) -> None:
     """Whatever code is refused with, the document is a Problem of the contract."""
-    sent = document(Refusal(problem.code, "What was wrong."), request_id="req_12345678")
+    sent = document(ProblemError(problem.code, "What was wrong."), request_id="req_12345678")
     assert Validator(contract, contract.schema("Problem")).errors(sent) == []
 
 
 def test_document_with_errors_fits_the_contract(contract: Contract) -> None:
     """A refusal that lists places is a ValidationProblem of the contract."""
-    refusal = Refusal("validation_failed", "Wrong.", errors=[FieldError("/phone", "must be one")])
+    refusal = ProblemError(
+        "validation_failed", "Wrong.", errors=[FieldError("/phone", "must be one")]
+    )
     sent = document(refusal, request_id="req_12345678")
     assert Validator(contract, contract.schema("ValidationProblem")).errors(sent) == []
 
@@ -53,4 +55,4 @@ def test_titles_are_different() -> None:
 def test_unknown_code_cannot_be_refused_with() -> None:
     """A code that is not in the table cannot be sent."""
     with pytest.raises(KeyError):
-        Refusal("no_such_code", "Wrong.")
+        ProblemError("no_such_code", "Wrong.")

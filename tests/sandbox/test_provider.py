@@ -5,10 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from uuid_utils import UUID
 
-from sandbox.calls import Call, judge, normalized
-from sandbox.catalogue import Catalogue
-from sandbox.contract import Contract
-from sandbox.provider import (
+from voice_sandbox.calls.call import Call, judge, normalized
+from voice_sandbox.calls.provider import (
     EVENT_TYPE,
     ID_PREFIX,
     Plan,
@@ -18,8 +16,10 @@ from sandbox.provider import (
     provider_call_id,
     status_at,
 )
-from sandbox.scenarios import Scenario, Scenarios
-from sandbox.validation import Validator
+from voice_sandbox.calls.scenarios import Scenario, Scenarios
+from voice_sandbox.contract.catalogue import Catalogue
+from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.validation import Validator
 
 from .conftest import SCENARIOS, START
 

@@ -8,9 +8,9 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from sandbox.app import App
-from sandbox.proxy import Forwarded, Mounted
-from sandbox.server import layered
+from voice_sandbox.app import App
+from voice_sandbox.http.proxy import Forwarded, Mounted
+from voice_sandbox.server.uvicorn_server import layered
 
 from .conftest import CONTRACT, FakeWall, assert_conforms, new_call
 
@@ -180,12 +180,12 @@ async def test_named_origin_may_call(crossed: httpx.AsyncClient) -> None:
     }
     allowed = await crossed.options("/v1/calls", headers=asked)
     assert (allowed.status_code, allowed.headers["access-control-allow-origin"]) == (200, DOCS)
-    answer = await crossed.post("/v1/calls", json=new_call(), headers={"Origin": DOCS})
-    assert_conforms(CONTRACT, answer)
-    assert answer.headers["access-control-allow-origin"] == DOCS
-    readable = answer.headers["access-control-expose-headers"].lower().split(", ")
+    response = await crossed.post("/v1/calls", json=new_call(), headers={"Origin": DOCS})
+    assert_conforms(CONTRACT, response)
+    assert response.headers["access-control-allow-origin"] == DOCS
+    readable = response.headers["access-control-expose-headers"].lower().split(", ")
     assert {"x-request-id", "location", "retry-after", "preference-applied"} <= set(readable)
-    assert "access-control-allow-credentials" not in answer.headers
+    assert "access-control-allow-credentials" not in response.headers
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", f"{DOCS}.evil.example", "null"])
@@ -193,8 +193,8 @@ async def test_other_origin_may_not_call(crossed: httpx.AsyncClient, origin: str
     """A page of any other origin is told nothing that lets it read an answer."""
     asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
     refused = await crossed.options("/v1/agents", headers=asked)
-    answer = await crossed.get("/v1/agents", headers={"Origin": origin})
-    for told in (refused, answer):
+    response = await crossed.get("/v1/agents", headers={"Origin": origin})
+    for told in (refused, response):
         assert "access-control-allow-origin" not in told.headers
 
 
@@ -208,8 +208,8 @@ async def test_without_named_origins_nothing_is_allowed(wall: FakeWall) -> None:
         httpx.AsyncClient(transport=transport, base_url="http://x") as client,
     ):
         asked = {"Origin": DOCS, "Access-Control-Request-Method": "GET"}
-        for answer in (
+        for response in (
             await client.options("/v1/agents", headers=asked),
             await client.get("/v1/agents", headers={"Origin": DOCS}),
         ):
-            assert not [name for name in answer.headers if name.startswith("access-control")]
+            assert not [name for name in response.headers if name.startswith("access-control")]

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from inner_pytest import run_pytest
-from sandbox.async_client import AsyncSandboxClient
-from sandbox.client import SandboxClient
+from voice_sandbox.testing.async_client import AsyncSandboxClient
+from voice_sandbox.testing.client import SandboxClient
 
 from .conftest import SCENARIOS
 
@@ -145,7 +145,7 @@ def test_the_plugin_imports_nothing_until_it_is_used(tmp_path: Path) -> None:
         "    heavy = {'uvicorn', 'starlette', 'httpx', 'jsonschema_rs', 'yaml', 'orjson'}\n"
         "    assert heavy & set(sys.modules) == set()\n"
     )
-    ran = run_pytest(tmp_path, plugins="sandbox.pytest_plugin")
+    ran = run_pytest(tmp_path, plugins="voice_sandbox.testing.pytest_plugin")
     assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
 
 

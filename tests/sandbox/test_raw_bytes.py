@@ -75,13 +75,13 @@ def test_no_bytes_break_it(sandbox_server: SandboxServer, sent: bytes) -> None:
 
 def test_it_goes_on_serving(sandbox_server: SandboxServer) -> None:
     """After all those bytes a plain request is answered as ever."""
-    answer = httpx.post(
+    response = httpx.post(
         f"{sandbox_server.url}/v1/calls",
         json=first_example("createCall"),
         headers={"Authorization": f"Bearer {KEY}"},
         timeout=LIMIT_SECONDS,
     )
-    assert answer.status_code == 201
+    assert response.status_code == 201
 
 
 def _answered(url: str, sent: bytes) -> bytes:

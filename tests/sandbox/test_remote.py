@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from sandbox.cli import main
-from sandbox.client import SandboxClient
+from voice_sandbox.cli.main import main
+from voice_sandbox.testing.client import SandboxClient
 
 from .conftest import CATALOGUE
 
@@ -77,7 +77,9 @@ def test_watch_shows_every_delivery(
     run: Run, voice_sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call whose completions contradict each other is followed to the second one."""
-    monkeypatch.setattr("sandbox.remote.sleep", lambda seconds: voice_sandbox.advance(0.5))
+    monkeypatch.setattr(
+        "voice_sandbox.cli.commands.sleep", lambda seconds: voice_sandbox.advance(0.5)
+    )
     watched = run("call", "conflicting", "--watch").output
     assert "the provider delivers completed: 200" in watched
     assert "the provider delivers failed: 409" in watched

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from inner_pytest import run_pytest
-from sandbox.client import SandboxClient
-from sandbox.replay import as_pytest
+from voice_sandbox.journal.pytest_export import as_pytest
+from voice_sandbox.testing.client import SandboxClient
 
 from .conftest import SCENARIOS, completion, new_call
 
@@ -111,8 +111,8 @@ def test_a_body_that_was_cut_is_said_to_be(
     [cut] = [exchange for exchange in exchanges if exchange["request"]["truncated"]]
     assert cut["curl"].startswith("# First write the body of ")
     body = json.dumps(completion(transcript="x" * 5000)).encode()
-    answer = voice_sandbox.client.post(WEBHOOK, content=body, headers=JSON)
-    kept = voice_sandbox.exchange(answer.headers["x-request-id"])
+    response = voice_sandbox.client.post(WEBHOOK, content=body, headers=JSON)
+    kept = voice_sandbox.exchange(response.headers["x-request-id"])
     assert "pytest.skip(" in kept["pytest"]
 
 
@@ -135,7 +135,7 @@ def test_a_long_story_is_not_told(voice_sandbox: SandboxClient) -> None:
     voice_sandbox.call("never_completes")
     for _ in range(30):
         body = completion(transcript="x" * 3500)
-        answer = voice_sandbox.client.post(WEBHOOK, json=body)
-    kept = voice_sandbox.exchange(answer.headers["x-request-id"])
+        response = voice_sandbox.client.post(WEBHOOK, json=body)
+    kept = voice_sandbox.exchange(response.headers["x-request-id"])
     assert "Too much has happened" in kept["pytest"]
     assert len(kept["pytest"]) < 1000

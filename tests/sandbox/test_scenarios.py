@@ -9,12 +9,18 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
-from sandbox.catalogue import Catalogue
-from sandbox.cli import main
-from sandbox.contract import Contract
-from sandbox.problems import PROBLEMS
-from sandbox.scenarios import CATALOGUE_FILE, Scenario, ScenarioError, Scenarios, load_scenarios
-from sandbox.validation import Validator
+from voice_sandbox.calls.scenarios import (
+    CATALOGUE_FILE,
+    Scenario,
+    ScenarioError,
+    Scenarios,
+    load_scenarios,
+)
+from voice_sandbox.cli.main import main
+from voice_sandbox.contract.catalogue import Catalogue
+from voice_sandbox.contract.problems import PROBLEMS
+from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.validation import Validator
 
 from .conftest import SCENARIOS
 
@@ -227,7 +233,7 @@ def test_start_stops_at_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     """The program does not start, and says in one line what to put right where."""
     path = tmp_path / "scenarios.yaml"
     path.write_text(CATALOGUE_FILE.read_text("utf-8").replace("ringing: 1", "rings: 1", 1), "utf-8")
-    monkeypatch.setattr("sandbox.scenarios.CATALOGUE_FILE", path)
+    monkeypatch.setattr("voice_sandbox.calls.scenarios.CATALOGUE_FILE", path)
     monkeypatch.setattr(load_scenarios, "__kwdefaults__", {"path": path})
     stopped = CliRunner().invoke(main, ["serve", "--port", "0", "--database", "sqlite:///:memory:"])
     assert stopped.exit_code == 1

@@ -10,16 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from sandbox import app as app_room
-from sandbox import handlers as handlers_room
-from sandbox.clock import wall
-from sandbox.contract import ContractError, Operation
-from sandbox.exchange import Answer, Request
-from sandbox.keys import Keyring
-from sandbox.problems import PROBLEMS
-from sandbox.service import Service
-from sandbox.store.protocol import StorageUnavailable
-from sandbox.validation import Validator
+from voice_sandbox import app as app_room
+from voice_sandbox.api import service as handlers_room
+from voice_sandbox.clock import wall
+from voice_sandbox.contract.problems import PROBLEMS
+from voice_sandbox.contract.reader import ContractError, Operation
+from voice_sandbox.contract.validation import Validator
+from voice_sandbox.http.authentication import Keyring
+from voice_sandbox.http.exchange import Answer, Request
+from voice_sandbox.http.pipeline import Service
+from voice_sandbox.store.protocol import StorageUnavailable
 
 from .conftest import (
     CATALOGUE,
@@ -424,7 +424,7 @@ def service(handlers: Mapping[str, Callable[[Request], Awaitable[Answer]]]) -> S
         keyring=Keyring("secret"),
         may_name_provider=False,
         unusable_number="malformed_json",
-        observe=app_room.nobody_looks,
+        observe=app_room.ignore,
         wall=wall,
     )
 
@@ -440,7 +440,7 @@ def test_operation_without_handler_stops_the_start(operation_id: str) -> None:
             keyring=Keyring("secret"),
             may_name_provider=False,
             unusable_number="malformed_json",
-            observe=app_room.nobody_looks,
+            observe=app_room.ignore,
             wall=wall,
         )
 

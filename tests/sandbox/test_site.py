@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.app import App
+from voice_sandbox.app import App
 
 from .conftest import FakeWall, RawAnswer, Sandbox, raw_request, running_sandbox
 
@@ -44,21 +44,21 @@ async def portal(folder: Path, wall: FakeWall) -> AsyncIterator[Sandbox]:
 )
 async def test_serves_the_site(portal: Sandbox, path: str, text: str) -> None:
     """Pages and files of the built site are served without a token."""
-    answer = await portal.raw("GET", path)
-    assert (answer.status, text in answer.body.decode()) == (200, True)
+    response = await portal.raw("GET", path)
+    assert (response.status, text in response.body.decode()) == (200, True)
 
 
 async def test_folder_leads_to_its_page(portal: Sandbox) -> None:
     """A page without its trailing slash is found all the same."""
-    answer = await portal.raw("GET", "/calls")
-    assert answer.status in (301, 302, 307, 308)
-    assert (answer.header("location") or "").endswith("/calls/")
+    response = await portal.raw("GET", "/calls")
+    assert response.status in (301, 302, 307, 308)
+    assert (response.header("location") or "").endswith("/calls/")
 
 
 async def test_head_has_no_body(portal: Sandbox) -> None:
     """HEAD answers as GET does, without the body."""
-    answer = await portal.raw("HEAD", "/")
-    assert (answer.status, answer.body) == (200, b"")
+    response = await portal.raw("HEAD", "/")
+    assert (response.status, response.body) == (200, b"")
 
 
 TRAVERSALS = [
@@ -104,21 +104,21 @@ async def test_never_leaves_the_folder(
     portal: Sandbox, path: str, headers: list[tuple[bytes, bytes]]
 ) -> None:
     """However a path is written, nothing outside the folder is read and nothing breaks."""
-    answer = await portal.raw("GET", path, headers=headers)
-    assert SECRET not in answer.body.decode()
-    assert answer.status < 500
+    response = await portal.raw("GET", path, headers=headers)
+    assert SECRET not in response.body.decode()
+    assert response.status < 500
 
 
 async def test_absolute_path_never_leaves_the_folder(portal: Sandbox, tmp_path: Path) -> None:
     """The path of a file on this machine is not a path of the site."""
-    answer = await portal.raw("GET", f"/{tmp_path}/secret.txt")
-    assert SECRET not in answer.body.decode()
+    response = await portal.raw("GET", f"/{tmp_path}/secret.txt")
+    assert SECRET not in response.body.decode()
 
 
 async def test_browser_gets_the_site_s_own_404(portal: Sandbox) -> None:
     """A person who lost the way sees a page."""
-    answer = await portal.raw("GET", "/gone", headers=BROWSER)
-    assert (answer.status, b"Not here" in answer.body) == (404, True)
+    response = await portal.raw("GET", "/gone", headers=BROWSER)
+    assert (response.status, b"Not here" in response.body) == (404, True)
 
 
 @pytest.mark.parametrize("accept", [None, b"*/*", b"application/json"])
@@ -143,8 +143,8 @@ async def test_api_paths_are_never_pages(portal: Sandbox, path: str) -> None:
 
 async def test_path_that_only_begins_like_the_api_is_the_site_s(portal: Sandbox) -> None:
     """The API owns whole path segments."""
-    answer = await portal.raw("GET", "/v1x", headers=BROWSER)
-    assert b"Not here" in answer.body
+    response = await portal.raw("GET", "/v1x", headers=BROWSER)
+    assert b"Not here" in response.body
 
 
 async def test_without_a_site_everything_else_is_a_problem() -> None:
@@ -152,9 +152,9 @@ async def test_without_a_site_everything_else_is_a_problem() -> None:
     assert _is_not_found(await raw_request(App(), "GET", "/", headers=BROWSER))
 
 
-def _is_not_found(answer: RawAnswer) -> bool:
-    assert answer.header("content-type") == "application/problem+json"
-    return (answer.status, answer.json()["code"]) == (404, "not_found")
+def _is_not_found(response: RawAnswer) -> bool:
+    assert response.header("content-type") == "application/problem+json"
+    return (response.status, response.json()["code"]) == (404, "not_found")
 
 
 GZIP = [(b"accept-encoding", b"br;q=0.9, gzip, deflate")]
@@ -197,22 +197,22 @@ async def test_only_what_names_its_hash_is_kept(
 ) -> None:
     """A browser asks again for everything whose content may change under its name."""
     (folder / name).write_text("content")
-    answer = await portal.raw("GET", f"/{name}")
-    assert ("immutable" in (answer.header("cache-control") or "")) == kept
+    response = await portal.raw("GET", f"/{name}")
+    assert ("immutable" in (response.header("cache-control") or "")) == kept
 
 
 async def test_page_for_unknown_addresses_is_never_not_modified(portal: Sandbox) -> None:
     """A 404 stays a 404, whatever the client has."""
-    answer = await portal.raw("GET", "/gone", headers=[*BROWSER, (b"if-none-match", b"*")])
-    assert answer.status == 404
+    response = await portal.raw("GET", "/gone", headers=[*BROWSER, (b"if-none-match", b"*")])
+    assert response.status == 404
 
 
 # What a page may do in a browser
 
 
-def _policy(answer: RawAnswer) -> dict[str, str]:
+def _policy(response: RawAnswer) -> dict[str, str]:
     """The directives of an answer's policy."""
-    parts = (answer.header("content-security-policy") or "").split(";")
+    parts = (response.header("content-security-policy") or "").split(";")
     return dict(part.strip().split(" ", 1) for part in parts)
 
 
@@ -223,12 +223,12 @@ def _hash(text: str) -> str:
 @pytest.mark.parametrize("path", ["/", "/calls/", "/style.css", "/calls", "/gone"])
 async def test_every_answer_of_the_site_carries_its_policy(portal: Sandbox, path: str) -> None:
     """Pages, files, redirects and the 404 page say the same about what they may do."""
-    answer = await portal.raw("GET", path, headers=BROWSER)
-    assert _policy(answer)["default-src"] == "'none'"
-    assert answer.header("referrer-policy") == "same-origin"
-    assert answer.header("cross-origin-opener-policy") == "same-origin"
-    assert answer.header("cross-origin-resource-policy") == "same-origin"
-    assert "camera=()" in (answer.header("permissions-policy") or "")
+    response = await portal.raw("GET", path, headers=BROWSER)
+    assert _policy(response)["default-src"] == "'none'"
+    assert response.header("referrer-policy") == "same-origin"
+    assert response.header("cross-origin-opener-policy") == "same-origin"
+    assert response.header("cross-origin-resource-policy") == "same-origin"
+    assert "camera=()" in (response.header("permissions-policy") or "")
 
 
 async def test_unchanged_page_carries_it_too(portal: Sandbox) -> None:
@@ -284,6 +284,6 @@ async def test_cards_may_ask_the_sandbox_of_the_build(
 @pytest.mark.parametrize("path", ["/calls", "//calls", "///calls", "/./calls"])
 async def test_redirect_never_leaves_the_site(portal: Sandbox, path: str) -> None:
     """The way to a folder's page is a path, so neither `Host` nor slashes lead elsewhere."""
-    answer = await portal.raw("GET", path, headers=[(b"host", b"evil.example"), *BROWSER])
-    location = answer.header("location")
+    response = await portal.raw("GET", path, headers=[(b"host", b"evil.example"), *BROWSER])
+    location = response.header("location")
     assert location is None or (location[0] == "/" != location[1] and location.endswith("calls/"))

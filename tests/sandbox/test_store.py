@@ -12,13 +12,13 @@ import pytest
 from msgspec.structs import replace
 from uuid_utils import UUID
 
-import sandbox.store
-from sandbox.calls import Call, Result
-from sandbox.clock import VirtualClock, new_call_id, wall
-from sandbox.store import open_store
-from sandbox.store.protocol import Due, IdempotencyKey, StorageUnavailable, Store, StoreError
-from sandbox.store.sqlite import SQLiteStore
 from sandbox_process import start_sandbox
+from voice_sandbox import store as store_package
+from voice_sandbox.calls.call import Call, Result
+from voice_sandbox.clock import VirtualClock, new_call_id, wall
+from voice_sandbox.store import open_store
+from voice_sandbox.store.protocol import Due, IdempotencyKey, StorageUnavailable, Store, StoreError
+from voice_sandbox.store.sqlite import SQLiteStore
 
 from .conftest import CATALOGUE, START, FakeWall, running_sandbox
 
@@ -33,7 +33,7 @@ DONE = Result("completed", "agent: Hello", 5)
 BUSY = Result("busy", None, 0)
 SAMPLE = Call(UUID(int=1), "+12025550100", "a", "answered", START - 9, DONE, START)
 LEASE = 30.0
-SQL_FOLDER = Path(sandbox.store.__file__).parent / "sql"
+SQL_FOLDER = Path(store_package.__file__).parent / "sql"
 
 
 @pytest.fixture
@@ -406,9 +406,9 @@ async def test_nothing_is_due_without_a_plan(store: Store) -> None:
 async def test_finished_delivery_is_recorded(store: Store) -> None:
     """Each answer is kept in order, and the next delivery can be claimed at once."""
     call = await create(store, due_at=START + 8)
-    for made, (answer, following) in enumerate(((422, START + 10), (200, None))):
+    for made, (response, following) in enumerate(((422, START + 10), (200, None))):
         [due] = await claim(store, START + 11)
-        await store.finish_delivery(due, made=made, answer=answer, next_due_at=following)
+        await store.finish_delivery(due, made=made, response=response, next_due_at=following)
     saved = await store.call(ONE, call.call_id)
     assert saved is not None
     assert saved.delivery_answers == (422, 200)
@@ -419,8 +419,8 @@ async def test_delivery_is_recorded_once(store: Store) -> None:
     """Of two processes that made the same delivery, one after its lease, the first is recorded."""
     call = await create(store, due_at=START + 8)
     [due] = await claim(store, START + 8)
-    for answer, following in ((200, None), (409, START + 9)):
-        await store.finish_delivery(due, made=0, answer=answer, next_due_at=following)
+    for response, following in ((200, None), (409, START + 9)):
+        await store.finish_delivery(due, made=0, response=response, next_due_at=following)
     saved = await store.call(ONE, call.call_id)
     assert saved is not None
     assert saved.delivery_answers == (200,)
@@ -440,7 +440,7 @@ async def test_plan_dropped_during_a_delivery_stays_dropped(store: Store) -> Non
     call = await create(store, due_at=START + 8)
     [due] = await claim(store, START + 8)
     await complete(store, call, drop_plan=True)
-    await store.finish_delivery(due, made=0, answer=409, next_due_at=START + 9)
+    await store.finish_delivery(due, made=0, response=409, next_due_at=START + 9)
     assert await store.next_due_at(ONE) is None
 
 
@@ -449,7 +449,7 @@ async def test_delivery_into_an_emptied_namespace_changes_nothing(store: Store) 
     await create(store, due_at=START + 8)
     [due] = await claim(store, START + 8)
     await store.delete_namespace(ONE)
-    await store.finish_delivery(due, made=0, answer=200, next_due_at=START)
+    await store.finish_delivery(due, made=0, response=200, next_due_at=START)
     assert (await store.call(ONE, due.call_id), await store.next_wake_at()) == (None, None)
 
 
@@ -493,7 +493,7 @@ async def test_the_log_is_moved_beside_the_loop(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After many writes a thread moves the log into the file, and writers do not wait for it."""
-    monkeypatch.setattr("sandbox.store.sqlite._CHECKPOINT_WRITES", 10)
+    monkeypatch.setattr("voice_sandbox.store.sqlite._CHECKPOINT_WRITES", 10)
     path = tmp_path / "calls.db"
     async with opened(path) as store:
         await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.strict_json import MAX_DEPTH, MAX_NUMERAL_LENGTH, MalformedJSON, decode
+from voice_sandbox.http.strict_json import MAX_DEPTH, MAX_NUMERAL_LENGTH, MalformedJSON, decode
 
 REFUSED = {
     "empty body": b"",

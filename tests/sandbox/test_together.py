@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from sandbox.store.protocol import StorageUnavailable
-from sandbox.store.together import Together
+from voice_sandbox.store.batching import Batcher
+from voice_sandbox.store.protocol import StorageUnavailable
 
 pytestmark = pytest.mark.anyio
 
@@ -16,11 +16,11 @@ WRONG, AWAY = -1, -2
 class Source:
     """Answers each number with its double, one question at a time, when it is told to."""
 
-    def __init__(self, *, most: int = 64) -> None:
+    def __init__(self, *, limit: int = 64) -> None:
         self.questions: list[list[int]] = []
         self.may_answer = asyncio.Event()
         self.may_answer.set()
-        self.together = Together(self._ask, most=most)
+        self.together = Batcher(self._ask, limit=limit)
 
     async def _ask(self, asked: Sequence[int]) -> list[int]:
         self.questions.append(list(asked))
@@ -35,8 +35,8 @@ class Source:
 async def test_each_gets_its_own_answer() -> None:
     """Answers go to those who asked, whoever else asked with them."""
     source = Source()
-    answers = await asyncio.gather(*(source.together(number) for number in range(10)))
-    assert answers == [2 * number for number in range(10)]
+    responses = await asyncio.gather(*(source.together(number) for number in range(10)))
+    assert responses == [2 * number for number in range(10)]
 
 
 async def test_alone_nobody_waits() -> None:
@@ -63,14 +63,14 @@ async def test_what_comes_meanwhile_goes_together() -> None:
 
 async def test_only_so_many_go_together() -> None:
     """A question has an upper bound, and nobody is left behind by it."""
-    source = Source(most=4)
+    source = Source(limit=4)
     await asyncio.gather(*(source.together(number) for number in range(10)))
     assert source.questions == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
 async def test_failure_goes_to_those_who_asked_together() -> None:
     """Whoever asked in a question that failed hears of it, and the next question is asked."""
-    source = Source(most=2)
+    source = Source(limit=2)
     outcomes = await asyncio.gather(
         *(source.together(number) for number in (1, WRONG, 3)), return_exceptions=True
     )
@@ -79,7 +79,7 @@ async def test_failure_goes_to_those_who_asked_together() -> None:
 
 async def test_outage_is_known_to_those_who_wait_behind_it() -> None:
     """Nobody waits in a queue for a database that the first in it has found to be away."""
-    source = Source(most=1)
+    source = Source(limit=1)
     outcomes = await asyncio.gather(
         *(source.together(number) for number in (AWAY, 1, 2)), return_exceptions=True
     )

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.contract import Contract
-from sandbox.problems import Refusal
-from sandbox.validation import MAX_ERRORS, Validator, Validators
+from voice_sandbox.contract.problems import ProblemError
+from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.validation import MAX_ERRORS, Validator, Validators
 
 from .conftest import CONTRACT, completion, new_call
 
@@ -206,7 +206,7 @@ def test_check_and_errors_agree(value: Any) -> None:
     """A value is refused exactly when there is something to put right."""
     try:
         COMPLETION.check(value)
-    except Refusal as refusal:
+    except ProblemError as refusal:
         found = list(refusal.errors)
     else:
         found = []
@@ -215,7 +215,7 @@ def test_check_and_errors_agree(value: Any) -> None:
 
 def test_refusal_counts_the_places() -> None:
     """The detail says in how many places the body is wrong."""
-    with pytest.raises(Refusal, match="in 2 places"):
+    with pytest.raises(ProblemError, match="in 2 places"):
         NEW_CALL.check({})
 
 

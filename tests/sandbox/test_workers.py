@@ -88,14 +88,14 @@ def test_each_completion_is_delivered_once(server: SandboxServer) -> None:
         timeout=PATIENCE_SECONDS,
     )
     assert advanced.json()["next_due_at"] is None
-    answers = [
+    responses = [
         [
             delivery["answered"]
             for delivery in get(server, f"/sandbox/calls/{i}").json()["deliveries"]
         ]
         for i in created
     ]
-    assert answers == [[200]] * 30
+    assert responses == [[200]] * 30
 
 
 def test_dead_worker_is_replaced(server: SandboxServer) -> None:
@@ -125,9 +125,9 @@ def test_killed_workers_lose_nothing(server: SandboxServer) -> None:
             try:
                 with httpx.Client(base_url=server.url, headers=TOKEN, timeout=10) as client:
                     while not stop.is_set():
-                        answer = client.post("/v1/calls", json=body)
-                        if answer.status_code == 201:
-                            acknowledged.append(answer.json()["call_id"])
+                        response = client.post("/v1/calls", json=body)
+                        if response.status_code == 201:
+                            acknowledged.append(response.json()["call_id"])
             except httpx.TransportError:
                 continue  # its worker was the one that died
 
@@ -146,9 +146,9 @@ def test_killed_workers_lose_nothing(server: SandboxServer) -> None:
     ).raise_for_status()
     with httpx.Client(base_url=server.url, headers=TOKEN, timeout=PATIENCE_SECONDS) as client:
         inspected = [client.get(f"/sandbox/calls/{call_id}") for call_id in acknowledged]
-    assert {answer.status_code for answer in inspected} == {200}
-    made = [[d["answered"] for d in answer.json()["deliveries"]] for answer in inspected]
-    assert [answers for answers in made if answers != [200]] == []
+    assert {response.status_code for response in inspected} == {200}
+    made = [[d["answered"] for d in response.json()["deliveries"]] for response in inspected]
+    assert [responses for responses in made if responses != [200]] == []
 
 
 def test_workers_end_with_their_supervisor(server: SandboxServer) -> None:

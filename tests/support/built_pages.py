@@ -1,5 +1,6 @@
 """Which pages there are, and where each lies in the built site."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -27,3 +28,9 @@ def blocks(article: Tag, *languages: str) -> Iterator[str]:
         is_of = any(f"language-{language}" in block.get("class", ()) for language in languages)
         if is_of and block.find_parent("try-api") is None:
             yield block.find("code").get_text()
+
+
+def python_path(root: Path) -> dict[str, str]:
+    """The environment in which the code of the copy in `root` is imported."""
+    folders = [str(root / "sandbox"), str(root / "portal"), os.environ.get("PYTHONPATH", "")]
+    return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}

@@ -18,17 +18,17 @@ import uvicorn
 import yaml
 from uuid_utils import UUID
 
-import sandbox.app
 from read_once import load_once
-from sandbox.contract import find_contract
-from sandbox.store.sqlite import SQLiteStore
+from voice_sandbox import app as app_module
+from voice_sandbox.contract.reader import find_contract
+from voice_sandbox.store.sqlite import SQLiteStore
 
 START_SECONDS = 10
 LONGEST_BODY = 1024 * 1024  # as the contract allows
 
 
 @dataclass
-class Ask:
+class FaultyRequest:
     """A request on its way in."""
 
     method: str
@@ -49,15 +49,15 @@ class Ask:
 
 
 @dataclass
-class Reply:
+class FaultyResponse:
     """An answer on its way out."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
 
-    put = Ask.put
-    values = Ask.values
+    put = FaultyRequest.put
+    values = FaultyRequest.values
 
     @property
     def json(self) -> Any:
@@ -68,7 +68,7 @@ class Reply:
 
 
 @dataclass
-class Workshop:
+class FaultInjector:
     """What a fault may alter, one thing at a time.
 
     Most faults stand between client and sandbox, or around a method of the store's protocol: those
@@ -76,8 +76,8 @@ class Workshop:
     """
 
     stack: ExitStack
-    before: list[Callable[[Ask], Reply | None]] = field(default_factory=list)
-    after: list[Callable[[Ask, Reply], None]] = field(default_factory=list)
+    before: list[Callable[[FaultyRequest], FaultyResponse | None]] = field(default_factory=list)
+    after: list[Callable[[FaultyRequest, FaultyResponse], None]] = field(default_factory=list)
     contract_path: Path | None = None
 
     def replace(self, owner: Any, name: str, value: Any) -> None:
@@ -125,11 +125,11 @@ class Workshop:
         self.contract_path = Path(folder) / "openapi.yaml"
         self.contract_path.write_text(json.dumps(document), "utf-8")
 
-    def on_request(self, change: Callable[[Ask], Reply | None]) -> None:
+    def on_request(self, change: Callable[[FaultyRequest], FaultyResponse | None]) -> None:
         """Alter each request before the sandbox sees it, or answer it in its place."""
         self.before.append(change)
 
-    def on_answer(self, change: Callable[[Ask, Reply], None]) -> None:
+    def on_answer(self, change: Callable[[FaultyRequest, FaultyResponse], None]) -> None:
         """Alter each answer before the client sees it."""
         self.after.append(change)
 
@@ -142,15 +142,15 @@ def plain_contract() -> dict[str, Any]:
 
 
 @contextmanager
-def faulty_sandbox(alter: Callable[[Workshop], None]) -> Iterator[str]:
+def faulty_sandbox(alter: Callable[[FaultInjector], None]) -> Iterator[str]:
     """A sandbox in a thread, with the fault in it until the block ends; yields its origin."""
     with ExitStack() as stack:
-        workshop = Workshop(stack)
-        workshop.replace(sandbox.app, "load_contract", load_once)
-        alter(workshop)
-        app: Any = sandbox.app.App(contract_path=workshop.contract_path)
-        if workshop.before or workshop.after:
-            app = _altered(app, workshop)
+        injector = FaultInjector(stack)
+        injector.replace(app_module, "load_contract", load_once)
+        alter(injector)
+        app: Any = app_module.App(contract_path=injector.contract_path)
+        if injector.before or injector.after:
+            app = _altered(app, injector)
         with _served(app) as origin:
             yield origin
 
@@ -202,25 +202,25 @@ class _Server(uvicorn.Server):
             connection.shutdown()
 
 
-def _altered(app: Any, workshop: Workshop) -> Any:
+def _altered(app: Any, injector: FaultInjector) -> Any:
     """An ASGI application that lets a workshop alter requests and answers."""
 
     async def altered(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        ask = Ask(
+        ask = FaultyRequest(
             scope["method"], scope["path"], scope["query_string"], list(scope["headers"]), b""
         )
         ask.is_whole = int((ask.values("content-length") or [b"0"])[0]) <= LONGEST_BODY
         if ask.is_whole:
             ask.body = await _read(receive)
         reply = None
-        for change in workshop.before:
+        for change in injector.before:
             reply = reply or change(ask)
         if reply is None:
             reply = await _passed_on(app, scope, ask, None if ask.is_whole else receive)
-        for alter in workshop.after:
+        for alter in injector.after:
             alter(ask, reply)
         length = str(len(reply.body)).encode()
         if reply.values("content-length") and ask.method != "HEAD":
@@ -242,8 +242,8 @@ async def _read(receive: Any) -> bytes:
             return body
 
 
-async def _passed_on(app: Any, scope: Any, ask: Ask, unread: Any) -> Reply:
-    reply = Reply(0, [], b"")
+async def _passed_on(app: Any, scope: Any, ask: FaultyRequest, unread: Any) -> FaultyResponse:
+    reply = FaultyResponse(0, [], b"")
     given = False
 
     async def receive() -> dict[str, Any]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 # Of all that is installed here an integrator has only these; to import the rest takes longer than
 # the tests.
-PLUGINS = "sandbox.pytest_plugin,anyio.pytest_plugin,xdist.plugin"
+PLUGINS = "voice_sandbox.testing.pytest_plugin,anyio.pytest_plugin,xdist.plugin"
 
 
 def run_pytest(

@@ -14,8 +14,10 @@ from typing import Any
 
 import atheris
 
-with atheris.instrument_imports(include=["sandbox.strict_json", "json.decoder", "json.scanner"]):
-    from sandbox.strict_json import MalformedJSON, decode
+with atheris.instrument_imports(
+    include=["voice_sandbox.http.strict_json", "json.decoder", "json.scanner"]
+):
+    from voice_sandbox.http.strict_json import MalformedJSON, decode
 
 
 def one_input(body: bytes) -> None:

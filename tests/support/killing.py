@@ -19,10 +19,10 @@ from typing import Any
 import httpx
 from uuid_utils import UUID
 
-from sandbox.keys import namespace_of
-from sandbox.store import open_store
-from sandbox.store.protocol import Store
 from sandbox_process import SandboxServer, start_sandbox
+from voice_sandbox.http.authentication import namespace_of
+from voice_sandbox.store import open_store
+from voice_sandbox.store.protocol import Store
 
 SPEED = 20
 SETTLE_SECONDS = 60
@@ -145,11 +145,11 @@ def take_stock(replicas: Replicas, database: str, outcome: Outcome) -> None:
                 time.sleep(0.1)
         for key, calls in outcome.acknowledged.items():
             for call_id in random.Random(7).sample(sorted(calls), min(20, len(calls))):
-                answer = client.get(
+                response = client.get(
                     f"{replicas.origins[-1]}/v1/calls/{call_id}", headers=_authorization(key)
                 )
-                if answer.json().get("status") != "completed":
-                    outcome.faults.append(f"{call_id} is answered as {answer.text}")
+                if response.json().get("status") != "completed":
+                    outcome.faults.append(f"{call_id} is answered as {response.text}")
     asyncio.run(_count(open_store(database), outcome))
 
 
@@ -204,17 +204,17 @@ def _acknowledged(
     deadline = time.monotonic() + REQUEST_SECONDS
     while time.monotonic() < deadline:
         try:
-            answer = client.post(
+            response = client.post(
                 f"{origin()}/v1/calls", json=body, headers={"Idempotency-Key": idempotency_key}
             )
         except httpx.TransportError:
             outcome.cut_off += 1
             time.sleep(0.02)
             continue
-        if answer.status_code == 201:
-            return UUID(answer.json()["call_id"])
-        if answer.status_code != 503 or "retry-after" not in answer.headers:
-            outcome.faults.append(f"answered {answer.status_code}: {answer.text}")
+        if response.status_code == 201:
+            return UUID(response.json()["call_id"])
+        if response.status_code != 503 or "retry-after" not in response.headers:
+            outcome.faults.append(f"answered {response.status_code}: {response.text}")
         outcome.refused += 1
         time.sleep(0.1)
     return None

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 BODY_SECONDS = 1.0
 
 # What GET /sandbox is answered with: status, headers, body; or seconds to hang first.
-Answer = tuple[int, dict[str, str], bytes]
+ReceivedResponse = tuple[int, dict[str, str], bytes]
 JSON = {"Content-Type": "application/json"}
 IDENTITY = {
     "sandbox": True,
@@ -34,14 +34,14 @@ class Live:
     url: str = ""
     dials: list[Any] = field(default_factory=list)  # every body that asked for a call
     requests: list[str] = field(default_factory=list)  # "GET /sandbox"
-    answers: dict[str, Answer] = field(default_factory=dict)  # by path
+    responses: dict[str, ReceivedResponse] = field(default_factory=dict)  # by path
     hang_seconds: dict[str, float] = field(default_factory=dict)
     sandbox: str = ""  # the origin of a sandbox that it stands before
     # Whether it is the live service for a request: its number, method, path and body.
     is_live: Callable[[int, str, str, bytes], bool] = lambda *_: True
 
 
-def as_sandbox(**changes: Any) -> Answer:
+def as_sandbox(**changes: Any) -> ReceivedResponse:
     """What a sandbox answers to GET /sandbox, with changes."""
     return 200, JSON, json.dumps({**IDENTITY, **changes}).encode()
 
@@ -72,7 +72,7 @@ def posing_live_server(agents: Any, **settings: Any) -> Iterator[Live]:
         def log_message(self, *_: Any) -> None:
             pass
 
-        def answer(self, status: int, headers: dict[str, str], body: bytes) -> None:
+        def response(self, status: int, headers: dict[str, str], body: bytes) -> None:
             self.send_response(status)
             for name, value in {"Content-Type": "application/json", **headers}.items():
                 self.send_header(name, value)
@@ -96,21 +96,21 @@ def posing_live_server(agents: Any, **settings: Any) -> Iterator[Live]:
                 body = self.chunks()
             if not live.is_live(len(live.requests), self.command, self.path, body):
                 self.pass_on(body)
-            elif self.path in live.answers:
-                self.answer(*live.answers[self.path])
+            elif self.path in live.responses:
+                self.response(*live.responses[self.path])
             elif self.command not in ("GET", "HEAD") and "webhooks" not in self.path:
                 live.dials.append(body)
                 call_id = "01890a5d-ac96-774b-bcce-b302099a8057"
                 location = {"Location": f"/v1/calls/{call_id}"}
-                self.answer(201, location, json.dumps({"call_id": call_id}).encode())
+                self.response(201, location, json.dumps({"call_id": call_id}).encode())
             elif self.path == "/v1/agents":
-                self.answer(200, {}, json.dumps(agents).encode())
+                self.response(200, {}, json.dumps(agents).encode())
             elif self.path.endswith("01890a5d-ac96-774b-bcce-b302099a8057"):
                 call = {"call_id": self.path[-36:], "status": "queued"}
                 idle = {"transcript": None, "duration": None}
-                self.answer(200, {}, json.dumps(call | idle).encode())
+                self.response(200, {}, json.dumps(call | idle).encode())
             else:
-                self.answer(404, {}, problem(404, "not_found", "No such path"))
+                self.response(404, {}, problem(404, "not_found", "No such path"))
 
         def whole(self, length: int) -> bytes:
             """The body, or nothing where less comes than was declared: judged all the same."""
@@ -139,10 +139,10 @@ def posing_live_server(agents: Any, **settings: Any) -> Iterator[Live]:
                     if name.lower() != "transfer-encoding":
                         connection.putheader(name, value)
                 connection.endheaders(body)
-                answer = connection.getresponse()
-                content = answer.read()
-            self.send_response_only(answer.status)
-            for name, value in answer.getheaders():
+                response = connection.getresponse()
+                content = response.read()
+            self.send_response_only(response.status)
+            for name, value in response.getheaders():
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(content)

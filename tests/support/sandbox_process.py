@@ -27,8 +27,10 @@ class SandboxServer:
 
 
 @contextmanager
-def start_sandbox(folder: Path, *arguments: str, code: Path = ROOT) -> Iterator[SandboxServer]:
-    """Run `python -m sandbox serve` on a free port, with database and log in `folder`.
+def start_sandbox(
+    folder: Path, *arguments: str, code: Path = ROOT / "sandbox"
+) -> Iterator[SandboxServer]:
+    """Run `voice-sandbox serve` on a free port, with database and log in `folder`.
 
     `code` is the folder that holds the package: this checkout, or an unpacked wheel.
     On leaving it gets SIGTERM and must exit with 0, unless the test has ended it already.
@@ -37,7 +39,7 @@ def start_sandbox(folder: Path, *arguments: str, code: Path = ROOT) -> Iterator[
         AssertionError: it did not come up, or did not end cleanly; with all that it printed.
     """
     log_path = folder / "sandbox.log"
-    serve = [sys.executable, "-u", "-m", "sandbox", "serve"]
+    serve = [sys.executable, "-u", "-m", "voice_sandbox", "serve"]
     process = subprocess.Popen(
         [*serve, "--port", "0", "--database", f"sqlite:///{folder}/sandbox.db", *arguments],
         cwd=code,

@@ -7,12 +7,12 @@ from functools import cache
 from click.testing import CliRunner, Result
 
 from read_once import contracts
-from sandbox.cli import main
-from sandbox.verification.api import Target
-from sandbox.verification.guard import Guard
-from sandbox.verification.registry import CHECKS
-from sandbox.verification.runner import Outcome, make_target, run_one
-from sandbox.verification.wire import Wire
+from voice_sandbox.cli.main import main
+from voice_sandbox.verification.api import Target
+from voice_sandbox.verification.guard import Guard
+from voice_sandbox.verification.http1 import Wire
+from voice_sandbox.verification.registry import CHECKS
+from voice_sandbox.verification.runner import Outcome, make_target, run_one
 
 TIMEOUT_SECONDS = 10.0
 SERVICE_KEY = "key-of-the-live-service"

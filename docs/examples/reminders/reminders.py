@@ -24,15 +24,15 @@ class Reminders:
 
     def remind(self, appointment: str, phone: str) -> str:
         """Calls once for each appointment, however often it is asked to; returns the call_id."""
-        answer = self._service.post(
+        response = self._service.post(
             "/v1/calls",
             json={"phone": phone, "agent": self._agent},
             headers={"Idempotency-Key": f"reminder-{appointment}"},
         )
-        if answer.status_code in (429, 503):
-            raise TryLater(int(answer.headers["Retry-After"]))
-        answer.raise_for_status()
-        return answer.json()["call_id"]
+        if response.status_code in (429, 503):
+            raise TryLater(int(response.headers["Retry-After"]))
+        response.raise_for_status()
+        return response.json()["call_id"]
 
     def outcome(self, call_id: str) -> str:
         """`pending`, `reached`, `try_again` or `check_number`."""

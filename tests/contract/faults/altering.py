@@ -8,38 +8,42 @@ from typing import Any
 from msgspec.structs import replace
 from uuid_utils import UUID
 
-from faulty import Ask, Reply, Workshop
+from faulty import FaultInjector, FaultyRequest, FaultyResponse
 from read_once import contracts
-from sandbox import calls
-from sandbox.calls import Call, Result, Verdict
-from sandbox.catalogue import read_catalogue
-from sandbox.problems import PROBLEMS
-from sandbox.provider import provider_call_id
+from voice_sandbox.calls import call as calls
+from voice_sandbox.calls.call import Call, CompletionDecision, Result
+from voice_sandbox.calls.provider import provider_call_id
+from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.contract.problems import PROBLEMS
 
 CALLS = "/v1/calls"
 WEBHOOK = "/v1/webhooks/call-completed"
 
 
-def is_call(ask: Ask) -> bool:
+def is_call(ask: FaultyRequest) -> bool:
     return ask.method == "GET" and ask.path.startswith(f"{CALLS}/")
 
 
-def is_service(ask: Ask) -> bool:
+def is_service(ask: FaultyRequest) -> bool:
     return ask.path.startswith("/v1")
 
 
 def change_answers(
-    shop: Workshop, where: Callable[[Ask, Reply], bool], change: Callable[[Reply], None]
+    shop: FaultInjector,
+    where: Callable[[FaultyRequest, FaultyResponse], bool],
+    change: Callable[[FaultyResponse], None],
 ) -> None:
     shop.on_answer(lambda ask, reply: change(reply) if where(ask, reply) else None)
 
 
 def change_json(
-    shop: Workshop, where: Callable[[Ask, Reply], bool], change: Callable[[Any], Any]
+    shop: FaultInjector,
+    where: Callable[[FaultyRequest, FaultyResponse], bool],
+    change: Callable[[Any], Any],
 ) -> None:
     """`change` alters the decoded body in place, or returns another one."""
 
-    def alter(reply: Reply) -> None:
+    def alter(reply: FaultyResponse) -> None:
         value = reply.json
         if value is not None:
             changed = change(value)
@@ -48,15 +52,15 @@ def change_json(
     change_answers(shop, where, alter)
 
 
-def of_problems(ask: Ask, reply: Reply) -> bool:
+def of_problems(ask: FaultyRequest, reply: FaultyResponse) -> bool:
     return is_service(ask) and reply.status >= 400
 
 
-def of_calls(ask: Ask, reply: Reply) -> bool:
+def of_calls(ask: FaultyRequest, reply: FaultyResponse) -> bool:
     return is_call(ask) and reply.status == 200
 
 
-def of_created(ask: Ask, reply: Reply) -> bool:
+def of_created(ask: FaultyRequest, reply: FaultyResponse) -> bool:
     return ask.path == CALLS and reply.status == 201
 
 
@@ -64,18 +68,18 @@ def schemas(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any
     return lambda document: change(document["components"]["schemas"])
 
 
-def plain(status: int, text: str) -> Reply:
+def plain(status: int, text: str) -> FaultyResponse:
     """An answer as a framework gives it when the program inside breaks."""
-    return Reply(
+    return FaultyResponse(
         status, [(b"content-type", b"text/plain"), (b"content-length", b"0")], text.encode()
     )
 
 
-def is_posted(ask: Ask) -> bool:
+def is_posted(ask: FaultyRequest) -> bool:
     return is_service(ask) and ask.method == "POST"
 
 
-def token_of(ask: Ask) -> bytes:
+def token_of(ask: FaultyRequest) -> bytes:
     return b"".join(ask.values("authorization"))
 
 
@@ -87,7 +91,7 @@ def lenient(body: bytes) -> Any:
         return None
 
 
-def put_problem(reply: Reply, code: str) -> None:
+def put_problem(reply: FaultyResponse, code: str) -> None:
     """Make a problem another one, whole: status, code, title and type."""
     problem = PROBLEMS[code]
     reply.status = problem.status
@@ -98,7 +102,7 @@ def put_problem(reply: Reply, code: str) -> None:
         reply.put_json(document)
 
 
-def become(shop: Workshop, status: int, code: str) -> None:
+def become(shop: FaultInjector, status: int, code: str) -> None:
     """Answer one status of the service as another problem."""
     change_answers(
         shop,
@@ -107,10 +111,10 @@ def become(shop: Workshop, status: int, code: str) -> None:
     )
 
 
-def crash_on(shop: Workshop, is_met: Callable[[bytes], bool]) -> None:
+def crash_on(shop: FaultInjector, is_met: Callable[[bytes], bool]) -> None:
     """Break on certain bodies of the service."""
 
-    def alter(ask: Ask) -> Reply | None:
+    def alter(ask: FaultyRequest) -> FaultyResponse | None:
         if is_posted(ask) and is_met(ask.body):
             return plain(500, "Internal Server Error")
         return None
@@ -118,7 +122,7 @@ def crash_on(shop: Workshop, is_met: Callable[[bytes], bool]) -> None:
     shop.on_request(alter)
 
 
-def change_body(shop: Workshop, change: Callable[[dict[str, Any]], None]) -> None:
+def change_body(shop: FaultInjector, change: Callable[[dict[str, Any]], None]) -> None:
     """Let the sandbox read another object than was sent; `change` alters it in place."""
 
     def alter(body: bytes) -> bytes:
@@ -132,11 +136,11 @@ def change_body(shop: Workshop, change: Callable[[dict[str, Any]], None]) -> Non
     decode_first(shop, alter)
 
 
-def change_reference(shop: Workshop, is_met: Callable[[Ask, str], bool]) -> None:
+def change_reference(shop: FaultInjector, is_met: Callable[[FaultyRequest, str], bool]) -> None:
     """Let a completion be one of the newest call where its reference meets a condition."""
     alias = read_catalogue(contracts()[0]).newest_call_alias
 
-    def alter(ask: Ask) -> None:
+    def alter(ask: FaultyRequest) -> None:
         value = lenient(ask.body) if ask.path == WEBHOOK else None
         if isinstance(value, dict) and is_met(ask, str(value.get("provider_call_id"))):
             ask.body = json.dumps(value | {"provider_call_id": alias}).encode()
@@ -145,7 +149,7 @@ def change_reference(shop: Workshop, is_met: Callable[[Ask, str], bool]) -> None
     shop.on_request(alter)
 
 
-def remember_calls(shop: Workshop, remember: Callable[[bytes, Call], Any]) -> None:
+def remember_calls(shop: FaultInjector, remember: Callable[[bytes, Call], Any]) -> None:
     """Be told of each call that is saved, with its namespace."""
 
     async def created(original: Any, namespace: bytes, call: Call, **more: Any) -> Any:
@@ -157,11 +161,11 @@ def remember_calls(shop: Workshop, remember: Callable[[bytes, Call], Any]) -> No
     shop.store("create_call", created)
 
 
-def owners_of_calls(shop: Workshop) -> dict[str, bytes]:
+def owners_of_calls(shop: FaultInjector) -> dict[str, bytes]:
     """Whose token created a call, by the provider's id of the call."""
     owners: dict[str, bytes] = {}
 
-    def alter(ask: Ask, reply: Reply) -> None:
+    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
         if of_created(ask, reply):
             owners[provider_call_id(UUID(reply.json["call_id"]))] = token_of(ask)
 
@@ -169,7 +173,7 @@ def owners_of_calls(shop: Workshop) -> dict[str, bytes]:
     return owners
 
 
-def show_results(shop: Workshop, choose: Callable[[Result, Result], Result]) -> set[UUID]:
+def show_results(shop: FaultInjector, choose: Callable[[Result, Result], Result]) -> set[UUID]:
     """Show of two results of one call the chosen one; fill the set to limit that to its calls."""
     results: dict[UUID, Result] = {}
     only: set[UUID] = set()
@@ -192,11 +196,13 @@ def show_results(shop: Workshop, choose: Callable[[Result, Result], Result]) -> 
     return only
 
 
-def refuse_retries(shop: Workshop, is_other: Callable[[Ask, Ask], bool]) -> None:
+def refuse_retries(
+    shop: FaultInjector, is_other: Callable[[FaultyRequest, FaultyRequest], bool]
+) -> None:
     """Answer 409 to a creation whose Idempotency-Key was first sent with another one."""
-    firsts: dict[bytes, Ask] = {}
+    firsts: dict[bytes, FaultyRequest] = {}
 
-    def alter(ask: Ask) -> None:
+    def alter(ask: FaultyRequest) -> None:
         for key in ask.values("idempotency-key"):
             first = firsts.setdefault(token_of(ask) + key, copy.copy(ask))
             if is_other(first, ask):
@@ -205,10 +211,10 @@ def refuse_retries(shop: Workshop, is_other: Callable[[Ask, Ask], bool]) -> None
     shop.on_request(alter)
 
 
-def decode_first(shop: Workshop, change: Callable[[bytes], bytes]) -> None:
+def decode_first(shop: FaultInjector, change: Callable[[bytes], bytes]) -> None:
     """Let the sandbox read another body than was sent."""
 
-    def alter(ask: Ask) -> None:
+    def alter(ask: FaultyRequest) -> None:
         if is_posted(ask) and ask.is_whole:
             ask.body = change(ask.body)
             if ask.values("content-length"):
@@ -217,20 +223,22 @@ def decode_first(shop: Workshop, change: Callable[[bytes], bytes]) -> None:
     shop.on_request(alter)
 
 
-def judge(shop: Workshop, change: Callable[[Verdict, str, Result], Verdict]) -> None:
+def judge(
+    shop: FaultInjector, change: Callable[[CompletionDecision, str, Result], CompletionDecision]
+) -> None:
     original = calls.judge
 
-    def judged(result: Result, *, live_status: str, ended: Result | None) -> Verdict:
+    def judged(result: Result, *, live_status: str, ended: Result | None) -> CompletionDecision:
         verdict = original(result, live_status=live_status, ended=ended)
         return change(verdict, live_status, result)
 
     shop.replace(calls, "judge", judged)
 
 
-def authorize(shop: Workshop, change: Callable[[list[bytes]], list[bytes]]) -> None:
+def authorize(shop: FaultInjector, change: Callable[[list[bytes]], list[bytes]]) -> None:
     """Let other headers decide who sends a request."""
 
-    def alter(ask: Ask) -> None:
+    def alter(ask: FaultyRequest) -> None:
         values = change(ask.values("authorization"))
         ask.put("authorization", None)
         ask.headers += [(b"authorization", value) for value in values]
@@ -238,7 +246,7 @@ def authorize(shop: Workshop, change: Callable[[list[bytes]], list[bytes]]) -> N
     shop.on_request(alter)
 
 
-def complete(shop: Workshop, change: Callable[[Result], Result]) -> None:
+def complete(shop: FaultInjector, change: Callable[[Result], Result]) -> None:
     """Save another result than was judged."""
 
     async def saved(

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from faulty import Workshop
+from faulty import FaultInjector
 
 
 @dataclass(frozen=True)
@@ -14,17 +14,17 @@ class Fault:
     category: str
     sentence: str
     caught_by: str
-    alter: Callable[[Workshop], None]
+    alter: Callable[[FaultInjector], None]
     crashes: bool
     """Whether it shows itself as a 500. Any other fault that does is a bug of its own."""
 
 
 def fault(
     category: str, caught_by: str, *, crashes: bool = False
-) -> Callable[[Callable[[Workshop], None]], Fault]:
+) -> Callable[[Callable[[FaultInjector], None]], Fault]:
     """Makes a function a fault: its name is the fault's, its docstring the sentence."""
 
-    def made(alter: Callable[[Workshop], None]) -> Fault:
+    def made(alter: Callable[[FaultInjector], None]) -> Fault:
         assert alter.__doc__, alter.__name__
         sentence = " ".join(alter.__doc__.split())
         return Fault(alter.__name__, category, sentence, caught_by, alter, crashes)

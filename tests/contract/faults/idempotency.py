@@ -16,13 +16,13 @@ from faults.altering import (
     token_of,
 )
 from faults.fault import fault
-from faulty import Ask, Reply, Workshop
-from sandbox.calls import Call
-from sandbox.store.protocol import IdempotencyKey, KeptCall
-from sandbox.verification.api import UNKNOWN_CALL_ID
+from faulty import FaultInjector, FaultyRequest, FaultyResponse
+from voice_sandbox.calls.call import Call
+from voice_sandbox.store.protocol import IdempotencyKey, KeptCall
+from voice_sandbox.verification.api import UNKNOWN_CALL_ID
 
 
-def keep_key(shop: Workshop, change: Callable[[IdempotencyKey, Call], Any]) -> None:
+def keep_key(shop: FaultInjector, change: Callable[[IdempotencyKey, Call], Any]) -> None:
     """Keep another Idempotency-Key with a call than was sent."""
 
     async def created(original: Any, namespace: bytes, call: Call, **more: Any) -> Any:
@@ -34,12 +34,12 @@ def keep_key(shop: Workshop, change: Callable[[IdempotencyKey, Call], Any]) -> N
 
 
 @fault("idempotency", "retry_returns_the_first_answer")
-def idempotency_key_is_ignored(shop: Workshop) -> None:
+def idempotency_key_is_ignored(shop: FaultInjector) -> None:
     """A retry creates a second call."""
     keep_key(shop, lambda key, call: None)
 
 
-def compare_bodies(shop: Workshop, part: Callable[[Call], str]) -> None:
+def compare_bodies(shop: FaultInjector, part: Callable[[Call], str]) -> None:
     """Let a part of the body decide whether two bodies under one key are the same."""
     prints: dict[str, bytes] = {}
 
@@ -56,25 +56,25 @@ def compare_bodies(shop: Workshop, part: Callable[[Call], str]) -> None:
 
 
 @fault("idempotency", "other_body_under_the_same_key_is_409")
-def other_body_is_replayed(shop: Workshop) -> None:
+def other_body_is_replayed(shop: FaultInjector) -> None:
     """Another body under the same key gets the first answer."""
     compare_bodies(shop, lambda call: "")
 
 
 @fault("idempotency", "other_body_under_the_same_key_is_409")
-def only_the_phone_is_compared(shop: Workshop) -> None:
+def only_the_phone_is_compared(shop: FaultInjector) -> None:
     """Of the body only the phone number is compared."""
     compare_bodies(shop, lambda call: call.phone)
 
 
 @fault("idempotency", "retry_is_the_same_in_any_order_of_fields")
-def body_is_compared_byte_by_byte(shop: Workshop) -> None:
+def body_is_compared_byte_by_byte(shop: FaultInjector) -> None:
     """The same JSON in another order is another body."""
     refuse_retries(shop, lambda first, again: first.body != again.body)
 
 
 @fault("idempotency", "thirty_at_once_create_one_call")
-def retries_race(shop: Workshop) -> None:
+def retries_race(shop: FaultInjector) -> None:
     """Requests at the same moment each create a call, because looking and keeping are two steps."""
     seen: set[str] = set()
 
@@ -94,28 +94,28 @@ def retries_race(shop: Workshop) -> None:
 
 
 @fault("idempotency", "refused_requests_are_not_kept")
-def refused_requests_are_kept(shop: Workshop) -> None:
+def refused_requests_are_kept(shop: FaultInjector) -> None:
     """A request that was refused uses up its key."""
     refuse_retries(shop, lambda first, again: lenient(first.body) != lenient(again.body))
 
 
 @fault("idempotency", "retry_returns_the_first_answer")
-def replay_is_not_marked(shop: Workshop) -> None:
+def replay_is_not_marked(shop: FaultInjector) -> None:
     """A replayed answer does not say so."""
     change_answers(shop, of_created, lambda r: r.put("idempotent-replayed", None))
 
 
 @fault("idempotency", "new_call_is_found_at_its_location")
-def every_answer_is_a_replay(shop: Workshop) -> None:
+def every_answer_is_a_replay(shop: FaultInjector) -> None:
     """Every creation says that it is a replay."""
     change_answers(shop, of_created, lambda r: r.put("idempotent-replayed", b"true"))
 
 
 @fault("idempotency", "retry_returns_the_first_answer")
-def replay_is_200(shop: Workshop) -> None:
+def replay_is_200(shop: FaultInjector) -> None:
     """A replayed answer is 200."""
 
-    def alter(reply: Reply) -> None:
+    def alter(reply: FaultyResponse) -> None:
         if reply.values("idempotent-replayed"):
             reply.status = 200
 
@@ -123,10 +123,10 @@ def replay_is_200(shop: Workshop) -> None:
 
 
 @fault("idempotency", "retry_returns_the_first_answer")
-def replay_has_no_location(shop: Workshop) -> None:
+def replay_has_no_location(shop: FaultInjector) -> None:
     """A replayed answer has no Location."""
 
-    def alter(reply: Reply) -> None:
+    def alter(reply: FaultyResponse) -> None:
         if reply.values("idempotent-replayed"):
             reply.put("location", None)
 
@@ -134,21 +134,21 @@ def replay_has_no_location(shop: Workshop) -> None:
 
 
 @fault("idempotency", "idempotency_keys_are_kept_a_day")
-def keys_are_forgotten_after_an_hour(shop: Workshop) -> None:
+def keys_are_forgotten_after_an_hour(shop: FaultInjector) -> None:
     """An Idempotency-Key is kept for an hour."""
     keep_key(shop, lambda key, call: replace(key, expires_at=call.created_at + 3600))
 
 
 @fault("idempotency", "idempotency_keys_are_kept_a_day")
-def keys_are_kept_for_ever(shop: Workshop) -> None:
+def keys_are_kept_for_ever(shop: FaultInjector) -> None:
     """An Idempotency-Key is never forgotten."""
     keep_key(shop, lambda key, call: replace(key, expires_at=call.created_at + 10**9))
 
 
-def change_key(shop: Workshop, change: Callable[[bytes], bytes]) -> None:
+def change_key(shop: FaultInjector, change: Callable[[bytes], bytes]) -> None:
     """Let the sandbox see another Idempotency-Key than was sent."""
 
-    def alter(ask: Ask) -> None:
+    def alter(ask: FaultyRequest) -> None:
         for value in ask.values("idempotency-key")[:1]:
             if re.fullmatch(rb"[!-~]{1,255}", value):
                 ask.put("idempotency-key", change(value))
@@ -157,18 +157,18 @@ def change_key(shop: Workshop, change: Callable[[bytes], bytes]) -> None:
 
 
 @fault("idempotency", "idempotency_keys_are_compared_whole")
-def keys_ignore_case(shop: Workshop) -> None:
+def keys_ignore_case(shop: FaultInjector) -> None:
     """Idempotency-Keys are compared without regard to case."""
     change_key(shop, bytes.lower)
 
 
 @fault("idempotency", "idempotency_keys_are_compared_whole")
-def keys_are_cut(shop: Workshop) -> None:
+def keys_are_cut(shop: FaultInjector) -> None:
     """Idempotency-Keys are compared by their first 64 characters."""
     change_key(shop, lambda key: key[:64])
 
 
-def idempotency_schema(shop: Workshop, **changes: Any) -> None:
+def idempotency_schema(shop: FaultInjector, **changes: Any) -> None:
     def alter(document: dict[str, Any]) -> None:
         document["components"]["parameters"]["IdempotencyKey"]["schema"].update(changes)
 
@@ -176,28 +176,28 @@ def idempotency_schema(shop: Workshop, **changes: Any) -> None:
 
 
 @fault("idempotency", "idempotency_keys_of_a_wrong_form_are_400")
-def long_keys_are_taken(shop: Workshop) -> None:
+def long_keys_are_taken(shop: FaultInjector) -> None:
     """An Idempotency-Key of any length is taken."""
     idempotency_schema(shop, maxLength=10**6)
 
 
 @fault("idempotency", "idempotency_keys_are_compared_whole")
-def longest_key_is_refused(shop: Workshop) -> None:
+def longest_key_is_refused(shop: FaultInjector) -> None:
     """An Idempotency-Key of 255 characters is refused."""
     idempotency_schema(shop, maxLength=254)
 
 
 @fault("idempotency", "idempotency_keys_of_a_wrong_form_are_400")
-def spaces_in_keys_are_taken(shop: Workshop) -> None:
+def spaces_in_keys_are_taken(shop: FaultInjector) -> None:
     """An Idempotency-Key may hold spaces."""
     idempotency_schema(shop, pattern="^[ -~]+$")
 
 
 @fault("idempotency", "idempotency_keys_of_a_wrong_form_are_400")
-def empty_key_is_no_key(shop: Workshop) -> None:
+def empty_key_is_no_key(shop: FaultInjector) -> None:
     """An empty Idempotency-Key is overlooked."""
 
-    def alter(ask: Ask) -> None:
+    def alter(ask: FaultyRequest) -> None:
         if ask.values("idempotency-key") == [b""]:
             ask.put("idempotency-key", None)
 
@@ -205,10 +205,10 @@ def empty_key_is_no_key(shop: Workshop) -> None:
 
 
 @fault("idempotency", "idempotency_keys_of_a_wrong_form_are_400")
-def last_of_two_keys_counts(shop: Workshop) -> None:
+def last_of_two_keys_counts(shop: FaultInjector) -> None:
     """Of two Idempotency-Keys the last counts."""
 
-    def alter(ask: Ask) -> None:
+    def alter(ask: FaultyRequest) -> None:
         if len(ask.values("idempotency-key")) > 1:
             ask.put("idempotency-key", ask.values("idempotency-key")[-1])
 
@@ -216,7 +216,7 @@ def last_of_two_keys_counts(shop: Workshop) -> None:
 
 
 @fault("idempotency", "idempotency_keys_are_kept_a_day")
-def every_retry_renews_its_key(shop: Workshop) -> None:
+def every_retry_renews_its_key(shop: FaultInjector) -> None:
     """An Idempotency-Key is kept for 24 hours after it was last used."""
     used: dict[str, tuple[float, KeptCall]] = {}
 
@@ -238,16 +238,16 @@ def every_retry_renews_its_key(shop: Workshop) -> None:
 
 
 @fault("idempotency", "other_body_under_the_same_key_is_409")
-def conflict_takes_the_key_over(shop: Workshop) -> None:
+def conflict_takes_the_key_over(shop: FaultInjector) -> None:
     """After a conflict the Idempotency-Key belongs to the other body."""
     taken: set[bytes] = set()
 
-    def before(ask: Ask) -> None:
+    def before(ask: FaultyRequest) -> None:
         for key in ask.values("idempotency-key"):
             if token_of(ask) + key in taken:
                 ask.put("idempotency-key", None)
 
-    def after(ask: Ask, reply: Reply) -> None:
+    def after(ask: FaultyRequest, reply: FaultyResponse) -> None:
         if ask.path == CALLS and reply.status == 409:
             taken.add(token_of(ask) + ask.values("idempotency-key")[0])
 
@@ -256,10 +256,10 @@ def conflict_takes_the_key_over(shop: Workshop) -> None:
 
 
 @fault("idempotency", "retry_returns_the_first_answer")
-def replay_names_the_newest_call(shop: Workshop) -> None:
+def replay_names_the_newest_call(shop: FaultInjector) -> None:
     """The Location of a replayed answer is another call's."""
 
-    def alter(reply: Reply) -> None:
+    def alter(reply: FaultyResponse) -> None:
         if reply.values("idempotent-replayed"):
             reply.put("location", f"{CALLS}/{UNKNOWN_CALL_ID}".encode())
 
@@ -267,15 +267,15 @@ def replay_names_the_newest_call(shop: Workshop) -> None:
 
 
 @fault("idempotency", "replay_does_not_follow_the_call")
-def key_ends_with_its_call(shop: Workshop) -> None:
+def key_ends_with_its_call(shop: FaultInjector) -> None:
     """An Idempotency-Key is forgotten when its call is over."""
     over: set[bytes] = set()
 
-    def before(ask: Ask) -> None:
+    def before(ask: FaultyRequest) -> None:
         if token_of(ask) in over:
             ask.put("idempotency-key", None)
 
-    def after(ask: Ask, reply: Reply) -> None:
+    def after(ask: FaultyRequest, reply: FaultyResponse) -> None:
         if ask.path == "/sandbox/clock" and lenient(ask.body) == {"advance_seconds": 60}:
             over.add(token_of(ask))
 

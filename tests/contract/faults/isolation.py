@@ -17,14 +17,14 @@ from faults.altering import (
     token_of,
 )
 from faults.fault import fault
-from faulty import Ask, Reply, Workshop
-from sandbox.calls import Call
-from sandbox.store.protocol import KeptCall
-from sandbox.store.sqlite import SQLiteStore
+from faulty import FaultInjector, FaultyRequest, FaultyResponse
+from voice_sandbox.calls.call import Call
+from voice_sandbox.store.protocol import KeptCall
+from voice_sandbox.store.sqlite import SQLiteStore
 
 
 @fault("isolation", "calls_of_other_keys_do_not_exist")
-def calls_of_other_keys_are_shown(shop: Workshop) -> None:
+def calls_of_other_keys_are_shown(shop: FaultInjector) -> None:
     """A key reads the calls of every other key."""
     owners: dict[UUID, bytes] = {}
 
@@ -36,11 +36,11 @@ def calls_of_other_keys_are_shown(shop: Workshop) -> None:
 
 
 @fault("isolation", "calls_of_other_keys_do_not_exist")
-def calls_of_other_keys_are_forbidden(shop: Workshop) -> None:
+def calls_of_other_keys_are_forbidden(shop: FaultInjector) -> None:
     """Another key's call is 403, which says that it exists."""
     owners: dict[str, bytes] = {}
 
-    def alter(ask: Ask, reply: Reply) -> None:
+    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
         token = b"".join(ask.values("authorization"))
         if of_created(ask, reply):
             owners[reply.json["call_id"]] = token
@@ -53,7 +53,7 @@ def calls_of_other_keys_are_forbidden(shop: Workshop) -> None:
 
 
 @fault("isolation", "completions_stay_in_their_key")
-def foreign_reference_is_the_newest_call(shop: Workshop) -> None:
+def foreign_reference_is_the_newest_call(shop: FaultInjector) -> None:
     """The provider's id of another key's call is taken for the newest call."""
     owners = owners_of_calls(shop)
     change_reference(
@@ -63,11 +63,11 @@ def foreign_reference_is_the_newest_call(shop: Workshop) -> None:
 
 
 @fault("isolation", "completions_stay_in_their_key")
-def provider_id_opens_every_key(shop: Workshop) -> None:
+def provider_id_opens_every_key(shop: FaultInjector) -> None:
     """A completion with the provider's id of another key's call is taken."""
     owners = owners_of_calls(shop)
 
-    def alter(ask: Ask) -> None:
+    def alter(ask: FaultyRequest) -> None:
         for reference, owner in owners.items():
             if ask.path == WEBHOOK and reference.encode() in ask.body:
                 ask.put("authorization", owner)
@@ -75,26 +75,26 @@ def provider_id_opens_every_key(shop: Workshop) -> None:
     shop.on_request(alter)
 
 
-def share_namespaces(shop: Workshop, change: Callable[[bytes], bytes]) -> None:
+def share_namespaces(shop: FaultInjector, change: Callable[[bytes], bytes]) -> None:
     """Let another token than was sent choose the namespace; only good ones are changed."""
     good = re.compile(rb"Bearer sandbox_[A-Za-z0-9_-]{4,64}")
     authorize(shop, lambda values: [change(v) if good.fullmatch(v) else v for v in values])
 
 
 @fault("isolation", "keys_that_differ_in_case_are_two")
-def keys_share_a_namespace_in_any_case(shop: Workshop) -> None:
+def keys_share_a_namespace_in_any_case(shop: FaultInjector) -> None:
     """Keys that differ only in case share their calls."""
     share_namespaces(shop, lambda value: b"Bearer " + value[7:].lower())
 
 
 @fault("isolation", "keys_that_differ_in_case_are_two")
-def keys_share_a_namespace_by_their_start(shop: Workshop) -> None:
+def keys_share_a_namespace_by_their_start(shop: FaultInjector) -> None:
     """Keys are told apart by their first 31 characters."""
     share_namespaces(shop, lambda value: value[: 7 + 31])
 
 
 @fault("isolation", "idempotency_keys_belong_to_a_key")
-def idempotency_keys_are_shared(shop: Workshop) -> None:
+def idempotency_keys_are_shared(shop: FaultInjector) -> None:
     """Two keys that use the same Idempotency-Key get the same answer."""
     kept: dict[str, KeptCall] = {}
 
@@ -110,7 +110,7 @@ def idempotency_keys_are_shared(shop: Workshop) -> None:
     shop.store("create_call", created)
 
 
-def every_namespace(shop: Workshop) -> set[bytes]:
+def every_namespace(shop: FaultInjector) -> set[bytes]:
     """The namespaces that were opened so far."""
     known: set[bytes] = set()
 
@@ -123,7 +123,7 @@ def every_namespace(shop: Workshop) -> set[bytes]:
 
 
 @fault("isolation", "clocks_belong_to_a_key")
-def clock_is_shared(shop: Workshop) -> None:
+def clock_is_shared(shop: FaultInjector) -> None:
     """Advancing one key's clock advances all."""
     known = every_namespace(shop)
 
@@ -136,7 +136,7 @@ def clock_is_shared(shop: Workshop) -> None:
 
 
 @fault("isolation", "reset_empties_one_key")
-def reset_empties_every_key(shop: Workshop) -> None:
+def reset_empties_every_key(shop: FaultInjector) -> None:
     """Emptying one namespace empties all."""
     known = every_namespace(shop)
 
@@ -148,7 +148,7 @@ def reset_empties_every_key(shop: Workshop) -> None:
 
 
 @fault("isolation", "reset_empties_one_key")
-def reset_keeps_idempotency_keys(shop: Workshop) -> None:
+def reset_keeps_idempotency_keys(shop: FaultInjector) -> None:
     """Emptying a namespace keeps its Idempotency-Keys."""
     kept: dict[str, KeptCall] = {}
 
@@ -166,10 +166,10 @@ def reset_keeps_idempotency_keys(shop: Workshop) -> None:
 
 
 @fault("isolation", "journal_tells_what_was_sent")
-def journal_shows_tokens(shop: Workshop) -> None:
+def journal_shows_tokens(shop: FaultInjector) -> None:
     """The journal shows the keys that were sent."""
 
-    def alter(ask: Ask, reply: Reply) -> None:
+    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
         if ask.path == "/sandbox/journal" and reply.status == 200:
             found = reply.json
             for exchange in found["exchanges"]:
@@ -180,7 +180,7 @@ def journal_shows_tokens(shop: Workshop) -> None:
 
 
 @fault("isolation", "journals_belong_to_a_key")
-def journal_shows_every_key(shop: Workshop) -> None:
+def journal_shows_every_key(shop: FaultInjector) -> None:
     """The journal of a key holds what other keys did."""
     known = every_namespace(shop)
 
@@ -191,7 +191,7 @@ def journal_shows_every_key(shop: Workshop) -> None:
 
 
 @fault("isolation", "reset_empties_one_key")
-def reset_keeps_the_journal(shop: Workshop) -> None:
+def reset_keeps_the_journal(shop: FaultInjector) -> None:
     """Emptying a namespace keeps its journal."""
     kept: dict[bytes, list[bytes]] = {}
 
@@ -207,7 +207,7 @@ def reset_keeps_the_journal(shop: Workshop) -> None:
 
 
 @fault("isolation", "reset_empties_one_key")
-def reset_keeps_the_clock(shop: Workshop) -> None:
+def reset_keeps_the_clock(shop: FaultInjector) -> None:
     """Emptying a namespace keeps its clock where it was moved to."""
     clocks: dict[bytes, Any] = {}
 

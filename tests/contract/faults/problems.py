@@ -11,26 +11,26 @@ from faults.altering import (
     put_problem,
 )
 from faults.fault import fault
-from faulty import Ask, Reply, Workshop
+from faulty import FaultInjector, FaultyRequest, FaultyResponse
 
 
 @fault("problems", "unknown_call_is_404")
-def status_differs_from_http(shop: Workshop) -> None:
+def status_differs_from_http(shop: FaultInjector) -> None:
     """A problem's status is another than the HTTP status."""
     change_json(shop, of_problems, lambda p: p | {"status": 400 if p["status"] != 400 else 422})
 
 
 @fault("problems", "unknown_call_is_404")
-def code_is_not_in_the_catalogue(shop: Workshop) -> None:
+def code_is_not_in_the_catalogue(shop: FaultInjector) -> None:
     """A problem has a code that no page explains."""
     change_json(shop, of_problems, lambda p: p | {"code": f"{p['code']}_error"})
 
 
 @fault("problems", "unknown_path_is_404")
-def unknown_path_has_another_code(shop: Workshop) -> None:
+def unknown_path_has_another_code(shop: FaultInjector) -> None:
     """An unknown path has the code of an unknown call."""
 
-    def alter(reply: Reply) -> None:
+    def alter(reply: FaultyResponse) -> None:
         if reply.body and reply.json["code"] == "not_found":
             put_problem(reply, "call_not_found")
 
@@ -38,43 +38,43 @@ def unknown_path_has_another_code(shop: Workshop) -> None:
 
 
 @fault("problems", "unknown_call_is_404")
-def type_leads_nowhere(shop: Workshop) -> None:
+def type_leads_nowhere(shop: FaultInjector) -> None:
     """A problem's type is about:blank."""
     change_json(shop, of_problems, lambda p: p | {"type": "about:blank"})
 
 
 @fault("problems", "unknown_call_is_404")
-def type_leads_to_another_problem(shop: Workshop) -> None:
+def type_leads_to_another_problem(shop: FaultInjector) -> None:
     """A problem's type points at another problem's entry."""
     change_json(shop, of_problems, lambda p: p | {"type": "/errors/#rate_limited"})
 
 
 @fault("problems", "unknown_call_is_404")
-def title_varies(shop: Workshop) -> None:
+def title_varies(shop: FaultInjector) -> None:
     """A problem's title is made up for the occurrence."""
     change_json(shop, of_problems, lambda p: p | {"title": p["detail"][:80]})
 
 
 @fault("problems", "unknown_call_is_404")
-def request_id_of_problem_is_missing(shop: Workshop) -> None:
+def request_id_of_problem_is_missing(shop: FaultInjector) -> None:
     """A problem has no request_id."""
     change_json(shop, of_problems, lambda p: {k: v for k, v in p.items() if k != "request_id"})
 
 
 @fault("problems", "unknown_call_is_404")
-def problem_shows_the_exception(shop: Workshop) -> None:
+def problem_shows_the_exception(shop: FaultInjector) -> None:
     """A problem carries the name of an exception."""
     change_json(shop, of_problems, lambda p: p | {"exception": "KeyError"})
 
 
 @fault("problems", "unknown_call_is_404")
-def detail_is_empty(shop: Workshop) -> None:
+def detail_is_empty(shop: FaultInjector) -> None:
     """A problem does not say what is wrong."""
     change_json(shop, of_problems, lambda p: p | {"detail": ""})
 
 
 @fault("problems", "details_help")
-def detail_is_a_traceback(shop: Workshop) -> None:
+def detail_is_a_traceback(shop: FaultInjector) -> None:
     """A problem's detail is what the exception said."""
     change_json(
         shop, of_problems, lambda p: p | {"detail": "Traceback (most recent call last): KeyError."}
@@ -82,10 +82,10 @@ def detail_is_a_traceback(shop: Workshop) -> None:
 
 
 @fault("problems", "ids_of_a_wrong_shape_are_404", crashes=True)
-def wrong_id_crashes(shop: Workshop) -> None:
+def wrong_id_crashes(shop: FaultInjector) -> None:
     """An id that is no UUID ends in a 500."""
 
-    def alter(ask: Ask) -> Reply | None:
+    def alter(ask: FaultyRequest) -> FaultyResponse | None:
         if is_call(ask) and not re.fullmatch("[0-9a-fA-F-]{36}", ask.path.rsplit("/", 1)[-1]):
             return plain(500, "Internal Server Error")
         return None
@@ -94,10 +94,10 @@ def wrong_id_crashes(shop: Workshop) -> None:
 
 
 @fault("problems", "ids_of_a_wrong_shape_are_404")
-def wrong_id_is_422(shop: Workshop) -> None:
+def wrong_id_is_422(shop: FaultInjector) -> None:
     """An id of a wrong shape is told apart from an unknown one by another problem."""
 
-    def alter(ask: Ask, reply: Reply) -> None:
+    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
         if is_call(ask) and reply.status == 404 and not re.search("-.*-.*-", ask.path):
             reply.status = 422
 
@@ -105,10 +105,10 @@ def wrong_id_is_422(shop: Workshop) -> None:
 
 
 @fault("problems", "unknown_call_is_404")
-def unknown_call_is_200(shop: Workshop) -> None:
+def unknown_call_is_200(shop: FaultInjector) -> None:
     """An unknown call is answered 200 with an example, as a mock does."""
 
-    def alter(ask: Ask, reply: Reply) -> None:
+    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
         if is_call(ask) and reply.status == 404:
             reply.status = 200
             reply.put("content-type", b"application/json")

@@ -12,23 +12,23 @@ from faults.altering import (
     schemas,
 )
 from faults.fault import fault
-from faulty import Workshop, plain_contract
+from faulty import FaultInjector, plain_contract
 
 
 @fault("schema", "fields_are_neither_guessed_nor_ignored")
-def unknown_fields_are_ignored(shop: Workshop) -> None:
+def unknown_fields_are_ignored(shop: FaultInjector) -> None:
     """A creation with an unknown field is taken."""
     shop.contract(schemas(lambda s: s["NewCall"].update(additionalProperties=True)))
 
 
 @fault("schema", "completion_needs_every_field")
-def unknown_fields_of_completions_are_ignored(shop: Workshop) -> None:
+def unknown_fields_of_completions_are_ignored(shop: FaultInjector) -> None:
     """A completion with an unknown field is taken."""
     shop.contract(schemas(lambda s: s["Completion"].update(additionalProperties=True)))
 
 
 @fault("schema", "fields_are_neither_guessed_nor_ignored")
-def agent_has_a_default(shop: Workshop) -> None:
+def agent_has_a_default(shop: FaultInjector) -> None:
     """A creation without agent takes the first one."""
     agent = plain_contract()["components"]["schemas"]["AgentKey"]["enum"][0]
 
@@ -39,23 +39,23 @@ def agent_has_a_default(shop: Workshop) -> None:
     change_body(shop, change)
 
 
-def phone_pattern(shop: Workshop, pattern: str) -> None:
+def phone_pattern(shop: FaultInjector, pattern: str) -> None:
     shop.contract(schemas(lambda s: s["PhoneNumber"].update(pattern=pattern)))
 
 
 @fault("schema", "wrong_numbers_are_422")
-def phone_pattern_has_no_end(shop: Workshop) -> None:
+def phone_pattern_has_no_end(shop: FaultInjector) -> None:
     """Anything may follow the number."""
     phone_pattern(shop, r"^\+[1-9][0-9]{7,14}")
 
 
 @fault("schema", "wrong_numbers_are_422")
-def phone_pattern_has_no_start(shop: Workshop) -> None:
+def phone_pattern_has_no_start(shop: FaultInjector) -> None:
     """Anything may stand before the number."""
     phone_pattern(shop, r"\+[1-9][0-9]{7,14}$")
 
 
-def strip_phone(shop: Workshop, change: Callable[[str], str]) -> None:
+def strip_phone(shop: FaultInjector, change: Callable[[str], str]) -> None:
     def alter(value: dict[str, Any]) -> None:
         if isinstance(value.get("phone"), str):
             value["phone"] = change(value["phone"])
@@ -64,19 +64,19 @@ def strip_phone(shop: Workshop, change: Callable[[str], str]) -> None:
 
 
 @fault("schema", "wrong_numbers_are_422")
-def line_break_after_the_number_is_taken(shop: Workshop) -> None:
+def line_break_after_the_number_is_taken(shop: FaultInjector) -> None:
     """A line break at the end of the number is overlooked, as Python's $ does."""
     strip_phone(shop, lambda phone: phone.removesuffix("\n"))
 
 
 @fault("schema", "wrong_numbers_are_422")
-def spaces_in_the_number_are_taken(shop: Workshop) -> None:
+def spaces_in_the_number_are_taken(shop: FaultInjector) -> None:
     """Spaces and dashes in the number are dropped."""
     strip_phone(shop, lambda phone: re.sub("[ -]", "", phone))
 
 
 @fault("schema", "wrong_numbers_are_422")
-def digits_of_every_alphabet_are_taken(shop: Workshop) -> None:
+def digits_of_every_alphabet_are_taken(shop: FaultInjector) -> None:
     """Digits of other alphabets count as digits."""
     phone_pattern(shop, r"^\+[1-9]\d{7,14}$")
     strip_phone(
@@ -86,25 +86,25 @@ def digits_of_every_alphabet_are_taken(shop: Workshop) -> None:
 
 
 @fault("schema", "wrong_numbers_are_422")
-def long_numbers_are_taken(shop: Workshop) -> None:
+def long_numbers_are_taken(shop: FaultInjector) -> None:
     """Numbers of 16 digits are taken."""
     phone_pattern(shop, r"^\+[1-9][0-9]{7,}$")
 
 
 @fault("schema", "numbers_of_every_length_are_taken")
-def short_numbers_are_refused(shop: Workshop) -> None:
+def short_numbers_are_refused(shop: FaultInjector) -> None:
     """Numbers of 8 digits are refused."""
     phone_pattern(shop, r"^\+[1-9][0-9]{8,14}$")
 
 
 @fault("schema", "wrong_numbers_are_422")
-def numbers_may_start_with_zero(shop: Workshop) -> None:
+def numbers_may_start_with_zero(shop: FaultInjector) -> None:
     """A country code may start with 0."""
     phone_pattern(shop, r"^\+[0-9]{8,15}$")
 
 
 @fault("schema", "wrong_agents_are_422")
-def any_agent_is_taken(shop: Workshop) -> None:
+def any_agent_is_taken(shop: FaultInjector) -> None:
     """An agent that does not exist is called."""
 
     def alter(document: dict[str, Any]) -> None:
@@ -115,7 +115,7 @@ def any_agent_is_taken(shop: Workshop) -> None:
 
 
 @fault("schema", "wrong_agents_are_422")
-def agent_ignores_case(shop: Workshop) -> None:
+def agent_ignores_case(shop: FaultInjector) -> None:
     """An agent's key in capitals is taken."""
 
     def change(value: dict[str, Any]) -> None:
@@ -125,7 +125,7 @@ def agent_ignores_case(shop: Workshop) -> None:
     change_body(shop, change)
 
 
-def completion_field(shop: Workshop, name: str, **changes: Any) -> None:
+def completion_field(shop: FaultInjector, name: str, **changes: Any) -> None:
     def alter(found: dict[str, Any]) -> None:
         schema = found["Completion"]["properties"][name]
         for keyword, value in changes.items():
@@ -138,31 +138,31 @@ def completion_field(shop: Workshop, name: str, **changes: Any) -> None:
 
 
 @fault("schema", "completions_of_a_wrong_form_are_422")
-def negative_durations_are_taken(shop: Workshop) -> None:
+def negative_durations_are_taken(shop: FaultInjector) -> None:
     """A call may last less than no time."""
     completion_field(shop, "duration", minimum=None)
 
 
 @fault("schema", "completions_of_a_wrong_form_are_422")
-def endless_durations_are_taken(shop: Workshop) -> None:
+def endless_durations_are_taken(shop: FaultInjector) -> None:
     """A call may last longer than a day."""
     completion_field(shop, "duration", maximum=None)
 
 
 @fault("schema", "durations_are_kept")
-def longest_duration_is_refused(shop: Workshop) -> None:
+def longest_duration_is_refused(shop: FaultInjector) -> None:
     """A call that lasted a whole day is refused."""
     completion_field(shop, "duration", maximum=86399)
 
 
 @fault("schema", "completions_of_a_wrong_form_are_422")
-def endless_transcripts_are_taken(shop: Workshop) -> None:
+def endless_transcripts_are_taken(shop: FaultInjector) -> None:
     """A transcript may be longer than allowed."""
     completion_field(shop, "transcript", maxLength=None)
 
 
 @fault("schema", "longest_completion_is_accepted")
-def transcript_is_measured_in_utf16(shop: Workshop) -> None:
+def transcript_is_measured_in_utf16(shop: FaultInjector) -> None:
     """The length of a transcript counts an emoji twice."""
 
     def change(value: dict[str, Any]) -> None:
@@ -174,25 +174,25 @@ def transcript_is_measured_in_utf16(shop: Workshop) -> None:
 
 
 @fault("schema", "completions_of_a_wrong_form_are_422")
-def nul_is_taken(shop: Workshop) -> None:
+def nul_is_taken(shop: FaultInjector) -> None:
     """A transcript may hold NUL."""
     completion_field(shop, "transcript", pattern=None)
 
 
 @fault("schema", "completions_of_a_wrong_form_are_422")
-def every_event_is_a_completion(shop: Workshop) -> None:
+def every_event_is_a_completion(shop: FaultInjector) -> None:
     """An event of another type ends the call too."""
     completion_field(shop, "event_type", enum=None)
 
 
 @fault("schema", "references_of_a_wrong_form_are_422")
-def references_are_not_looked_at(shop: Workshop) -> None:
+def references_are_not_looked_at(shop: FaultInjector) -> None:
     """A provider's reference of any form is taken."""
     completion_field(shop, "provider_call_id", pattern=None, maxLength=None)
 
 
 @fault("schema", "missing_fields_are_named")
-def pointers_have_no_slash(shop: Workshop) -> None:
+def pointers_have_no_slash(shop: FaultInjector) -> None:
     """The pointers of a 422 are names of fields."""
 
     def change(problem: dict[str, Any]) -> None:
@@ -203,7 +203,7 @@ def pointers_have_no_slash(shop: Workshop) -> None:
 
 
 @fault("schema", "missing_fields_are_named")
-def first_error_alone_is_named(shop: Workshop) -> None:
+def first_error_alone_is_named(shop: FaultInjector) -> None:
     """A 422 names the first thing to put right and keeps silent about the rest."""
     change_json(
         shop, lambda _, r: r.status == 422, lambda p: p | {"errors": p.get("errors", [])[:1]}
@@ -211,7 +211,7 @@ def first_error_alone_is_named(shop: Workshop) -> None:
 
 
 @fault("schema", "errors_are_bounded")
-def errors_have_no_end(shop: Workshop) -> None:
+def errors_have_no_end(shop: FaultInjector) -> None:
     """A 422 lists every error of a body with hundreds."""
 
     def change(problem: dict[str, Any]) -> None:
@@ -222,13 +222,13 @@ def errors_have_no_end(shop: Workshop) -> None:
 
 
 @fault("schema", "completions_of_a_wrong_form_are_422")
-def wrong_field_is_400(shop: Workshop) -> None:
+def wrong_field_is_400(shop: FaultInjector) -> None:
     """A body that does not fit the schema is 400."""
     become(shop, 422, "malformed_json")
 
 
 @fault("schema", "pointers_are_escaped")
-def pointers_are_not_escaped(shop: Workshop) -> None:
+def pointers_are_not_escaped(shop: FaultInjector) -> None:
     """The pointer of a field with a slash in its name points elsewhere."""
 
     def change(problem: dict[str, Any]) -> None:

@@ -19,70 +19,84 @@ from faults.altering import (
     token_of,
 )
 from faults.fault import fault
-from faulty import Ask, Reply, Workshop
-from sandbox import calls
-from sandbox.calls import Result, Verdict
+from faulty import FaultInjector, FaultyRequest, FaultyResponse
+from voice_sandbox.calls import call as calls
+from voice_sandbox.calls.call import CompletionDecision, Result
 
 
 @fault("state", "completion_by_hand_ends_the_newest_call")
-def completion_is_ignored(shop: Workshop) -> None:
+def completion_is_ignored(shop: FaultInjector) -> None:
     """A completion is answered 200 and changes nothing."""
-    shop.replace(calls, "judge", lambda *_, **__: Verdict.REPEATED)
+    shop.replace(calls, "judge", lambda *_, **__: CompletionDecision.REPEATED)
 
 
 @fault("state", "first_result_stands")
-def last_result_stands(shop: Workshop) -> None:
+def last_result_stands(shop: FaultInjector) -> None:
     """A different completion of a finished call overwrites the first."""
-    shop.replace(calls, "judge", lambda *_, **__: Verdict.ACCEPTED)
+    shop.replace(calls, "judge", lambda *_, **__: CompletionDecision.ACCEPTED)
     show_results(shop, lambda first, last: last)
 
 
 @fault("state", "repeated_completion_changes_nothing")
-def repeated_completion_conflicts(shop: Workshop) -> None:
+def repeated_completion_conflicts(shop: FaultInjector) -> None:
     """The same completion again is 409."""
-    judge(shop, lambda v, *_: Verdict.ALREADY_ENDED if v is Verdict.REPEATED else v)
+    judge(
+        shop,
+        lambda v, *_: CompletionDecision.ALREADY_ENDED if v is CompletionDecision.REPEATED else v,
+    )
 
 
 @fault("state", "first_result_stands")
-def conflict_is_swallowed(shop: Workshop) -> None:
+def conflict_is_swallowed(shop: FaultInjector) -> None:
     """A different completion of a finished call is answered 200 and dropped."""
-    judge(shop, lambda v, *_: Verdict.REPEATED if v is Verdict.ALREADY_ENDED else v)
-
-
-@fault("state", "answered_calls_cannot_go_unanswered")
-def answered_call_becomes_busy(shop: Workshop) -> None:
-    """A call in progress may end as busy."""
-    judge(shop, lambda v, *_: Verdict.ACCEPTED if v is Verdict.IMPOSSIBLE else v)
-
-
-@fault("state", "completion_skips_forward")
-def queued_call_cannot_complete(shop: Workshop) -> None:
-    """A completion that arrives while the call is queued is refused."""
     judge(
         shop,
-        lambda v, live, _: Verdict.IMPOSSIBLE if v is Verdict.ACCEPTED and live == "queued" else v,
+        lambda v, *_: CompletionDecision.REPEATED if v is CompletionDecision.ALREADY_ENDED else v,
     )
 
 
 @fault("state", "answered_calls_cannot_go_unanswered")
-def answered_call_cannot_fail(shop: Workshop) -> None:
+def answered_call_becomes_busy(shop: FaultInjector) -> None:
+    """A call in progress may end as busy."""
+    judge(
+        shop, lambda v, *_: CompletionDecision.ACCEPTED if v is CompletionDecision.IMPOSSIBLE else v
+    )
+
+
+@fault("state", "completion_skips_forward")
+def queued_call_cannot_complete(shop: FaultInjector) -> None:
+    """A completion that arrives while the call is queued is refused."""
+    judge(
+        shop,
+        lambda v, live, _: (
+            CompletionDecision.IMPOSSIBLE
+            if v is CompletionDecision.ACCEPTED and live == "queued"
+            else v
+        ),
+    )
+
+
+@fault("state", "answered_calls_cannot_go_unanswered")
+def answered_call_cannot_fail(shop: FaultInjector) -> None:
     """A call in progress cannot break off."""
     judge(
         shop,
         lambda v, live, result: (
-            Verdict.IMPOSSIBLE
-            if v is Verdict.ACCEPTED and live == "in_progress" and result.status == "failed"
+            CompletionDecision.IMPOSSIBLE
+            if v is CompletionDecision.ACCEPTED
+            and live == "in_progress"
+            and result.status == "failed"
             else v
         ),
     )
 
 
 @fault("state", "repeated_completion_changes_nothing")
-def words_are_compared_before_they_are_normalized(shop: Workshop) -> None:
+def words_are_compared_before_they_are_normalized(shop: FaultInjector) -> None:
     """The same outcome in another word of the provider conflicts."""
     words: dict[bytes, bytes] = {}
 
-    def alter(ask: Ask) -> None:
+    def alter(ask: FaultyRequest) -> None:
         if ask.path == WEBHOOK and (word := re.search(rb'"status":"([a-z-]+)"', ask.body)):
             token = b"".join(ask.values("authorization"))
             if words.setdefault(token, word[1]) != word[1]:
@@ -92,7 +106,7 @@ def words_are_compared_before_they_are_normalized(shop: Workshop) -> None:
 
 
 @fault("state", "call_goes_through_its_states")
-def call_never_rings(shop: Workshop) -> None:
+def call_never_rings(shop: FaultInjector) -> None:
     """A call goes from queued to in_progress without ringing."""
     change_json(
         shop, of_calls, lambda c: c | {"status": "queued"} if c["status"] == "ringing" else c
@@ -100,7 +114,7 @@ def call_never_rings(shop: Workshop) -> None:
 
 
 @fault("state", "call_goes_through_its_states")
-def transcript_comes_late(shop: Workshop) -> None:
+def transcript_comes_late(shop: FaultInjector) -> None:
     """A call is shown as in_progress with its transcript already there."""
 
     def change(call: dict[str, Any]) -> dict[str, Any]:
@@ -110,7 +124,7 @@ def transcript_comes_late(shop: Workshop) -> None:
 
 
 @fault("state", "call_goes_through_its_states")
-def state_goes_back(shop: Workshop) -> None:
+def state_goes_back(shop: FaultInjector) -> None:
     """A call that is in progress is shown as ringing again."""
     reads: dict[str, int] = {}
 
@@ -125,7 +139,7 @@ def state_goes_back(shop: Workshop) -> None:
 
 
 @fault("state", "end_arrives_whole")
-def finished_call_has_no_duration(shop: Workshop) -> None:
+def finished_call_has_no_duration(shop: FaultInjector) -> None:
     """A finished call has no duration."""
     change_json(
         shop, of_calls, lambda c: c | {"duration": None} if c["status"] == "completed" else c
@@ -133,17 +147,17 @@ def finished_call_has_no_duration(shop: Workshop) -> None:
 
 
 @fault("state", "end_arrives_whole")
-def finished_call_has_no_transcript(shop: Workshop) -> None:
+def finished_call_has_no_transcript(shop: FaultInjector) -> None:
     """A finished call has lost its transcript."""
     change_json(shop, of_calls, lambda c: c | {"transcript": None})
 
 
-def normalize(shop: Workshop, change: Callable[[str, str | None, int], Result]) -> None:
+def normalize(shop: FaultInjector, change: Callable[[str, str | None, int], Result]) -> None:
     shop.replace(calls, "normalized", change)
 
 
 @fault("state", "words_of_the_provider_are_normalized")
-def unanswered_call_keeps_the_transcript(shop: Workshop) -> None:
+def unanswered_call_keeps_the_transcript(shop: FaultInjector) -> None:
     """A call that nobody answered shows a transcript."""
 
     def change(call: dict[str, Any]) -> dict[str, Any]:
@@ -154,7 +168,7 @@ def unanswered_call_keeps_the_transcript(shop: Workshop) -> None:
 
 
 @fault("state", "words_of_the_provider_are_normalized")
-def unanswered_call_keeps_the_duration(shop: Workshop) -> None:
+def unanswered_call_keeps_the_duration(shop: FaultInjector) -> None:
     """A call that nobody answered lasted as long as it rang."""
     original = calls.normalized
     normalize(
@@ -166,7 +180,7 @@ def unanswered_call_keeps_the_duration(shop: Workshop) -> None:
 
 
 @fault("state", "empty_transcript_is_null")
-def empty_transcript_stays_empty(shop: Workshop) -> None:
+def empty_transcript_stays_empty(shop: FaultInjector) -> None:
     """An empty transcript is returned as an empty text."""
 
     def kept(status: str, text: str | None, seconds: int) -> Result:
@@ -175,7 +189,7 @@ def empty_transcript_stays_empty(shop: Workshop) -> None:
     normalize(shop, kept)
 
 
-def provider_word(shop: Workshop, word: str, status: str) -> None:
+def provider_word(shop: FaultInjector, word: str, status: str) -> None:
     def change(found: dict[str, Any]) -> None:
         found["ProviderStatus"]["x-normalized-status"][word] = status
 
@@ -183,23 +197,23 @@ def provider_word(shop: Workshop, word: str, status: str) -> None:
 
 
 @fault("state", "words_of_the_provider_are_normalized")
-def voicemail_is_failed(shop: Workshop) -> None:
+def voicemail_is_failed(shop: FaultInjector) -> None:
     """One word of the provider is saved as another status than the table says."""
     provider_word(shop, "voicemail", "failed")
 
 
 @fault("state", "words_of_the_provider_are_normalized")
-def rejected_is_canceled(shop: Workshop) -> None:
+def rejected_is_canceled(shop: FaultInjector) -> None:
     """A declined call is saved as canceled."""
     provider_word(shop, "rejected", "canceled")
 
 
 @fault("state", "first_result_stands")
-def conflict_overwrites_the_transcript(shop: Workshop) -> None:
+def conflict_overwrites_the_transcript(shop: FaultInjector) -> None:
     """A completion that is refused with 409 leaves its transcript behind."""
     texts: dict[bytes, str] = {}
 
-    def alter(ask: Ask, reply: Reply) -> None:
+    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
         if ask.path == WEBHOOK and reply.status == 409:
             texts[token_of(ask)] = lenient(ask.body)["transcript"] or ""
         if of_calls(ask, reply) and token_of(ask) in texts and reply.json["transcript"]:
@@ -209,12 +223,12 @@ def conflict_overwrites_the_transcript(shop: Workshop) -> None:
 
 
 @fault("state", "one_of_many_completions_wins")
-def completions_race(shop: Workshop) -> None:
+def completions_race(shop: FaultInjector) -> None:
     """Completions at the same moment are all received, because judging and saving are two steps."""
     show_results(shop, lambda first, last: last)
     under_way: set[int] = set()
 
-    def comes(ask: Ask) -> None:
+    def comes(ask: FaultyRequest) -> None:
         if ask.path == WEBHOOK:
             under_way.add(id(ask))
 

@@ -13,11 +13,11 @@ from faults.altering import (
     of_calls,
 )
 from faults.fault import fault
-from faulty import Workshop
+from faulty import FaultInjector
 
 
 @fault("json", "keys_given_twice_are_400")
-def duplicate_keys_are_taken(shop: Workshop) -> None:
+def duplicate_keys_are_taken(shop: FaultInjector) -> None:
     """Of a key that is given twice the last value counts."""
 
     def change(body: bytes) -> bytes:
@@ -38,19 +38,19 @@ def duplicate_keys_are_taken(shop: Workshop) -> None:
 
 
 @fault("json", "numbers_out_of_range_are_refused")
-def constants_are_taken(shop: Workshop) -> None:
+def constants_are_taken(shop: FaultInjector) -> None:
     """NaN and Infinity are read as numbers."""
     decode_first(shop, lambda body: re.sub(rb":-?(NaN|Infinity)", b":1e9", body))
 
 
 @fault("json", "numbers_out_of_range_are_refused", crashes=True)
-def endless_numerals_crash(shop: Workshop) -> None:
+def endless_numerals_crash(shop: FaultInjector) -> None:
     """A numeral of thousands of digits ends in a 500."""
     crash_on(shop, lambda body: re.search(rb"[0-9]{4301}", body) is not None)
 
 
 @fault("json", "body_that_is_not_utf8_is_400", crashes=True)
-def invalid_utf8_crashes(shop: Workshop) -> None:
+def invalid_utf8_crashes(shop: FaultInjector) -> None:
     """A body that is not UTF-8 ends in a 500."""
 
     def is_broken(body: bytes) -> bool:
@@ -64,19 +64,19 @@ def invalid_utf8_crashes(shop: Workshop) -> None:
 
 
 @fault("json", "completion_that_is_not_strict_json_ends_no_call")
-def invalid_utf8_is_mended(shop: Workshop) -> None:
+def invalid_utf8_is_mended(shop: FaultInjector) -> None:
     """Bytes that are not UTF-8 are replaced and the body is taken."""
     decode_first(shop, lambda body: body.decode("utf-8", "replace").encode())
 
 
 @fault("json", "body_that_is_not_utf8_is_400")
-def byte_order_mark_is_taken(shop: Workshop) -> None:
+def byte_order_mark_is_taken(shop: FaultInjector) -> None:
     """A byte order mark is skipped."""
     decode_first(shop, lambda body: body.removeprefix(b"\xef\xbb\xbf"))
 
 
 @fault("json", "body_that_is_not_utf8_is_400")
-def utf16_is_taken(shop: Workshop) -> None:
+def utf16_is_taken(shop: FaultInjector) -> None:
     """The encoding of the body is guessed, as Python's own decoder does."""
 
     def change(body: bytes) -> bytes:
@@ -89,7 +89,7 @@ def utf16_is_taken(shop: Workshop) -> None:
 
 
 @fault("json", "half_a_surrogate_pair_is_400")
-def lone_surrogates_are_taken(shop: Workshop) -> None:
+def lone_surrogates_are_taken(shop: FaultInjector) -> None:
     """Half of a surrogate pair is taken for a character that cannot be shown."""
     decode_first(
         shop,
@@ -98,7 +98,7 @@ def lone_surrogates_are_taken(shop: Workshop) -> None:
 
 
 @fault("json", "half_a_surrogate_pair_is_400", crashes=True)
-def lone_surrogates_crash(shop: Workshop) -> None:
+def lone_surrogates_crash(shop: FaultInjector) -> None:
     """Half of a surrogate pair ends in a 500, because the text cannot be saved."""
 
     def cannot_be_saved(body: bytes) -> bool:
@@ -109,13 +109,13 @@ def lone_surrogates_crash(shop: Workshop) -> None:
 
 
 @fault("json", "nesting_without_end_is_400", crashes=True)
-def deep_nesting_crashes(shop: Workshop) -> None:
+def deep_nesting_crashes(shop: FaultInjector) -> None:
     """A body nested without end ends in a 500."""
     crash_on(shop, lambda body: body.count(b"[") + body.count(b"{") > 1000)
 
 
 @fault("json", "malformed_completion_is_400")
-def rest_of_the_body_is_ignored(shop: Workshop) -> None:
+def rest_of_the_body_is_ignored(shop: FaultInjector) -> None:
     """What follows the first JSON value is ignored."""
 
     def change(body: bytes) -> bytes:
@@ -129,25 +129,25 @@ def rest_of_the_body_is_ignored(shop: Workshop) -> None:
 
 
 @fault("json", "malformed_completion_is_400")
-def empty_body_is_an_object(shop: Workshop) -> None:
+def empty_body_is_an_object(shop: FaultInjector) -> None:
     """No body at all is taken for an empty object."""
     decode_first(shop, lambda body: body or b"{}")
 
 
 @fault("json", "completion_that_is_not_strict_json_ends_no_call")
-def trailing_commas_are_taken(shop: Workshop) -> None:
+def trailing_commas_are_taken(shop: FaultInjector) -> None:
     """A comma before a closing brace is skipped."""
     decode_first(shop, lambda body: re.sub(rb",\s*}", b"}", body))
 
 
 @fault("json", "creation_is_held_to_json")
-def comments_are_taken(shop: Workshop) -> None:
+def comments_are_taken(shop: FaultInjector) -> None:
     """Comments in JSON are skipped."""
     decode_first(shop, lambda body: re.sub(rb"//[^\n\"]*$", b"", body))
 
 
 @fault("json", "whole_numbers_are_integers")
-def durations_are_floats(shop: Workshop) -> None:
+def durations_are_floats(shop: FaultInjector) -> None:
     """A duration of 12 is returned as 12.0."""
 
     def change(call: dict[str, Any]) -> dict[str, Any]:
@@ -158,49 +158,49 @@ def durations_are_floats(shop: Workshop) -> None:
 
 
 @fault("json", "whole_numbers_are_integers")
-def whole_floats_are_refused(shop: Workshop) -> None:
+def whole_floats_are_refused(shop: FaultInjector) -> None:
     """12.0 is refused as no integer."""
     decode_first(shop, lambda body: re.sub(rb'("duration":)([0-9]+[.e][0-9e-]+)', rb'\1"\2"', body))
 
 
 @fault("json", "completions_of_a_wrong_form_are_422")
-def fractions_are_cut(shop: Workshop) -> None:
+def fractions_are_cut(shop: FaultInjector) -> None:
     """A duration of 1.5 is taken as 1."""
     decode_first(shop, lambda body: re.sub(rb'("duration":[0-9]+)\.[0-9]+', rb"\1", body))
 
 
 @fault("json", "completions_of_a_wrong_form_are_422")
-def numbers_in_quotes_are_taken(shop: Workshop) -> None:
+def numbers_in_quotes_are_taken(shop: FaultInjector) -> None:
     """A duration of "120" is taken as 120."""
     decode_first(shop, lambda body: re.sub(rb'("duration":\s*)"(\d+)"', rb"\1\2", body))
 
 
 @fault("json", "completions_of_a_wrong_form_are_422")
-def true_is_a_number(shop: Workshop) -> None:
+def true_is_a_number(shop: FaultInjector) -> None:
     """A duration of true is taken as 1."""
     decode_first(shop, lambda body: re.sub(rb'("duration":\s*)true', rb"\g<1>1", body))
 
 
 @fault("json", "body_of_another_kind_is_422", crashes=True)
-def body_that_is_no_object_crashes(shop: Workshop) -> None:
+def body_that_is_no_object_crashes(shop: FaultInjector) -> None:
     """A body that is JSON but no object ends in a 500."""
     crash_on(shop, lambda body: not isinstance(lenient(body), dict | None))
 
 
 @fault("json", "escapes_are_read")
-def escapes_are_kept(shop: Workshop) -> None:
+def escapes_are_kept(shop: FaultInjector) -> None:
     """An escaped slash keeps its backslash."""
     decode_first(shop, lambda body: body.replace(rb"\/", rb"\\/"))
 
 
 @fault("json", "text_survives_the_round_trip")
-def brackets_in_text_count_as_nesting(shop: Workshop) -> None:
+def brackets_in_text_count_as_nesting(shop: FaultInjector) -> None:
     """A transcript with many brackets is refused as nested too deep."""
     decode_first(shop, lambda body: b"{" if 50 < body.count(b"[") < 200 else body)
 
 
 @fault("json", "numbers_are_not_rounded")
-def whole_by_rounding_is_taken(shop: Workshop) -> None:
+def whole_by_rounding_is_taken(shop: FaultInjector) -> None:
     """A duration of 12.00000000000000000001 is taken as 12."""
 
     def change(value: dict[str, Any]) -> None:
@@ -212,12 +212,12 @@ def whole_by_rounding_is_taken(shop: Workshop) -> None:
 
 
 @fault("json", "numbers_are_not_rounded", crashes=True)
-def huge_exponents_crash(shop: Workshop) -> None:
+def huge_exponents_crash(shop: FaultInjector) -> None:
     """An exponent of twenty digits ends in a 500."""
     crash_on(shop, lambda body: re.search(rb"[0-9]e[0-9]{20}", body) is not None)
 
 
 @fault("json", "numbers_out_of_range_are_refused")
-def endless_fractions_are_read(shop: Workshop) -> None:
+def endless_fractions_are_read(shop: FaultInjector) -> None:
     """A fraction of thousands of digits is read to its end."""
     decode_first(shop, lambda body: re.sub(rb"\.0{1000,}", b".0", body))

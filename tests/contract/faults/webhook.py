@@ -20,12 +20,12 @@ from faults.altering import (
     show_results,
 )
 from faults.fault import fault
-from faulty import Ask, Reply, Workshop, plain_contract
-from sandbox.calls import Result, Verdict
+from faulty import FaultInjector, FaultyRequest, FaultyResponse, plain_contract
+from voice_sandbox.calls.call import CompletionDecision, Result
 
 
 @fault("webhook", "unknown_word_ends_no_call")
-def unknown_word_fails_the_call(shop: Workshop) -> None:
+def unknown_word_fails_the_call(shop: FaultInjector) -> None:
     """An unknown word of the provider ends the call as failed."""
     known = plain_contract()["components"]["schemas"]["ProviderStatus"]["enum"]
 
@@ -37,10 +37,10 @@ def unknown_word_fails_the_call(shop: Workshop) -> None:
 
 
 @fault("webhook", "unknown_reference_is_404")
-def unknown_reference_is_received(shop: Workshop) -> None:
+def unknown_reference_is_received(shop: FaultInjector) -> None:
     """A completion of a call that does not exist is answered 200."""
 
-    def alter(ask: Ask, reply: Reply) -> None:
+    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
         if ask.path == WEBHOOK and reply.status == 404:
             reply.status = 200
             reply.put("content-type", b"application/json")
@@ -50,7 +50,7 @@ def unknown_reference_is_received(shop: Workshop) -> None:
 
 
 @fault("webhook", "completion_by_hand_ends_the_newest_call")
-def alias_names_the_oldest_call(shop: Workshop) -> None:
+def alias_names_the_oldest_call(shop: FaultInjector) -> None:
     """The alias completes the oldest call of a key."""
     oldest: dict[bytes, UUID] = {}
 
@@ -62,13 +62,13 @@ def alias_names_the_oldest_call(shop: Workshop) -> None:
 
 
 @fault("webhook", "completion_by_the_provider_id_ends_that_call")
-def provider_id_is_ignored(shop: Workshop) -> None:
+def provider_id_is_ignored(shop: FaultInjector) -> None:
     """Every completion ends the newest call."""
     change_reference(shop, lambda _, reference: reference.startswith("prov_"))
 
 
 @fault("webhook", "every_outcome_can_be_provoked")
-def provider_never_delivers(shop: Workshop) -> None:
+def provider_never_delivers(shop: FaultInjector) -> None:
     """The simulated provider never reports the end of a call."""
 
     async def created(original: Any, namespace: bytes, call: Any, **more: Any) -> Any:
@@ -78,7 +78,7 @@ def provider_never_delivers(shop: Workshop) -> None:
 
 
 @fault("webhook", "end_arrives_whole")
-def provider_delivers_no_transcript(shop: Workshop) -> None:
+def provider_delivers_no_transcript(shop: FaultInjector) -> None:
     """A completion that the provider posts loses its transcript on the way."""
 
     async def saved(
@@ -91,7 +91,7 @@ def provider_delivers_no_transcript(shop: Workshop) -> None:
 
 
 @fault("webhook", "every_delivery_is_answered_as_the_contract_says")
-def second_delivery_is_lost(shop: Workshop) -> None:
+def second_delivery_is_lost(shop: FaultInjector) -> None:
     """The provider gives up after the first delivery."""
 
     async def finished(original: Any, due: Any, **more: Any) -> None:
@@ -101,7 +101,7 @@ def second_delivery_is_lost(shop: Workshop) -> None:
 
 
 @fault("webhook", "completion_by_hand_ends_the_newest_call")
-def receipt_says_ok(shop: Workshop) -> None:
+def receipt_says_ok(shop: FaultInjector) -> None:
     """The webhook answers {"ok": true}."""
     change_json(
         shop, lambda ask, r: ask.path == WEBHOOK and r.status == 200, lambda _: {"ok": True}
@@ -109,7 +109,7 @@ def receipt_says_ok(shop: Workshop) -> None:
 
 
 @fault("webhook", "completion_by_hand_ends_the_newest_call")
-def receipt_is_202(shop: Workshop) -> None:
+def receipt_is_202(shop: FaultInjector) -> None:
     """The webhook answers 202."""
     change_answers(
         shop,
@@ -119,7 +119,7 @@ def receipt_is_202(shop: Workshop) -> None:
 
 
 @fault("webhook", "finished_calls_stay_finished")
-def provider_overrules_a_completion_by_hand(shop: Workshop) -> None:
+def provider_overrules_a_completion_by_hand(shop: FaultInjector) -> None:
     """What the provider had planned overwrites a completion by hand."""
     by_hand = show_results(shop, lambda first, last: last)
 
@@ -128,11 +128,14 @@ def provider_overrules_a_completion_by_hand(shop: Workshop) -> None:
         return await original(namespace, call_id, r, **{**m, "drop_plan": False})
 
     shop.store("complete_call", keep_plan)
-    judge(shop, lambda v, *_: Verdict.ACCEPTED if v is Verdict.ALREADY_ENDED else v)
+    judge(
+        shop,
+        lambda v, *_: CompletionDecision.ACCEPTED if v is CompletionDecision.ALREADY_ENDED else v,
+    )
 
 
 @fault("webhook", "provider_is_never_named")
-def provider_id_is_in_a_header(shop: Workshop) -> None:
+def provider_id_is_in_a_header(shop: FaultInjector) -> None:
     """Reading a call shows the provider's id in a header."""
     shop.on_answer(
         lambda ask, reply: (
@@ -144,10 +147,10 @@ def provider_id_is_in_a_header(shop: Workshop) -> None:
 
 
 @fault("webhook", "provider_is_never_named")
-def refusal_names_the_provider_id(shop: Workshop) -> None:
+def refusal_names_the_provider_id(shop: FaultInjector) -> None:
     """A 404 of the webhook repeats the provider's id."""
 
-    def alter(ask: Ask, reply: Reply) -> None:
+    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
         if ask.path == WEBHOOK and reply.status in (404, 409):
             reference = json.loads(ask.body)["provider_call_id"]
             reply.put_json(reply.json | {"detail": f"There is no such call: {reference}."})
@@ -156,7 +159,7 @@ def refusal_names_the_provider_id(shop: Workshop) -> None:
 
 
 @fault("webhook", "every_outcome_can_be_provoked")
-def provider_words_are_shown(shop: Workshop) -> None:
+def provider_words_are_shown(shop: FaultInjector) -> None:
     """A call shows the provider's own word for its outcome."""
     change_json(
         shop,
@@ -166,16 +169,16 @@ def provider_words_are_shown(shop: Workshop) -> None:
 
 
 @fault("webhook", "transcript_with_a_provider_id_is_refused")
-def transcript_may_name_the_provider(shop: Workshop) -> None:
+def transcript_may_name_the_provider(shop: FaultInjector) -> None:
     """The provider's id in a transcript is masked and the transcript is taken."""
     decode_first(shop, lambda body: re.sub(rb"call is prov_[0-9a-f]+", b"call is ***", body))
 
 
 @fault("webhook", "provider_ends_a_call_on_demand")
-def end_on_demand_is_ignored(shop: Workshop) -> None:
+def end_on_demand_is_ignored(shop: FaultInjector) -> None:
     """Ending a call on demand says what stands, and ends nothing."""
 
-    def alter(ask: Ask) -> None:
+    def alter(ask: FaultyRequest) -> None:
         if ask.path.endswith("/end"):
             ask.method, ask.path, ask.body = "GET", ask.path.removesuffix("/end"), b""
 
@@ -183,7 +186,7 @@ def end_on_demand_is_ignored(shop: Workshop) -> None:
 
 
 @fault("webhook", "first_request_of_a_key_may_be_a_completion")
-def new_key_knows_no_call(shop: Workshop) -> None:
+def new_key_knows_no_call(shop: FaultInjector) -> None:
     """The alias names no call until a key has created one."""
     made: set[bytes] = set()
 

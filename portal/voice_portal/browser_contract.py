@@ -1,0 +1,60 @@
+"""The contract as cards check answers against it: responses and schemas, without their prose."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from voice_portal.sources import Sources
+from voice_sandbox.contract.problems import MEDIA_TYPE
+from voice_sandbox.contract.reader import DocumentedResponse, Operation
+
+_PROSE: Final = frozenset(
+    ("description", "title", "examples", "x-enumDescriptions", "x-normalized-status")
+)
+
+
+def browser_contract(sources: Sources) -> dict[str, Any]:
+    """Operation → status → what an answer must be; ``refusal`` is that of an unknown path."""
+    contract, control = sources.contract, sources.control
+    operations = {**control.operations, **contract.operations}
+    return {
+        "operations": {name: _answers(operation) for name, operation in operations.items()},
+        "refusal": {
+            "mediaType": MEDIA_TYPE,
+            "headers": {},
+            "schema": {"$ref": "#/components/schemas/Problem"},
+        },
+        "schemas": {name: plain(schema) for name, schema in control.components["schemas"].items()},
+    }
+
+
+def plain(schema: Any) -> Any:
+    """A schema with its rules alone."""
+    if isinstance(schema, list):
+        return [plain(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        keyword: {name: plain(each) for name, each in rule.items()}
+        if keyword == "properties"
+        else rule
+        if keyword in ("enum", "const")
+        else plain(rule)
+        for keyword, rule in schema.items()
+        if keyword not in _PROSE
+    }
+
+
+def _answers(operation: Operation) -> dict[str, Any]:
+    return {str(status): _answer(response) for status, response in operation.responses.items()}
+
+
+def _answer(response: DocumentedResponse) -> dict[str, Any]:
+    return {
+        "mediaType": response.media_type,
+        "schema": None if response.schema is None else plain(response.schema),
+        "headers": {
+            name: {"required": header.required, "schema": plain(header.schema)}
+            for name, header in response.headers.items()
+        },
+    }

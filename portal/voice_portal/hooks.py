@@ -1,0 +1,221 @@
+"""What MkDocs must do beside rendering: publish the contract, and tell the extension its page."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.exceptions import Abort
+from mkdocs.plugins import event_priority
+from mkdocs.structure.files import File, Files
+from mkdocs.structure.pages import Page
+
+from voice_portal import assets, links, plain_text, recordings
+from voice_portal.browser_contract import browser_contract
+from voice_portal.collection import collection
+from voice_portal.page import Page as PortalPage
+from voice_portal.sources import WORKFLOWS_FILE, load_sources
+from voice_sandbox.calls.scenarios import ScenarioError
+from voice_sandbox.contract.reader import Contract, ContractError
+
+EXTENSION: Final = "voice_portal.extension"
+_NAMED_SEARCH: Final = 'data-md-component="search" role="dialog" aria-label="Search"'
+_FRAME: Final = re.compile(r'<iframe [^>]*\bid="(?P<id>\w+)"[^>]*\bsrc="(?P<src>[^"]+)"[^>]*>')
+_BODY: Final = re.compile(r"<body [^>]*>")
+REFERENCE_COPY: Final = "reference/openapi.sandbox.json"
+
+
+def on_config(config: MkDocsConfig) -> MkDocsConfig:
+    """Tells the templates the sandbox's base URL, the one stylesheet, and what scripts import."""
+    docs = Path(config.docs_dir)
+    try:
+        config.extra["sandbox_url"] = load_sources().sandbox_url
+    except (ContractError, ScenarioError) as error:
+        raise Abort(str(error)) from None
+    config.extra["stylesheet"] = list(config.extra_css)
+    path, _ = assets.stylesheet(docs, config.extra_css)
+    config.extra_css = [path]
+    config.extra["modules"] = list(
+        dict.fromkeys(
+            m for script in config.extra_javascript for m in assets.modules(docs, str(script))
+        )
+    )
+    return config
+
+
+def on_post_build(config: MkDocsConfig) -> None:
+    """Ends the sandbox that was asked for answers, and looks for recordings without a card.
+
+    Swagger UI's own page has a style inside its tag, which a strict policy forbids; swagger.css
+    says the same.
+    """
+    for frame in Path(config.site_dir).glob("*/swagger-*.html"):
+        frame.write_text(_BODY.sub("<body>", frame.read_text("utf-8"), count=1), "utf-8")
+    recorder = load_sources().recorder
+    left = recordings.left_over(recorder.cards)
+    recorder.close()
+    if left:
+        raise Abort(f"No page has these cards any more: {', '.join(left)}. Run `make record`.")
+
+
+def on_build_error(error: Exception) -> None:
+    """Ends the sandbox that was asked for answers, if the build came that far."""
+    with suppress(ContractError, ScenarioError):
+        load_sources().recorder.close()
+
+
+def on_files(files: Files, *, config: MkDocsConfig) -> Files:
+    """Adds the contract: as it stands, as JSON, and the copy for Swagger UI; and the stylesheet."""
+    sources = load_sources()
+    contract = sources.contract
+    generated = {
+        "openapi.yaml": contract.path.read_text(encoding="utf-8"),
+        # Its source description is ./openapi.yaml, which lies beside it here as well.
+        "arazzo.yaml": WORKFLOWS_FILE.read_text(encoding="utf-8"),
+        "openapi.json": json.dumps(contract.document, indent=2, ensure_ascii=False),
+        "postman.json": json.dumps(collection(sources), indent=2, ensure_ascii=False),
+        "assets/contract.json": json.dumps(browser_contract(sources), separators=(",", ":")),
+        REFERENCE_COPY: json.dumps(
+            sandbox_copy(contract, origin=config.extra.get("sandbox_origin") or ""),
+            ensure_ascii=False,
+        ),
+    }
+    parts = config.extra["stylesheet"]
+    generated.update([assets.stylesheet(Path(config.docs_dir), parts)])
+    for part in parts:
+        files.remove(files.src_uris[part])
+    for path, content in generated.items():
+        files.append(File.generated(config, path, content=content))
+    return files
+
+
+def sandbox_copy(contract: Contract, *, origin: str) -> dict[str, Any]:
+    """The contract as Swagger UI gets it: the sandbox is its only server.
+
+    Swagger UI fills in every example of a parameter, and an `Idempotency-Key` that nobody chose
+    would make its second request a replay of the first: what may be left out is left empty.
+    """
+    # Relative to this copy, which lies one folder below the site.
+    sandbox = {"url": origin or "../", "description": contract.servers[0].description}
+    components = contract.document["components"]
+    parameters = {
+        name: parameter
+        if parameter.get("required")
+        else {key: value for key, value in parameter.items() if key != "example"}
+        for name, parameter in components["parameters"].items()
+    }
+    return {
+        **contract.document,
+        "servers": [sandbox],
+        "components": {**components, "parameters": parameters},
+    }
+
+
+def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Tells the Markdown extension which file it renders, and on which line the text begins."""
+    source = page.file.content_string
+    start = source.find(markdown.strip()[:200]) if markdown.strip() else 0
+    config.mdx_configs[EXTENSION] = {
+        "page": page.file.src_uri,
+        "checks_recordings": True,
+        "first_line": source.count("\n", 0, max(start, 0)) + 1 - _leading_newlines(markdown),
+    }
+    # The API's own answer is a link like any other, and leads to the sandbox wherever that is.
+    return markdown.replace("](/sandbox)", f"]({config.extra.get('sandbox_origin') or ''}/sandbox)")
+
+
+def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
+    """Writes the page as Markdown too; fences that are wrong have stopped the build by now."""
+    text = page_text(page.markdown or "", source_path=page.file.src_uri, config=config)
+    page.meta["text"] = _of_this_site(text, config)
+    return html
+
+
+def page_text(markdown: str, *, source_path: str, config: MkDocsConfig) -> str:
+    """The page as Markdown that needs nothing else to be read."""
+    place = PortalPage(path=source_path, first_line=1, sources=load_sources())
+    lines = markdown.splitlines()
+    for folder in config.mdx_configs.get("pymdownx.snippets", {}).get("base_path", ()):
+        lines = plain_text.included(lines, Path(config.config_file_path).parent / folder)
+    return plain_text.page(lines, place)
+
+
+def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
+    """Looks at all links, and writes each page as Markdown, and all of them for language models."""
+    pages = [file.page for file in files.documentation_pages() if file.page]
+    rendered = [
+        links.Rendered(
+            path=page.file.src_uri,
+            url=page.url.removeprefix("./"),
+            source=page.file.content_string,
+            html=page.content or "",
+        )
+        for page in pages
+    ]
+    others = [file.url for file in files if not file.page]
+    texts = [f"{page.url}index.md" for page in rendered]
+    if dead := list(links.dead_links(rendered, [*others, *texts, "llms.txt", "llms-full.txt"])):
+        raise Abort("\n".join(dead))
+    order = list(_nav_pages(config.nav))
+    pages.sort(key=lambda page: order.index(page.file.src_uri))
+    site = Path(config.site_dir)
+    for page in pages:
+        target = site / page.url.removeprefix("./") / "index.md"
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(page.meta["text"], encoding="utf-8")
+    listed = [(page.title, page.url.removeprefix("./"), page.meta["text"]) for page in pages]
+    contract = load_sources().contract
+    index = _of_this_site(plain_text.index(contract, listed), config)
+    (site / "llms.txt").write_text(index, encoding="utf-8")
+    everything = "\n\n---\n\n".join(page.meta["text"] for page in pages)
+    (site / "llms-full.txt").write_text(everything, encoding="utf-8")
+    return env
+
+
+def _of_this_site(text: str, config: MkDocsConfig) -> str:
+    """The text with links that lead to the published site, where its address is known."""
+    return text.replace("](/", f"]({config.site_url.rstrip('/')}/") if config.site_url else text
+
+
+def _nav_pages(nav: Any) -> Iterator[str]:
+    """The files of the navigation in their order."""
+    if isinstance(nav, str):
+        yield nav
+    elif nav:
+        for item in nav.values() if isinstance(nav, dict) else nav:
+            yield from _nav_pages(item)
+
+
+def _leading_newlines(markdown: str) -> int:
+    return len(markdown) - len(markdown.lstrip("\n"))
+
+
+def on_post_template(output_content: str, *, template_name: str, config: MkDocsConfig) -> str:
+    """The page for unknown addresses is a template, and has a search too."""
+    return named_search(output_content) if template_name == "404.html" else output_content
+
+
+def named_search(output: str) -> str:
+    """Material leaves the dialog of its search without a name for screen readers."""
+    return output.replace('data-md-component="search" role="dialog"', _NAMED_SEARCH)
+
+
+@event_priority(-100)
+def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
+    """Gives the frame of Swagger UI a name, and leaves to scripts when it loads."""
+    output = named_search(output)
+    if 'class="swagger-ui-iframe"' not in output:
+        return output
+    start = output.rindex("<script>document$.subscribe")
+    end = output.index("</script>", start) + len("</script>")
+    # The plugin's frame has a handler and a style inside its tag: a strict policy forbids them.
+    return _FRAME.sub(
+        r'<iframe class="swagger-ui-iframe" title="API reference, Swagger UI" '
+        r'id="\g<id>" data-src="\g<src>">',
+        output[:start] + output[end:],
+    )

@@ -1,0 +1,94 @@
+"""All that pages are made from: both contracts, scenarios, and how to provoke each problem."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from voice_portal.recorder import Recorder
+from voice_sandbox.calls.scenarios import CATALOGUE_FILE, Scenarios, load_scenarios
+from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.contract.reader import Contract, ContractError, find_contract, load_contract
+
+PROVOCATIONS_FILE: Final = Path(__file__).with_name("provocations.yaml")
+WORKFLOWS_FILE: Final = Path(__file__).parent.with_name("arazzo.yaml")
+
+
+@dataclass(frozen=True)
+class Sources:
+    contract: Contract
+    scenarios: Scenarios
+
+    @property
+    def sandbox_url(self) -> str:
+        """Base URL of the local sandbox: the contract lists it first."""
+        return self.contract.servers[0].url
+
+    @property
+    def live_url(self) -> str:
+        """Base URL of the live service, shown as text and never called."""
+        return self.contract.servers[1].url
+
+    @property
+    def agents(self) -> list[dict[str, Any]]:
+        """The catalogue of agents, which is the answer example of ``listAgents``."""
+        examples = self.contract.operations["listAgents"].success.examples
+        agents: list[dict[str, Any]] = next(iter(examples.values())).value["agents"]
+        return agents
+
+    @property
+    def call_id(self) -> str:
+        """The id of the finished sample call that every sandbox key starts with."""
+        [parameter] = self.contract.operations["getCall"].parameters
+        return str(parameter.example)
+
+    @cached_property
+    def control(self) -> Contract:
+        """The contract of what only the sandbox can do."""
+        return load_contract(find_contract("control.yaml"), components_from=self.contract)
+
+    @cached_property
+    def recorder(self) -> Recorder:
+        """Asks the sandbox for the answers that pages show."""
+        request_id = self.contract.schema("RequestId")["examples"][0]
+        return Recorder(self.contract.path, call_id=self.call_id, request_id=request_id)
+
+    @cached_property
+    def workflows(self) -> list[Mapping[str, Any]]:
+        """The life of a call as the workflows of an Arazzo document, each with its steps."""
+        read = yaml.safe_load(WORKFLOWS_FILE.read_text(encoding="utf-8"))
+        found: list[Mapping[str, Any]] = read["workflows"]
+        return found
+
+    @cached_property
+    def provocations(self) -> Mapping[str, Any]:
+        """Problem code → the options of the card that provokes it."""
+        read: Mapping[str, Any] = yaml.safe_load(PROVOCATIONS_FILE.read_text(encoding="utf-8"))
+        return read
+
+
+def load_sources() -> Sources:
+    """Reads everything, anew when one of the files has changed.
+
+    Raises: `ContractError` and `ScenarioError` with file and mend.
+    """
+    contract, control = find_contract(), find_contract("control.yaml")
+    files = (contract, control, CATALOGUE_FILE, PROVOCATIONS_FILE, WORKFLOWS_FILE)
+    return _load(contract, *(file.stat().st_mtime_ns for file in files))
+
+
+@lru_cache(maxsize=1)
+def _load(path: Path, *changed_at: int) -> Sources:
+    contract = load_contract(path)
+    try:
+        return Sources(contract, load_scenarios(read_catalogue(contract)))
+    except KeyError as missing:
+        raise ContractError(
+            f"{path.name}: there is no {missing} any more, and the portal is made from it. "
+            "Put it back, or change the portal with it."
+        ) from missing

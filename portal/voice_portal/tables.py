@@ -1,0 +1,174 @@
+"""Lists that pages show instead of typing them: operations, agents, states, outcomes, scenarios."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from voice_portal.sources import Sources
+from voice_portal.text import first_sentence, phrase
+from voice_sandbox.calls.scenarios import Scenario
+from voice_sandbox.contract.problems import PROBLEMS
+from voice_sandbox.contract.reader import Contract, Operation
+
+
+def operations(sources: Sources) -> list[dict[str, Any]]:
+    """Every operation with its first sentence and the page of its tag."""
+    return [
+        {
+            "operation": operation,
+            "line": first_sentence(operation.description),
+            "page": f"{operation.tag.lower()}.md",
+        }
+        for operation in sources.contract.operations.values()
+    ]
+
+
+def statuses(contract: Contract) -> list[dict[str, Any]]:
+    """Every state of a call, its meaning, and whether the call is over in it."""
+    schema = contract.schema("CallStatus")
+    unfinished = unfinished_states(contract)
+    return [
+        {
+            "name": name,
+            "meaning": schema["x-enumDescriptions"][name],
+            "over": name not in unfinished,
+        }
+        for name in schema["enum"]
+    ]
+
+
+def unfinished_states(contract: Contract) -> list[str]:
+    """The states of a call that is not over: the contract says they have no duration yet."""
+    [rule, *_] = contract.schema("Call")["allOf"]
+    states: list[str] = rule["if"]["properties"]["status"]["enum"]
+    return states
+
+
+def life(contract: Contract) -> dict[str, list[str]]:
+    """The way of an answered call, and the other ends before and after somebody answered.
+
+    The contract says which ends were never answered: those have no transcript and no time.
+    """
+    unfinished = unfinished_states(contract)
+    over = [name for name in contract.schema("CallStatus")["enum"] if name not in unfinished]
+    completed, others = over[0], over[1:]
+    [_, rule, *_] = contract.schema("Call")["allOf"]
+    unanswered = rule["if"]["properties"]["status"]["enum"]
+    return {
+        "path": [*unfinished, completed],
+        "before": others,
+        "after": [name for name in others if name not in unanswered],
+    }
+
+
+def outcomes(contract: Contract) -> list[dict[str, Any]]:
+    """The service's word for each outcome with the provider's words that become it."""
+    table = contract.schema("ProviderStatus")["x-normalized-status"]
+    meanings = contract.schema("CallStatus")["x-enumDescriptions"]
+    normalized = dict.fromkeys(table.values())
+    return [
+        {
+            "name": name,
+            "words": [word for word, meant in table.items() if meant == name],
+            "meaning": meanings[name],
+        }
+        for name in normalized
+    ]
+
+
+def workflows(sources: Sources) -> list[dict[str, Any]]:
+    """Every workflow with its steps: the operation of each, and what it shows."""
+    operations = sources.contract.operations
+    return [
+        {
+            "name": workflow["workflowId"],
+            "line": workflow["summary"].removesuffix("."),
+            "steps": [
+                {
+                    "operation": operations[step["operationId"].rpartition(".")[2]],
+                    "line": step["description"],
+                }
+                for step in workflow["steps"]
+            ],
+        }
+        for workflow in sources.workflows
+    ]
+
+
+def responses(operation: Operation) -> list[dict[str, Any]]:
+    """Every documented answer of an operation with its problem codes."""
+    return [
+        {
+            "status": status,
+            "phrase": phrase(status),
+            "meaning": response.description,
+            "codes": codes_of(response.schema) if status >= 400 else [],
+        }
+        for status, response in operation.responses.items()
+    ]
+
+
+def scenarios(sources: Sources) -> list[dict[str, Any]]:
+    """Every scenario with the number that plays it and how the call ends."""
+    return [
+        {
+            "name": scenario.name,
+            "number": scenario.number,
+            "line": scenario.line,
+            "default": scenario is sources.scenarios.default,
+            "command": f"voice-sandbox call {scenario.name} --watch",
+            "times": _times(scenario),
+            "end": ended(scenario, sources.contract),
+        }
+        for scenario in sources.scenarios
+    ]
+
+
+def ended(scenario: Scenario, contract: Contract) -> str:
+    """How the call ends, such as ``busy``; the status of a refusal; empty when it never does."""
+    if scenario.refusal:
+        return str(PROBLEMS[scenario.refusal.code].status)
+    words = contract.schema("ProviderStatus")["x-normalized-status"]
+    return next((words[c.status] for c in scenario.completions if c.status in words), "")
+
+
+def _times(scenario: Scenario) -> list[str]:
+    """When what happens, such as `1 s ringing`; the provider's words are its own."""
+    times = [
+        (scenario.ringing_after_seconds, "ringing"),
+        (scenario.answered_after_seconds, "in progress"),
+        *((c.after_seconds, f"the provider reports `{c.status}`") for c in scenario.completions),
+    ]
+    # A completion may come before what we would have seen.
+    told = sorted((after, words) for after, words in times if after is not None)
+    return [f"{after:g} s {words}" for after, words in told]
+
+
+def problem(code: str, contract: Contract) -> dict[str, Any]:
+    """One problem and the operations that document it."""
+    answering = [
+        operation
+        for operation in contract.operations.values()
+        if any(code in codes_of(r.schema) for r in operation.responses.values())
+    ]
+    return {
+        "problem": PROBLEMS[code],
+        "phrase": phrase(PROBLEMS[code].status),
+        "operations": answering,
+    }
+
+
+def problem_index() -> dict[int, list[str]]:
+    """Status → the codes that come with it."""
+    codes: dict[int, list[str]] = {}
+    for code, each in PROBLEMS.items():
+        codes.setdefault(each.status, []).append(code)
+    return dict(sorted(codes.items()))
+
+
+def codes_of(schema: Any) -> list[str]:
+    """The problem codes that a response's schema allows."""
+    codes: list[str] = []
+    for part in (schema or {}).get("allOf", ()):
+        codes += part.get("properties", {}).get("code", {}).get("enum", ())
+    return codes

@@ -1,1 +1,0 @@
-"""The checks by subject; `sandbox.verification.registry` is the closed list of all."""

@@ -1,0 +1,224 @@
+"""The service's own operations, one function an operationId."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from functools import partial
+from typing import Final
+
+import orjson
+from uuid_utils import UUID
+
+from voice_sandbox import clock
+from voice_sandbox.calls import call as calls
+from voice_sandbox.calls.call import CompletionDecision
+from voice_sandbox.calls.provider import ID_PREFIX, call_id_of, first_due_at
+from voice_sandbox.contract.problems import FieldError, ProblemError
+from voice_sandbox.http.exchange import Handler, Request, Response
+from voice_sandbox.simulation.simulation import Simulation
+from voice_sandbox.store.protocol import IdempotencyKey
+
+IDEMPOTENCY_SECONDS: Final = clock.DAY_SECONDS
+
+
+def handlers(simulation: Simulation) -> Mapping[str, Handler]:
+    """One handler for each operationId of the service's contract."""
+    return {
+        "createCall": partial(create_call, simulation),
+        "getCall": partial(get_call, simulation),
+        "listAgents": partial(list_agents, simulation),
+        "callCompleted": partial(call_completed, simulation),
+    }
+
+
+async def create_call(simulation: Simulation, request: Request) -> Response:
+    """Places a call.
+
+    Raises: `ProblemError` as the number's scenario says, ``idempotency_conflict``, or
+    ``rate_limited`` where the key holds too many calls.
+    """
+    scenario = simulation.scenarios.for_number(request.body["phone"])
+    if refusal := scenario.refusal:
+        raise ProblemError(
+            refusal.code,
+            f"The number {scenario.number} plays the scenario {scenario.name}: no call was "
+            "created. Wait as many seconds as Retry-After says, or call another number.",
+            headers={"Retry-After": str(refusal.retry_after_seconds)},
+            scenario=scenario.name,
+        )
+    namespace = request.principal.namespace
+    virtual = await simulation.clock(namespace)
+    if simulation.admit_call is not None:
+        await simulation.admit_call(namespace)
+    now = virtual.now(simulation.wall())
+    call = calls.Call(
+        call_id=clock.new_call_id(),
+        phone=request.body["phone"],
+        agent=request.body["agent"],
+        scenario=scenario.name,
+        created_at=now,
+    )
+    due_at = first_due_at(call, scenario)
+    key = _idempotency_key(request, now)
+    kept = await simulation.store.create_call(namespace, call, due_at=due_at, idempotency_key=key)
+    if kept is None:
+        if due_at is not None:
+            simulation.call_planned(virtual.wall_at(due_at))
+        return _created(call.call_id, scenario.name)
+    if key is None or kept.fingerprint != key.fingerprint:
+        raise ProblemError(
+            "idempotency_conflict",
+            "This Idempotency-Key was used within the last 24 hours with another body. "
+            "Send a new key for a new request, or the first body for a retry.",
+            call_id=kept.call_id,
+        )
+    return _created(kept.call_id, scenario.name, replayed=True)
+
+
+async def get_call(simulation: Simulation, request: Request) -> Response:
+    """Reads one call. Raises: `ProblemError` ``call_not_found``."""
+    virtual, call = await simulation.call(
+        request.principal.namespace, UUID(request.parameters["call_id"])
+    )
+    if call is None:
+        raise _no_such_call()
+    result = call.result
+    return Response(
+        200,
+        {
+            "call_id": str(call.call_id),
+            "status": simulation.status(call, virtual.now(simulation.wall())),
+            "transcript": result and result.transcript,
+            "duration": None if result is None else result.duration_seconds,
+        },
+        call_id=call.call_id,
+        scenario=call.scenario,
+    )
+
+
+async def list_agents(simulation: Simulation, request: Request) -> Response:
+    """The catalogue, as it stands in the contract."""
+    return Response(200, simulation.catalogue.agent_list)
+
+
+async def call_completed(simulation: Simulation, request: Request) -> Response:
+    """Saves a final result.
+
+    Raises: `ProblemError` ``call_not_found``, ``call_already_ended``, ``impossible_outcome``,
+    ``validation_failed`` for a transcript that could never be sent back.
+    """
+    body = request.body
+    if body["transcript"] and ID_PREFIX in body["transcript"]:
+        raise ProblemError(
+            "validation_failed",
+            "The body does not fit in 1 place. Put right what errors lists and send it again.",
+            errors=[
+                FieldError(
+                    "/transcript", "A transcript must not hold an identifier of the provider."
+                )
+            ],
+        )
+    namespace = request.principal.namespace
+    call_id = await _completed_call_id(simulation, namespace, body["provider_call_id"])
+    virtual, call = await simulation.call(namespace, call_id)
+    if call is None:
+        raise _no_such_call()
+    now = virtual.now(simulation.wall())
+    result = calls.normalized(
+        simulation.catalogue.normalized_status[body["status"]], body["transcript"], body["duration"]
+    )
+    live_status = simulation.status(call, now)
+    verdict = calls.judge(result, live_status=live_status, ended=call.result)
+    if verdict is CompletionDecision.ACCEPTED:
+        saved = await simulation.store.complete_call(
+            namespace,
+            call_id,
+            result,
+            ended_at=now,
+            completed_by=request.request_id,
+            drop_plan=not request.principal.is_provider,
+        )
+        if not saved:  # another completion came in between, and stands
+            call = await simulation.store.call(namespace, call_id) or call
+            verdict = calls.judge(result, live_status=live_status, ended=call.result)
+    if verdict is CompletionDecision.ALREADY_ENDED:
+        raise ProblemError(
+            "call_already_ended",
+            f"This call {_how_it_ended(call)} with another result, and the first result stands. "
+            "To complete a call by hand, create a new one and complete it before the simulated "
+            "provider does.",
+            call_id=call_id,
+        )
+    if verdict is CompletionDecision.IMPOSSIBLE:
+        raise ProblemError(
+            "impossible_outcome",
+            f"A call that is {live_status} cannot end as {result.status}. "
+            f"It can end as {' or '.join(calls.possible_ends(live_status))}.",
+            call_id=call_id,
+        )
+    return Response(
+        200,
+        {"received": True},
+        call_id=call_id,
+        scenario=call.scenario,
+        why=f"Saved as {result.status}."
+        if verdict is CompletionDecision.ACCEPTED
+        else f"Changed nothing: this call {_how_it_ended(call)} with the same result.",
+    )
+
+
+async def _completed_call_id(
+    simulation: Simulation, namespace: bytes, provider_call_id: str
+) -> UUID:
+    if provider_call_id == simulation.catalogue.newest_call_alias:
+        await simulation.clock(namespace)  # a new namespace has a call too: the sample
+        call_id = await simulation.store.newest_call_id(namespace)
+    else:
+        call_id = call_id_of(provider_call_id)
+    if call_id is None:
+        raise _no_such_call()
+    return call_id
+
+
+def _idempotency_key(request: Request, now: float) -> IdempotencyKey | None:
+    value = request.parameters.get("Idempotency-Key")
+    if value is None:
+        return None
+    canonical = orjson.dumps(request.body, option=orjson.OPT_SORT_KEYS)
+    return IdempotencyKey(
+        # What a client makes a key of, an order or worse a secret, is not the store's to know.
+        hashlib.sha256(value.encode()).hexdigest(),
+        hashlib.sha256(canonical).digest(),
+        now + IDEMPOTENCY_SECONDS,
+    )
+
+
+def _created(call_id: UUID, scenario: str, *, replayed: bool = False) -> Response:
+    headers = {"Location": f"/v1/calls/{call_id}"}
+    if replayed:
+        headers["Idempotent-Replayed"] = "true"
+    return Response(
+        201,
+        {"call_id": str(call_id)},
+        headers,
+        call_id=call_id,
+        scenario=scenario,
+        replayed=replayed,
+        why="The stored answer to the first request with this Idempotency-Key." * replayed,
+    )
+
+
+def _how_it_ended(call: calls.Call) -> str:
+    if call.result is None or call.ended_at is None:
+        return "is over"
+    by = f", completed by {call.completed_by}," if call.completed_by else ""
+    return f"ended at {clock.rfc3339(call.ended_at)} as {call.result.status}{by}"
+
+
+def _no_such_call() -> ProblemError:
+    return ProblemError(
+        "call_not_found",
+        "There is no such call under this key. "
+        "Use a call_id that createCall returned to the same key.",
+    )

@@ -1,0 +1,304 @@
+"""The catalogue of scenarios: what becomes of a call, chosen by the number that is called.
+
+Typed and closed: an unknown word, a number used twice or an impossible time line stops the
+program with the file, the line and the mend.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+import yaml
+
+from voice_sandbox.calls.call import IN_PROGRESS, QUEUED, RINGING, possible_ends
+from voice_sandbox.contract.catalogue import Catalogue
+from voice_sandbox.contract.problems import PROBLEMS
+from voice_sandbox.contract.reader import line_of
+
+CATALOGUE_FILE: Final = Path(__file__).parent.with_name("scenarios.yaml")
+_SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_NUMBER: Final = (int, float)
+# What each word of the catalogue holds. YAML reads a phone number without quotes as an integer.
+_TYPES: Final[Mapping[str, tuple[type, ...]]] = {
+    **dict.fromkeys(("first", "last", "default", "name", "number", "line"), (str,)),
+    **dict.fromkeys(("status", "unknown_status", "code"), (str,)),
+    **dict.fromkeys(("ringing", "in_progress", "after", "ended", "lasted"), _NUMBER),
+    **dict.fromkeys(("scenarios", "completions"), (list,)),
+    "transcript": (str, type(None)),
+    "repeat_to_limit": (bool,),
+    "refusal": (dict,),
+    "retry_after": (int,),
+}
+# What the texts look like, as both contracts promise it, and how to say so.
+_FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
+    **dict.fromkeys(
+        ("first", "last", "number"),
+        (re.compile(r"\+[1-9][0-9]{7,14}"), "a plus sign and 8 to 15 digits"),
+    ),
+    "name": (re.compile(r"[a-z][a-z_]{0,63}"), "small letters and _, 64 at most"),
+    "line": (re.compile(r"[^\x00-\x1f]{1,300}"), "1 to 300 characters in one line"),
+    "unknown_status": (re.compile(r"[a-z][a-z_-]{0,63}"), "small letters, - and _, 64 at most"),
+    "transcript": (re.compile(r"[^\x00]*"), "text without the character NUL"),
+}
+_LONGEST_SECONDS: Final = 86_400
+"""No call of the contract lasts longer than a day."""
+_MOST_SCENARIOS: Final = 100
+_MOST_COMPLETIONS: Final = 10
+
+
+class ScenarioError(Exception):
+    """The catalogue cannot be played; the message names file, line and mend."""
+
+
+class Completion(msgspec.Struct, frozen=True):
+    """One delivery of the provider, ``after_seconds`` after the call was created."""
+
+    after_seconds: float
+    status: str
+    """The provider's own word, on purpose an unknown one where the scenario says so."""
+    transcript: str | None
+    repeat_to_limit: bool
+    duration_seconds: int
+
+
+class RejectedCreation(msgspec.Struct, frozen=True):
+    """The creation is refused with this problem."""
+
+    code: str
+    retry_after_seconds: int
+
+
+class Scenario(msgspec.Struct, frozen=True):
+    name: str
+    number: str
+    line: str
+    """One sentence for people."""
+    ringing_after_seconds: float | None
+    answered_after_seconds: float | None
+    completions: tuple[Completion, ...]
+    refusal: RejectedCreation | None
+
+
+class Scenarios(msgspec.Struct, frozen=True):
+    """The whole catalogue; any number it does not list plays the default scenario."""
+
+    range_first: str
+    range_last: str
+    default: Scenario
+    by_name: Mapping[str, Scenario]
+    by_number: Mapping[str, Scenario]
+
+    def __iter__(self) -> Iterator[Scenario]:
+        return iter(self.by_name.values())
+
+    def for_number(self, phone: str) -> Scenario:
+        return self.by_number.get(phone, self.default)
+
+
+def load_scenarios(catalogue: Catalogue, *, path: Path = CATALOGUE_FILE) -> Scenarios:
+    """Reads and checks the catalogue. Raises: `ScenarioError`."""
+    return _ScenarioReader(path, catalogue).scenarios()
+
+
+class _Loader(_SafeLoader):  # type: ignore[misc, valid-type]
+    """Reads what YAML is safe to read, and no word twice."""
+
+    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.value in seen:
+                raise yaml.MarkedYAMLError(
+                    problem=f"The word {key.value} stands twice. Leave one",
+                    problem_mark=key.start_mark,
+                )
+            seen.add(key.value)
+        return super().construct_mapping(node, deep=deep)
+
+
+class _ScenarioReader:
+    def __init__(self, path: Path, catalogue: Catalogue) -> None:
+        self.path = path
+        self.catalogue = catalogue
+
+    def fail(self, pointer: str, message: str) -> ScenarioError:
+        return ScenarioError(f"{self.path.name}:{line_of(self.path, pointer)}: {message}")
+
+    def take(self, node: Any, pointer: str, required: str, optional: str = "") -> dict[str, Any]:
+        if not isinstance(node, dict):
+            raise self.fail(pointer, "A mapping was expected here.")
+        needed, known = required.split(), required.split() + optional.split()
+        for word in node:
+            if word not in known:
+                raise self.fail(
+                    f"{pointer}/{word}",
+                    f"The word {word} is not understood here. Known are: {', '.join(known)}.",
+                )
+            self.check(word, node[word], f"{pointer}/{word}")
+        for word in needed:
+            if word not in node:
+                raise self.fail(pointer, f"The word {word} is missing here.")
+        return node
+
+    def check(self, word: str, value: Any, pointer: str) -> None:
+        """Whether one value is of the type and the form that its word needs."""
+        types = _TYPES[word]
+        # To Python a truth is a number too.
+        if not isinstance(value, types) or (isinstance(value, bool) and bool not in types):
+            kinds = " or ".join(kind.__name__ for kind in types)
+            raise self.fail(pointer, f"The value of {word} must be of type {kinds}.")
+        if isinstance(value, _NUMBER) and not 0 <= value <= _LONGEST_SECONDS:  # nan is not either
+            raise self.fail(pointer, f"{word} must be 0 to {_LONGEST_SECONDS} seconds.")
+        if isinstance(value, str) and word in _FORMS:
+            form, description = _FORMS[word]
+            if not form.fullmatch(value):
+                raise self.fail(pointer, f"The value of {word} must be {description}.")
+
+    def document(self) -> Any:
+        try:
+            return yaml.load(self.path.read_bytes(), Loader=_Loader)  # noqa: S506  (a safe loader)
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line = mark.line + 1 if mark else 1
+            raise ScenarioError(f"{self.path.name}:{line}: {error.problem}.") from error
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            raise ScenarioError(f"The scenarios {self.path} cannot be read: {error}") from error
+
+    def scenarios(self) -> Scenarios:
+        root = self.take(self.document(), "", "first last default scenarios")
+        if len(root["scenarios"]) > _MOST_SCENARIOS:
+            raise self.fail("/scenarios", f"There are more than {_MOST_SCENARIOS} scenarios.")
+        by_name: dict[str, Scenario] = {}
+        by_number: dict[str, Scenario] = {}
+        for i, node in enumerate(root["scenarios"]):
+            pointer = f"/scenarios/{i}"
+            scenario = self.scenario(node, pointer)
+            is_as_long = len(scenario.number) == len(root["first"]) == len(root["last"])
+            if not is_as_long or not root["first"] <= scenario.number <= root["last"]:
+                raise self.fail(
+                    f"{pointer}/number",
+                    f"{scenario.number} lies outside {root['first']} to {root['last']}, the range "
+                    "that is reserved for fiction. Choose a number inside it.",
+                )
+            for seen, word in ((by_name, scenario.name), (by_number, scenario.number)):
+                if word in seen:
+                    raise self.fail(pointer, f"{word} stands twice. Give each scenario its own.")
+            by_name[scenario.name] = by_number[scenario.number] = scenario
+        if root["default"] not in by_name:
+            raise self.fail("/default", f"There is no scenario named {root['default']}.")
+        if by_name[root["default"]].refusal is not None:
+            raise self.fail("/default", "The default creates calls. Name one without a refusal.")
+        return Scenarios(root["first"], root["last"], by_name[root["default"]], by_name, by_number)
+
+    def scenario(self, node: Any, pointer: str) -> Scenario:
+        node = self.take(
+            node, pointer, "name number line", "ringing in_progress completions refusal"
+        )
+        ringing, answered = node.get("ringing"), node.get("in_progress")
+        if ringing == 0 or (answered is not None and (ringing is None or ringing >= answered)):
+            raise self.fail(
+                pointer, "A call rings before it is answered: 0 < ringing < in_progress."
+            )
+        if ("refusal" in node) == ("completions" in node):
+            raise self.fail(pointer, "Give a scenario either completions or a refusal.")
+        if "refusal" in node and ringing is not None:
+            raise self.fail(f"{pointer}/ringing", "A call that is refused never rings.")
+        if len(node.get("completions", ())) > _MOST_COMPLETIONS:
+            raise self.fail(
+                f"{pointer}/completions", f"At most {_MOST_COMPLETIONS} completions are played."
+            )
+        completions = tuple(
+            self.completion(completion, f"{pointer}/completions/{i}", ringing, answered)
+            for i, completion in enumerate(node.get("completions", ()))
+        )
+        if [c.after_seconds for c in completions] != sorted(c.after_seconds for c in completions):
+            raise self.fail(f"{pointer}/completions", "Completions come in the order of `after`.")
+        return Scenario(
+            name=node["name"],
+            number=node["number"],
+            line=node["line"],
+            ringing_after_seconds=ringing,
+            answered_after_seconds=answered,
+            completions=completions,
+            refusal=self.refusal(node.get("refusal"), f"{pointer}/refusal"),
+        )
+
+    def completion(
+        self, node: Any, pointer: str, ringing: float | None, answered: float | None
+    ) -> Completion:
+        node = self.take(
+            node,
+            pointer,
+            "after transcript",
+            "status unknown_status ended lasted repeat_to_limit",
+        )
+        status, unknown = node.get("status"), node.get("unknown_status")
+        if (status is None) == (unknown is None):
+            raise self.fail(pointer, "Give a completion either status or unknown_status.")
+        words = self.catalogue.normalized_status
+        if status is not None and status not in words:
+            raise self.fail(
+                f"{pointer}/status",
+                f"The provider has no word {status}. The contract lists: {', '.join(words)}.",
+            )
+        if unknown in words:
+            raise self.fail(f"{pointer}/unknown_status", f"The contract does know {unknown}.")
+        ended = node.get("ended", node["after"])
+        # With `lasted` the end is told before we have seen what led to it.
+        begun = 0 if "lasted" in node else answered or ringing or 0
+        if not 0 < ended <= node["after"] or ended < begun:
+            raise self.fail(
+                pointer,
+                "A call rings and is answered before it ends, and ends before that is delivered.",
+            )
+        if node.get("lasted", 0) > ended:
+            raise self.fail(f"{pointer}/lasted", "A talk is no longer than its call.")
+        if status is not None:
+            self.possible_end(words[status], node, pointer, ringing, answered)
+        transcript = node["transcript"]
+        if transcript is not None and len(transcript) > self.catalogue.longest_transcript:
+            raise self.fail(f"{pointer}/transcript", "Longer than the contract allows.")
+        if node.get("repeat_to_limit") and not transcript:
+            raise self.fail(f"{pointer}/repeat_to_limit", "There is no transcript to repeat.")
+        lasted = node.get("lasted", 0 if answered is None else ended - answered)
+        return Completion(
+            after_seconds=node["after"],
+            status=status or unknown,
+            transcript=transcript,
+            repeat_to_limit=node.get("repeat_to_limit", False),
+            duration_seconds=int(lasted),
+        )
+
+    def possible_end(
+        self, end: str, node: Any, pointer: str, ringing: float | None, answered: float | None
+    ) -> None:
+        """Whether a call can end so where it stands when the completion arrives."""
+        live = QUEUED
+        for status, at in ((RINGING, ringing), (IN_PROGRESS, answered)):
+            if at is not None and node["after"] >= at:
+                live = status
+        if end not in possible_ends(live):
+            raise self.fail(
+                f"{pointer}/status",
+                f"A call that is {live} cannot end as {end}. "
+                f"It can end as {' or '.join(possible_ends(live))}.",
+            )
+        if end == "completed" and answered is None and "lasted" not in node:
+            raise self.fail(
+                pointer, "A call that nobody answered is not completed. Give it an in_progress."
+            )
+
+    def refusal(self, node: Any, pointer: str) -> RejectedCreation | None:
+        if node is None:
+            return None
+        node = self.take(node, pointer, "code retry_after")
+        problem = PROBLEMS.get(node["code"])
+        if problem is None or problem.status not in (429, 503):
+            raise self.fail(f"{pointer}/code", f"{node['code']} is no problem with Retry-After.")
+        if node["retry_after"] < 1:
+            raise self.fail(f"{pointer}/retry_after", "The least retry_after is 1 second.")
+        return RejectedCreation(node["code"], node["retry_after"])

@@ -1,0 +1,94 @@
+"""``voice-sandbox``: starts the sandbox from the command line, and steers one that runs."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from click.shell_completion import get_completion_class
+
+import voice_sandbox
+from voice_sandbox.server.options import serve_options, settings_of
+
+_CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
+_ELSEWHERE: Final = {
+    **dict.fromkeys(("call", "clock", "coverage", "end", "logs", "reset", "scenarios"), "remote"),
+    "verify": "verification.command",
+}
+"""Commands of other rooms, which are entered for them alone: each command starts faster."""
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return sorted([*super().list_commands(ctx), *_ELSEWHERE])
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if room := _ELSEWHERE.get(cmd_name):
+            command: click.Command = getattr(import_module(f"sandbox.{room}"), cmd_name)
+            return command
+        return super().get_command(ctx, cmd_name)
+
+
+@click.group(cls=_Commands, context_settings=_CONTEXT)
+@click.version_option(voice_sandbox.__version__, prog_name="voice-sandbox")
+def main() -> None:
+    """A sandbox of the voice API: it behaves like the service and rings nobody.
+
+    Start it with "voice-sandbox serve", then send requests with any key of the form
+    sandbox_ plus 4 to 64 letters, digits, _ or -. Each key has calls of its own.
+    """
+
+
+@main.command()
+@serve_options
+def serve(**given: Any) -> None:
+    """Serve the portal, the API and the control API until you press Ctrl+C.
+
+    \b
+    Try it in a second terminal:
+      curl -H "Authorization: Bearer sandbox_demo" http://127.0.0.1:8010/v1/agents
+    """
+    # Hardly anything of a start is garbage, and looking for it takes a tenth of the time.
+    gc.disable()
+    # All that serving needs, which the other commands do without.
+    from voice_sandbox.server.program_log import notify
+    from voice_sandbox.server.serve import EXPLAINED, deploy
+
+    notify(sys.stderr)
+    try:
+        deploy(settings_of({**given, "site": _site_folder(given["site"])}), say=click.echo)
+    except EXPLAINED as error:
+        raise click.ClickException(str(error)) from error
+    finally:
+        gc.enable()
+
+
+@main.command()
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def completion(shell: str) -> None:
+    """Print what makes a shell complete these commands.
+
+    \b
+    eval "$(voice-sandbox completion bash)"
+    """
+    variable = "_VOICE_SANDBOX_COMPLETE"
+    scripts = get_completion_class(shell)
+    assert scripts is not None, "click knows each of the shells above"
+    click.echo(scripts(main, {}, "voice-sandbox", variable).source())
+
+
+def _site_folder(site: Path | None) -> Path | None:
+    """The portal's folder. Raises: `click.ClickException` where a named one holds no site."""
+    folder = site or Path("site")
+    if (folder / "index.html").is_file():
+        return folder
+    if site is not None:
+        raise click.ClickException(
+            f"There is no built portal in {site}: it has no index.html. "
+            "Build it with make site, or leave --site out to serve the API alone."
+        )
+    return None

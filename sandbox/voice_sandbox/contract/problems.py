@@ -1,0 +1,233 @@
+"""The one table of problems: code, HTTP status, title, and what the Errors page says of each.
+
+Every refusal is an RFC 9457 problem whose ``type`` points at its entry on that page.
+A code that is not in the table cannot be sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from uuid_utils import UUID
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One kind of problem; ``meaning`` and ``remedy`` are sentences of the Errors page."""
+
+    code: str
+    status: int
+    title: str
+    meaning: str
+    remedy: str
+
+    @property
+    def type(self) -> str:
+        """URI reference of the problem's entry on the portal, such as ``/errors/#rate_limited``."""
+        return f"/errors/#{self.code}"
+
+
+class FieldError(msgspec.Struct, frozen=True):
+    """One thing to put right: a JSON Pointer (RFC 6901) into the body, and what was expected."""
+
+    pointer: str
+    detail: str
+
+
+class ProblemError(Exception):
+    """Ends the request with the problem ``code``; ``detail`` never repeats a secret.
+
+    ``call_id`` and ``scenario`` say what the request was about, for the journal.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        detail: str,
+        *,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[FieldError] = (),
+        call_id: UUID | None = None,
+        scenario: str | None = None,
+    ) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+        self.problem = PROBLEMS[code]
+        self.headers = headers or {}
+        self.errors = errors
+        self.call_id = call_id
+        self.scenario = scenario
+
+    @property
+    def why(self) -> str:
+        """What was wrong and where, for the journal."""
+        places = (f"{error.pointer or 'The body'}: {error.detail}" for error in self.errors)
+        return " ".join((self.detail, *places))
+
+
+def document(refusal: ProblemError, *, request_id: str) -> dict[str, Any]:
+    """The problem document of a refusal, as the contract's ``Problem`` schema describes it."""
+    problem = refusal.problem
+    body: dict[str, Any] = {
+        "type": problem.type,
+        "title": problem.title,
+        "status": problem.status,
+        "detail": refusal.detail,
+        "code": problem.code,
+        "request_id": request_id,
+    }
+    if refusal.errors:
+        body["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in refusal.errors]
+    return body
+
+
+_TABLE: Final = (
+    Problem(
+        "malformed_json",
+        400,
+        "Malformed JSON",
+        "The body is not strict JSON: broken syntax, not UTF-8, a byte order mark, a key given "
+        "twice, `NaN` or `Infinity`, half of a surrogate pair, or nesting without end.",
+        "Send one JSON object encoded in UTF-8. The detail names the place. "
+        "Let a JSON library write the body instead of joining strings.",
+    ),
+    Problem(
+        "invalid_idempotency_key",
+        400,
+        "Invalid Idempotency-Key",
+        "The header `Idempotency-Key` is empty, longer than 255 characters, sent twice, "
+        "or holds something other than visible ASCII.",
+        "Send 1 to 255 visible ASCII characters without spaces, such as a UUID.",
+    ),
+    Problem(
+        "invalid_parameter",
+        400,
+        "Invalid parameter",
+        "A query parameter of the control API has a wrong form, or stands twice.",
+        "The detail says what the parameter takes.",
+    ),
+    Problem(
+        "missing_token",
+        401,
+        "Missing token",
+        "The request carries no Bearer token.",
+        "Add the header `Authorization: Bearer YOUR_SERVICE_API_KEY`.",
+    ),
+    Problem(
+        "invalid_token",
+        401,
+        "Invalid token",
+        "The request carries a token, but this deployment does not accept it.",
+        "In the sandbox use `sandbox_` plus 4 to 64 letters, digits, `_` or `-`. "
+        "A key of the live service does not work here, and should not be sent here.",
+    ),
+    Problem(
+        "not_found",
+        404,
+        "No such path",
+        "The contract has no operation at this path. A trailing slash makes another path.",
+        "Compare the path with the API reference, letter by letter.",
+    ),
+    Problem(
+        "call_not_found",
+        404,
+        "No such call",
+        "No call of this key has this id. Calls of other keys look the same as calls that never "
+        "existed.",
+        "Use a `call_id` that `createCall` returned to the same key.",
+    ),
+    Problem(
+        "exchange_not_found",
+        404,
+        "No such exchange",
+        "The journal of this key has no exchange with this request id.",
+        "Use the `X-Request-Id` of an answer to the same key. "
+        "The journal keeps the last 1000 exchanges for 24 hours.",
+    ),
+    Problem(
+        "method_not_allowed",
+        405,
+        "Method not allowed",
+        "The path exists, but not with this method.",
+        "Use a method that the header `Allow` names.",
+    ),
+    Problem(
+        "idempotency_conflict",
+        409,
+        "Idempotency-Key used with another body",
+        "Within the last 24 hours the same key used this `Idempotency-Key` with another body.",
+        "For a retry send the first body again. For a new request choose a new key.",
+    ),
+    Problem(
+        "call_already_ended",
+        409,
+        "The call is already over",
+        "A completion arrived for a call that is over with another result. "
+        "The first result stands.",
+        "Nothing is left to do when the first result is right. "
+        "To complete a call by hand, create a new one.",
+    ),
+    Problem(
+        "impossible_outcome",
+        409,
+        "Impossible outcome",
+        "The outcome contradicts the state of the call: one that is `in_progress` was answered, "
+        "so it can no longer be busy, unanswered or canceled.",
+        "Send `completed` or `failed` for a call that was answered.",
+    ),
+    Problem(
+        "body_too_large",
+        413,
+        "Body too large",
+        "The body is larger than the operation takes.",
+        "Send a smaller body. The limit lies above the largest body that the contract allows.",
+    ),
+    Problem(
+        "unsupported_media_type",
+        415,
+        "Unsupported media type",
+        "The body is not declared as `application/json` in UTF-8, or it is compressed.",
+        "Set the header `Content-Type: application/json` and send the body uncompressed.",
+    ),
+    Problem(
+        "validation_failed",
+        422,
+        "Validation failed",
+        "The body is JSON, but a field is missing, unknown or has a wrong value.",
+        "`errors` lists each place with what was expected. Put it right and send it again.",
+    ),
+    Problem(
+        "rate_limited",
+        429,
+        "Too many requests",
+        "Too many requests arrived in a short time.",
+        "Wait as many seconds as `Retry-After` says, then send the same request again.",
+    ),
+    Problem(
+        "internal_error",
+        500,
+        "Internal error",
+        "The deployment broke its own contract and held the answer back.",
+        "Quote `request_id` when you report it. A retry with the same `Idempotency-Key` is safe.",
+    ),
+    Problem(
+        "provider_unavailable",
+        503,
+        "Provider unavailable",
+        "The provider takes no calls just now. No call was created.",
+        "Send the same request again after as many seconds as `Retry-After` says.",
+    ),
+    Problem(
+        "storage_unavailable",
+        503,
+        "Storage unavailable",
+        "The state cannot be read or saved just now. Nothing was changed.",
+        "Send the same request again after as many seconds as `Retry-After` says.",
+    ),
+)
+
+PROBLEMS: Final[Mapping[str, Problem]] = {problem.code: problem for problem in _TABLE}

@@ -1,0 +1,167 @@
+"""Validators compiled from the contract, and the sentences that say what to put right."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import jsonschema_rs
+
+from voice_sandbox.contract.problems import FieldError, ProblemError
+from voice_sandbox.contract.reader import Contract, Schema, escape_pointer
+
+MAX_ERRORS: Final = 20
+_MAX_POINTER: Final = 500
+_MAX_DETAIL: Final = 1000
+_NOUNS: Final = {
+    "string": "a string",
+    "integer": "an integer",
+    "number": "a number",
+    "boolean": "true or false",
+    "object": "an object",
+    "array": "an array",
+    "null": "null",
+}
+
+
+class Validator:
+    """One compiled schema of a contract."""
+
+    def __init__(self, contract: Contract, schema: Schema) -> None:
+        self._contract = contract
+        self._schema = {**schema, "components": {"schemas": _named_in(schema, contract)}}
+        self._compiled = jsonschema_rs.Draft202012Validator(self._schema, validate_formats=True)
+
+    def is_valid(self, value: Any) -> bool:
+        return self._compiled.is_valid(value)
+
+    def expected(self) -> str:
+        """What the contract says of the value, with an example."""
+        return _expected(self._contract.resolve(self._schema))
+
+    def check(self, value: Any) -> None:
+        """Raises: `ProblemError` ``validation_failed`` with one entry a place, at most 20."""
+        if self._compiled.is_valid(value):
+            return
+        errors = self.errors(value)
+        places = "1 place" if len(errors) == 1 else f"{len(errors)} places"
+        raise ProblemError(
+            "validation_failed",
+            f"The body does not fit the contract in {places}. "
+            "Put right what errors lists and send it again.",
+            errors=errors,
+        )
+
+    def errors(self, value: Any) -> list[FieldError]:
+        """What does not fit, the first finding for each place in the value."""
+        found: dict[str, FieldError] = {}
+        for error in self._compiled.iter_errors(value):
+            for pointer, detail in self._findings(error):
+                where = _shortened(pointer, _MAX_POINTER)
+                found.setdefault(where, FieldError(where, _shortened(detail, _MAX_DETAIL)))
+                if len(found) == MAX_ERRORS:
+                    return list(found.values())
+        return list(found.values())
+
+    def _findings(self, error: jsonschema_rs.ValidationError) -> Iterator[tuple[str, str]]:
+        place = "".join(f"/{escape_pointer(str(token))}" for token in error.instance_path)
+        kind: Any = error.kind
+        holder = self._holder(error)
+        match type(kind).__name__:
+            case "Required":
+                field = self._contract.resolve(holder["properties"][kind.property])
+                missing = f"{place}/{escape_pointer(kind.property)}"
+                yield missing, f"This field is missing. {_expected(field)}".rstrip()
+            case "AdditionalProperties":
+                fields = ", ".join(holder["properties"])
+                for name in kind.unexpected:
+                    yield (
+                        f"{place}/{escape_pointer(name)}",
+                        f"There is no such field. Remove it; the fields are {fields}.",
+                    )
+            case "Type":
+                nouns = " or ".join(_NOUNS[name] for name in kind.types)
+                found = _NOUNS[_type_of(error.instance)]
+                wrong = f"This is {found}, but must be {nouns}. {_expected(holder)}"
+                yield place, wrong.rstrip()
+            case "Enum":
+                yield place, "This must be one of: " + ", ".join(map(str, kind.options)) + "."
+            case _:
+                yield place, _expected(holder) or "This value does not fit."
+
+    def _holder(self, error: jsonschema_rs.ValidationError) -> Mapping[str, Any]:
+        """The schema that holds the keyword that failed."""
+        node: Any = self._schema
+        for token in error.schema_path[:-1]:
+            node = node[token]
+        return self._contract.resolve(node) if isinstance(node, dict) else {}
+
+
+class Validators:
+    """All validators of one contract, compiled once at start-up."""
+
+    def __init__(self, contract: Contract) -> None:
+        self.body: Mapping[str, Validator] = {
+            operation.operation_id: Validator(contract, operation.body.schema)
+            for operation in contract.operations.values()
+            if operation.body
+        }
+        self.parameters: Mapping[str, Mapping[str, Validator]] = {
+            operation.operation_id: {
+                parameter.name: Validator(contract, parameter.schema)
+                for parameter in operation.parameters
+            }
+            for operation in contract.operations.values()
+        }
+
+
+def _named_in(schema: Schema, contract: Contract) -> dict[str, Schema]:
+    """The schemas that a schema refers to, directly or not: compiling all would take longer."""
+    found: dict[str, Schema] = {}
+
+    def look(node: Any) -> None:
+        if isinstance(node, list):
+            for item in node:
+                look(item)
+        elif isinstance(node, dict):
+            name = str(node.get("$ref", "")).removeprefix("#/components/schemas/")
+            if name and name not in found:
+                found[name] = contract.schema(name)
+                look(found[name])
+            for item in node.values():
+                look(item)
+
+    look(schema)
+    return found
+
+
+def _expected(schema: Schema) -> str:
+    """What the contract says of a field, with its first example."""
+    sentences = [" ".join(str(schema.get("description", "")).split())]
+    if "enum" in schema:
+        sentences.append("One of: " + ", ".join(map(str, schema["enum"])) + ".")
+    elif examples := schema.get("examples"):
+        sentences.append(f"Example: {json.dumps(examples[0], ensure_ascii=False)}.")
+    return " ".join(filter(None, sentences))
+
+
+def _shortened(text: str, length: int) -> str:
+    # A tilde at the cut would be half of an escape, which is no JSON Pointer.
+    return text if len(text) <= length else text[: length - 1].removesuffix("~") + "…"
+
+
+def _type_of(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case str():
+            return "string"
+        case int() | float():
+            return "number"
+        case list():
+            return "array"
+        case _:
+            return "object"

@@ -1,0 +1,84 @@
+"""One HTTP exchange: what a handler gets, what it gives, and what is known when it is over."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+from uuid_utils import UUID
+
+from voice_sandbox.contract.reader import Operation
+from voice_sandbox.http.authentication import Principal
+
+
+class Request(msgspec.Struct, frozen=True):
+    """What a handler gets: everything in it has passed the contract."""
+
+    operation: Operation
+    principal: Principal
+    request_id: str
+    parameters: Mapping[str, str]
+    """Path, query and header parameters by name; optional ones may be missing."""
+    body: Any
+    origin: str
+    """Where the request was sent to, such as ``http://127.0.0.1:8010``."""
+
+
+class Response(msgspec.Struct, frozen=True):
+    """A handler's success: a JSON value, no body at all where ``body`` is ``None``, or events."""
+
+    status: int
+    body: Any
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
+    events: AsyncIterator[bytes] | None = None
+    """Server-sent events to stream instead of a body."""
+    call_id: UUID | None = None
+    """The call that the exchange was about, for the journal."""
+    scenario: str | None = None
+    replayed: bool = False
+    why: str = ""
+    """One sentence for the journal, where the answer alone does not explain itself."""
+
+
+CALL_EXTENSION: Final = "voice.call"
+"""The ASGI extension in which the simulated provider names the call of a completion.
+
+Its value is ``{"call_id": UUID, "scenario": str}``. The journal alone reads it, for a completion
+that is refused before anybody has looked for its call.
+"""
+
+Handler = Callable[[Request], Awaitable[Response]]
+
+HeaderList = Sequence[tuple[bytes, bytes]]
+
+
+class Exchange(msgspec.Struct, frozen=True, array_like=True):
+    """What is known of an exchange when it is over. Bodies are as they went over the wire."""
+
+    request_id: str
+    namespace: bytes
+    """Empty where no token told whose exchange it was."""
+    started_at: float
+    """Wall time."""
+    method: str
+    path: str
+    query: bytes
+    operation_id: str | None
+    by_provider: bool
+    status: int
+    code: str | None
+    """The problem's code, ``None`` for a success."""
+    why: str
+    call_id: str | None
+    scenario: str | None
+    replayed: bool
+    duration_seconds: float
+    request_headers: HeaderList
+    request_body: bytes
+    response_headers: HeaderList
+    response_body: bytes
+
+
+class Observer(Protocol):
+    def __call__(self, exchange: Exchange) -> None: ...

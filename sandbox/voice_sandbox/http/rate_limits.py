@@ -1,0 +1,81 @@
+"""Bounds what one key may do: requests a second, and calls at all.
+
+Both are counted in this process. A deployment with several workers counts in each, so a key gets
+up to as many times the rate; of the calls each worker hands out no more than its share.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import ceil
+from typing import Final
+
+from voice_sandbox.contract.problems import ProblemError
+from voice_sandbox.store.protocol import Store
+
+_MOST_KEPT: Final = 10_000
+"""Namespaces that are remembered before those that are at rest are forgotten."""
+_FULL_RETRY_SECONDS: Final = 60
+
+
+class RateLimiter:
+    """Lets each namespace send ``rate`` requests a second, and as many at once.
+
+    The generic cell rate algorithm: of each namespace only the time is kept at which it would have
+    caught up (ITU-T I.371, annex A).
+    """
+
+    def __init__(self, rate: float, *, monotonic: Callable[[], float]) -> None:
+        self._rate = rate
+        self._interval = 1 / rate
+        self._burst_seconds = max(1.0, self._interval)
+        self._monotonic = monotonic
+        self._caught_up_at: dict[bytes, float] = {}
+
+    def admit(self, namespace: bytes) -> None:
+        """Counts one request. Raises: `ProblemError` ``rate_limited``."""
+        now = self._monotonic()
+        caught_up_at = max(self._caught_up_at.get(namespace, 0.0), now) + self._interval
+        if (early := caught_up_at - now - self._burst_seconds) > 1e-9:
+            raise ProblemError(
+                "rate_limited",
+                f"This deployment takes {self._rate:g} requests a second of one key. Wait as many "
+                "seconds as Retry-After says, then send the same request again.",
+                headers={"Retry-After": str(ceil(early))},
+            )
+        if len(self._caught_up_at) >= _MOST_KEPT:
+            self._caught_up_at = {
+                name: instant for name, instant in self._caught_up_at.items() if instant > now
+            }
+        self._caught_up_at[namespace] = caught_up_at
+
+
+class Quota:
+    """Lets each namespace hold ``most`` calls.
+
+    The store counts only now and then: what is left is handed out in shares, one for each of
+    ``workers`` processes, and counted anew when a share is used up.
+    """
+
+    def __init__(self, store: Store, limit: int, *, workers: int) -> None:
+        self._store = store
+        self._limit = limit
+        self._workers = workers
+        self._share: dict[bytes, int] = {}
+
+    async def admit(self, namespace: bytes) -> None:
+        """Counts one call. Raises: `ProblemError` ``rate_limited``."""
+        share = self._share.get(namespace, 0)
+        if share == 0:
+            left = self._limit - await self._store.count_calls(namespace)
+            if left <= 0:
+                raise ProblemError(
+                    "rate_limited",
+                    f"This key holds {self._limit} calls, as many as this deployment keeps for "
+                    "one. Empty it with DELETE /sandbox/state, or use another key.",
+                    headers={"Retry-After": str(_FULL_RETRY_SECONDS)},
+                )
+            share = max(1, left // self._workers)
+            if len(self._share) >= _MOST_KEPT:
+                self._share.clear()
+        self._share[namespace] = share - 1

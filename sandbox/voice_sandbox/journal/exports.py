@@ -1,0 +1,127 @@
+"""Exchanges of the journal in the forms that other tools take: curl and HAR 1.2.
+
+What the journal left out stays out: the key is ``$VOICE_API_KEY``, and a redacted phone number
+becomes the number of the same scenario.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping
+from http import HTTPStatus
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlsplit
+
+import voice_sandbox
+from voice_sandbox.calls.scenarios import Scenarios
+
+JournalEntry = Mapping[str, Any]
+
+_REDACTED_PHONE: Final = re.compile(r"\+[1-9][0-9]{2}\*{3,10}[0-9]{2}")
+_SENT_HEADERS: Final = ("content-type", "content-encoding", "idempotency-key", "prefer")
+_UNREAD_BYTES: Final = 4 * 1024 * 1024
+"""More than any operation takes."""
+
+
+def as_curl(entry: JournalEntry, *, origin: str, scenarios: Scenarios) -> str:
+    """A command for a POSIX shell, such as ``curl -X POST http://…``."""
+    words = ["curl", "-X", shlex.quote(entry["method"]), shlex.quote(origin + entry["path"])]
+    if entry["method"] == "HEAD":
+        words[1:3] = ["--head"]
+    words += ["-H", '"Authorization: Bearer $VOICE_API_KEY"']
+    for name, value in sent_headers(entry):
+        # To curl a name with a semicolon is an empty header, and one with a colon is none.
+        words += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]
+    if entry["request"]["truncated"]:
+        first = f"# First write the body of {entry['request']['body_bytes']} bytes into body.json."
+        return f"{first}\n{' '.join(words)} --data-binary @body.json"
+    if body := sent_body(entry, scenarios):
+        words += ["--data-raw", shlex.quote(body)]
+    elif unread := declared_bytes(entry):
+        return f"head -c {unread} /dev/zero | {' '.join(words)} --data-binary @-"
+    return " ".join(words)
+
+
+def as_har(entries: Iterable[JournalEntry], *, origin: str) -> dict[str, Any]:
+    """An HTTP Archive of the entries, in the order given."""
+    return {
+        "log": {
+            "version": "1.2",
+            "creator": {"name": "voice-sandbox", "version": voice_sandbox.__version__},
+            "entries": [_har_entry(entry, origin) for entry in entries],
+        }
+    }
+
+
+def _har_entry(entry: JournalEntry, origin: str) -> dict[str, Any]:
+    request, response = entry["request"], entry["response"]
+    return {
+        "startedDateTime": entry["at"],
+        "time": entry["duration_ms"],
+        "request": {
+            "method": entry["method"],
+            "url": origin + entry["path"],
+            "httpVersion": "HTTP/1.1",
+            "cookies": [],
+            "headers": _pairs(request["headers"]),
+            "queryString": [
+                {"name": name, "value": value}
+                for name, value in parse_qsl(urlsplit(entry["path"]).query, True)
+            ],
+            "postData": {"mimeType": _media_type(request), "text": request["body"]},
+            "headersSize": -1,
+            "bodySize": request["body_bytes"],
+        },
+        "response": {
+            "status": entry["status"],
+            "statusText": HTTPStatus(entry["status"]).phrase,
+            "httpVersion": "HTTP/1.1",
+            "cookies": [],
+            "headers": _pairs(response["headers"]),
+            "content": {
+                "size": response["body_bytes"],
+                "mimeType": _media_type(response),
+                "text": response["body"],
+            },
+            "redirectURL": "",
+            "headersSize": -1,
+            "bodySize": response["body_bytes"],
+        },
+        "cache": {},
+        "timings": {"send": 0, "wait": entry["duration_ms"], "receive": 0},
+        "comment": entry["why"] or "",
+    }
+
+
+def _pairs(headers: Iterable[tuple[str, str]]) -> list[dict[str, str]]:
+    return [{"name": name, "value": value} for name, value in headers]
+
+
+def _media_type(message: Mapping[str, Any]) -> str:
+    return next((value for name, value in message["headers"] if name == "content-type"), "")
+
+
+# What `replay` shares
+
+
+def sent_headers(entry: JournalEntry) -> list[tuple[str, str]]:
+    """The headers that make a difference, in the order they were sent."""
+    return [(name, value) for name, value in entry["request"]["headers"] if name in _SENT_HEADERS]
+
+
+def sent_body(entry: JournalEntry, scenarios: Scenarios) -> str:
+    """The body with a number that can be called where the journal has shortened one."""
+    scenario = scenarios.by_name.get(entry["scenario"] or "", scenarios.default)
+    body: str = _REDACTED_PHONE.sub(scenario.number, entry["request"]["body"])
+    return body
+
+
+def declared_bytes(entry: JournalEntry) -> int:
+    """The length of a body that was too large to be read; 0 for every other."""
+    if entry["status"] != HTTPStatus.REQUEST_ENTITY_TOO_LARGE or entry["request"]["body_bytes"]:
+        return 0
+    lengths = [value for name, value in entry["request"]["headers"] if name == "content-length"]
+    # Without a length the body came in pieces.
+    length = int(lengths[0]) if lengths and lengths[0].isdecimal() else _UNREAD_BYTES
+    return min(length, _UNREAD_BYTES)

@@ -1,0 +1,104 @@
+"""One line a request: coloured for a person at a terminal, JSON for everything else.
+
+No token, no phone number and no transcript ever stands in it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Self, TextIO
+
+import click
+import orjson
+
+from voice_sandbox.http.exchange import Exchange
+from voice_sandbox.journal.redaction import without_secrets
+
+_COLOURS: Final = {2: "green", 4: "yellow", 5: "red"}
+_BATCH_SECONDS: Final = 0.1
+# POSIX, write(): what several processes write into one pipe stays whole up to PIPE_BUF bytes.
+_BATCH_LINES: Final = 64
+_UNBROKEN_BYTES: Final = 4096
+_LONGEST_PATH: Final = 2000
+
+
+class Log:
+    """An observer that writes each exchange to a stream.
+
+    A person sees each at once. For a machine those of a tenth of a second are written together:
+    a write for each would cost as much as the request itself.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._for_people = stream.isatty()
+        self._waiting: list[bytes] = []
+
+    def __call__(self, exchange: Exchange) -> None:
+        if self._for_people:
+            self._stream.write(_for_people(exchange))
+            self._stream.flush()
+            return
+        if not self._waiting:
+            asyncio.get_running_loop().call_later(_BATCH_SECONDS, self.flush)
+        # The line and not the exchange, and few of them: memory that is let go soon is used
+        # again while it is still in the processor's cache.
+        self._waiting.append(_as_json(exchange))
+        if len(self._waiting) >= _BATCH_LINES:
+            self.flush()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.flush()
+
+    def flush(self) -> None:
+        """Writes what waits, in portions that other processes on the same stream cannot break."""
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        portion = b""
+        for line in waiting:
+            if portion and len(portion) + len(line) > _UNBROKEN_BYTES:
+                self._write(portion)
+                portion = b""
+            portion += line
+        self._write(portion)
+
+    def _write(self, portion: bytes) -> None:
+        self._stream.write(portion.decode())
+        self._stream.flush()
+
+
+def _for_people(exchange: Exchange) -> str:
+    status = click.style(str(exchange.status), fg=_COLOURS.get(exchange.status // 100))
+    who = "provider" if exchange.by_provider else "        "
+    milliseconds = f"{exchange.duration_seconds * 1000:6.1f} ms"
+    # Escaped: a path may hold line breaks and sequences that steer a terminal.
+    words = f"{exchange.method:6} {ascii(_path(exchange))[1:-1]}"
+    code = f"  {exchange.code}" if exchange.code else ""
+    return f"{status} {milliseconds}  {who}  {words}{code}\n"
+
+
+def _path(exchange: Exchange) -> str:
+    """The path, not without end, and without a key that was put into it by mistake."""
+    path = exchange.path[:_LONGEST_PATH]
+    if "sandbox_" in path:
+        path = without_secrets(path.encode("utf-8", "replace")).decode()
+    return path
+
+
+def _as_json(exchange: Exchange) -> bytes:
+    fields = {
+        "time": round(exchange.started_at, 3),
+        "request_id": exchange.request_id,
+        "method": exchange.method,
+        "path": _path(exchange),
+        "operation_id": exchange.operation_id,
+        "by_provider": exchange.by_provider,
+        "status": exchange.status,
+        "code": exchange.code,
+        "duration_ms": round(exchange.duration_seconds * 1000, 3),
+    }
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)

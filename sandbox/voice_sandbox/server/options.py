@@ -1,0 +1,188 @@
+"""The options of ``voice-sandbox serve``: what each is called, takes and does, in one place.
+
+Each can be given as an environment variable too. The help, the variables and the table of the
+portal's hosting page are made from these.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from math import isfinite
+from pathlib import Path
+from typing import Any, Final, TypeVar
+from urllib.parse import urlsplit
+
+import click
+import msgspec
+
+from voice_sandbox.http.proxy import Network, proxies, root_path
+from voice_sandbox.limits import HELP, Limits
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """What one deployment was told, checked."""
+
+    host: str
+    port: int
+    database: str
+    site: Path | None
+    speed: float
+    contract: Path | None
+    workers: int
+    keys_file: Path | None
+    root_path: str
+    proxies: tuple[Network, ...]
+    cors_origins: tuple[str, ...]
+    metrics_host: str
+    metrics_port: int | None
+    drain_delay: float
+    limits: Limits
+
+
+def settings_of(given: dict[str, Any]) -> Settings:
+    """From the values that click found. Raises: `ValueError` with a sentence that puts it right."""
+    for name in (*Limits.__struct_fields__, "drain_delay"):
+        if given[name] is not None and not isfinite(given[name]):  # `nan` is within any range
+            raise ValueError(f"The value of --{name.replace('_', '-')} is no number.")
+    limits = Limits(**{name: given.pop(name) for name in Limits.__struct_fields__})
+    return Settings(
+        root_path=root_path(given.pop("root_path")),
+        proxies=proxies(given.pop("trusted_proxy")),
+        cors_origins=tuple(map(_origin, given.pop("cors_origin"))),
+        limits=limits,
+        **given,
+    )
+
+
+def _origin(text: str) -> str:
+    """A web origin as browsers send it (RFC 6454, section 6.2)."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or text != f"{parts.scheme}://{parts.netloc}":
+        raise ValueError(
+            f"The origin {text!r} is none. Use one such as https://docs.example.com: "
+            "scheme and host, without a path."
+        )
+    return text.lower()
+
+
+def _option(*names: str, **attributes: Any) -> Callable[[Command], Command]:
+    variable = "VOICE_SANDBOX_" + re.sub(r"\W", "_", names[0].removeprefix("--")).upper()
+    return click.option(*names, envvar=variable, show_envvar=True, **attributes)
+
+
+def _limit(name: str) -> Callable[[Command], Command]:
+    default = getattr(_DEFAULTS, name)
+    field = next(f for f in msgspec.structs.fields(Limits) if f.name == name)
+    is_whole = field.type in (int, int | None)
+    smallest = 256 if name == "max_head" else 1
+    return _option(
+        "--" + name.replace("_", "-"),
+        type=click.IntRange(smallest) if is_whole else click.FloatRange(0, min_open=True),
+        default=default,
+        show_default=default is not None,
+        help=HELP[name],
+    )
+
+
+_DEFAULTS: Final = Limits()
+_OPTIONS: Final = (
+    _option(
+        "--host",
+        default="127.0.0.1",
+        show_default=True,
+        help="Address to listen on. 0.0.0.0 opens it to the network.",
+    ),
+    _option(
+        "--port",
+        default=8010,
+        show_default=True,
+        type=click.IntRange(0, 65535),
+        help="Port to listen on. 0 takes any free one and says which.",
+    ),
+    _option(
+        "--database",
+        default="sqlite:///voice-sandbox.db",
+        show_default=True,
+        help="Where calls are kept: sqlite:///FILE, sqlite:///:memory: to keep nothing, or "
+        "postgresql://USER@HOST/NAME for several replicas. Keep its password in PGPASSWORD.",
+    ),
+    _option(
+        "--site",
+        type=click.Path(path_type=Path),
+        help="Folder of the built portal.  [default: site, where there is one]",
+    ),
+    _option(
+        "--speed",
+        default=1.0,
+        show_default=True,
+        type=click.FloatRange(0, 1_000_000, min_open=True),
+        help="How many times faster than the wall calls go by: at 10 a call of 8 seconds "
+        "takes 0.8. A namespace keeps the speed it was opened with.",
+    ),
+    _option(
+        "--contract",
+        type=click.Path(path_type=Path),
+        help="Another openapi.yaml to keep.  [default: its own]",
+    ),
+    _option(
+        "--workers",
+        default=1,
+        show_default=True,
+        type=click.IntRange(1, 64),
+        help="Processes that share port and database. One that dies is replaced.",
+    ),
+    _option(
+        "--keys-file",
+        type=click.Path(path_type=Path),
+        help="File of the keys that are accepted, themselves or their SHA-256, one a line. "
+        "SIGHUP reads it again.  [default: any sandbox_… key]",
+    ),
+    _option(
+        "--root-path",
+        default="",
+        help="Path below which a proxy serves the sandbox, such as /voice.",
+    ),
+    _option(
+        "--trusted-proxy",
+        multiple=True,
+        help="Address or network of a proxy whose X-Forwarded headers are believed. "
+        "May be repeated; in the variable separate them by spaces.",
+    ),
+    _option(
+        "--cors-origin",
+        multiple=True,
+        help="Origin of a portal elsewhere, such as https://docs.example.com, whose pages may "
+        "call this sandbox. May be repeated; in the variable separate them by spaces.",
+    ),
+    _option(
+        "--metrics-port",
+        type=click.IntRange(0, 65535),
+        help="Port that answers Prometheus. Needs the extra voice-sandbox[metrics].  "
+        "[default: no metrics]",
+    ),
+    _option(
+        "--metrics-host",
+        default="127.0.0.1",
+        show_default=True,
+        help="Address that answers Prometheus.",
+    ),
+    _option(
+        "--drain-delay",
+        default=0.0,
+        show_default=True,
+        type=click.FloatRange(0, 600),
+        help="Seconds for which it still takes requests after it was told to stop, while /readyz "
+        "already says no.",
+    ),
+    *map(_limit, Limits.__struct_fields__),
+)
+
+
+def serve_options(command: Command) -> Command:
+    """Gives the command every option."""
+    for option in reversed(_OPTIONS):
+        command = option(command)
+    return command

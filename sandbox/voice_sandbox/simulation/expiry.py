@@ -1,0 +1,65 @@
+"""Removes namespaces that nobody has used for long.
+
+A use is only remembered when it happens, and written down once a minute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from voice_sandbox.clock import Wall
+from voice_sandbox.store.protocol import StorageUnavailable, Store
+
+logger = logging.getLogger("voice_sandbox")
+
+SWEEP_SECONDS: Final = 60.0
+
+
+class NamespaceExpiry:
+    """Knows which namespaces are in use."""
+
+    def __init__(
+        self,
+        store: Store,
+        *,
+        idle_seconds: float,
+        wall: Wall,
+        open_namespace: Callable[[bytes], Awaitable[object]],
+    ) -> None:
+        """``open_namespace`` is for keys whose requests needed none: they go like the others."""
+        self._store = store
+        self._open_namespace = open_namespace
+        self._idle_seconds = idle_seconds
+        self._wall = wall
+        self._used: set[bytes] = set()
+
+    def use(self, namespace: bytes) -> None:
+        """Remembers that a request came for a namespace."""
+        if namespace:
+            self._used.add(namespace)
+
+    async def run(self) -> None:
+        """Sweeps now and every minute, until it is cancelled."""
+        while True:
+            try:
+                await self.sweep()
+            except StorageUnavailable as error:
+                logger.error("storage unavailable, idle namespaces stay: %s", error)
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def sweep(self) -> None:
+        """Writes down what was used and removes what was not."""
+        now = self._wall()
+        used, self._used = self._used, set()
+        try:
+            for namespace in await self._store.use_namespaces(used, at=now):
+                await self._open_namespace(namespace)
+        except StorageUnavailable:
+            self._used |= used
+            raise
+        since = now - self._idle_seconds
+        for namespace in await self._store.idle_namespaces(since=since):
+            await self._store.delete_namespace(namespace, idle_since=since)

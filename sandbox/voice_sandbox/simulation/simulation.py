@@ -1,0 +1,75 @@
+"""What the handlers share: the facts of the contract, the store and the time.
+
+A namespace comes into being here, with its fresh clock and its finished sample call.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+import msgspec
+from uuid_utils import UUID
+
+from voice_sandbox.calls.call import Call, Result
+from voice_sandbox.calls.provider import Plan, plan, status_at
+from voice_sandbox.calls.scenarios import Scenario, Scenarios
+from voice_sandbox.clock import VirtualClock, Wall
+from voice_sandbox.contract.catalogue import Catalogue
+from voice_sandbox.store.protocol import Store
+
+
+class Simulation(msgspec.Struct, frozen=True):
+    catalogue: Catalogue
+    scenarios: Scenarios
+    store: Store
+    wall: Wall
+    speed: float
+    """Seconds of virtual time for each second on the wall, for namespaces opened from now on."""
+    admit_call: Callable[[bytes], Awaitable[None]] | None
+    """Refuses a namespace that holds too many calls; ``None`` where there is no such limit."""
+    call_planned: Callable[[float], None]
+    """Is told the wall time at which a new completion is due."""
+
+    async def clock(self, namespace: bytes) -> VirtualClock:
+        """The clock of a namespace, which is opened where it is new."""
+        return await self.store.clock(namespace) or await self._opened(namespace)
+
+    async def call(self, namespace: bytes, call_id: UUID) -> tuple[VirtualClock, Call | None]:
+        """A call and the clock it is read by, in one reading of the store."""
+        found = await self.store.call_with_clock(namespace, call_id)
+        if found is None:
+            clock = await self._opened(namespace)
+            found = await self.store.call_with_clock(namespace, call_id) or (clock, None)
+        return found
+
+    def plan(self, call: Call) -> Plan:
+        """What the simulated provider does with a call."""
+        return plan(
+            call, self._scenario(call), longest_transcript=self.catalogue.longest_transcript
+        )
+
+    def status(self, call: Call, now: float) -> str:
+        """Where a call stands at an instant of its namespace's clock."""
+        return call.result.status if call.result else status_at(call, self._scenario(call), now)
+
+    def _scenario(self, call: Call) -> Scenario:
+        # A database may be older than the catalogue, and hold a scenario that is gone.
+        return self.scenarios.by_name.get(call.scenario, self.scenarios.default)
+
+    async def _opened(self, namespace: bytes) -> VirtualClock:
+        now = self.wall()
+        return await self.store.open_namespace(
+            namespace, fresh=VirtualClock(now, now, self.speed), sample=self._sample_call(now)
+        )
+
+    def _sample_call(self, now: float) -> Call:
+        sample = self.catalogue.sample
+        return Call(
+            call_id=sample.call_id,
+            phone=sample.phone,
+            agent=sample.agent,
+            scenario=self.scenarios.default.name,
+            created_at=now - sample.duration_seconds,
+            result=Result(sample.status, sample.transcript, sample.duration_seconds),
+            ended_at=now,
+        )

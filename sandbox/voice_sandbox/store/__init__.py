@@ -1,0 +1,51 @@
+"""State behind one protocol; ``open_store`` chooses the implementation by URL."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from voice_sandbox.store.protocol import Store
+from voice_sandbox.store.sqlite import SQLiteStore
+
+__all__ = ["open_store"]
+
+
+_SQLITE: Final = re.compile(r"/(?P<path>[^?]+)(\?synchronous=(?P<synchronous>normal|full))?")
+
+
+def open_store(url: str) -> Store:
+    """The store of a database URL.
+
+    Such as ``sqlite:///calls.db``, ``sqlite:///calls.db?synchronous=full``, ``sqlite:///:memory:``
+    or ``postgresql://user@host/name``.
+
+    Raises: `ValueError` for any other kind of URL or where its driver is not installed,
+    `voice_sandbox.store.protocol.StoreError` when the database cannot be opened.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme == "sqlite" and (match := _SQLITE.fullmatch(rest)):
+        return SQLiteStore(match["path"], synchronous=(match["synchronous"] or "normal").upper())
+    if scheme in {"postgresql", "postgres"}:
+        return _postgres(url)
+    shown = re.sub(r"://.*@", "://…@", url, flags=re.DOTALL)
+    raise ValueError(
+        f"The database {shown!r} is not understood. Use sqlite:///FILE, where an absolute path "
+        "gives four slashes in a row and ?synchronous=full makes it outlive a loss of power, "
+        "sqlite:///:memory: to keep nothing, or "
+        "postgresql://USER:PASSWORD@HOST:PORT/NAME."
+    )
+
+
+def _postgres(url: str) -> Store:
+    try:
+        # Not above: whoever keeps calls in SQLite needs no driver, and starts without it.
+        from voice_sandbox.store.postgres import PostgresStore
+    except ModuleNotFoundError as error:
+        if error.name != "asyncpg":
+            raise
+        raise ValueError(
+            "PostgreSQL needs the driver asyncpg, which is not installed. "
+            "Install it with: pip install 'voice-sandbox[postgres]'"
+        ) from error
+    return PostgresStore(url)

@@ -1,0 +1,376 @@
+"""The store in PostgreSQL, which several replicas share.
+
+Every change is one statement or one transaction, so that a replica may die at any instant. What
+each request needs is asked together with the same need of others, without waiting for a row that
+another transaction holds: a key whose state is being moved or emptied holds up no other key.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Final
+
+import msgspec
+from msgspec.structs import asdict
+from uuid_utils import UUID
+
+from voice_sandbox.calls.call import Call, Result
+from voice_sandbox.clock import VirtualClock, first_call_id
+from voice_sandbox.store.batching import Batcher
+from voice_sandbox.store.postgres_database import LONG_STATEMENT_SECONDS, Database, Transaction
+from voice_sandbox.store.protocol import (
+    Covered,
+    Due,
+    IdempotencyKey,
+    JournalSegment,
+    KeptCall,
+    StorageUnavailable,
+    StoreError,
+)
+from voice_sandbox.store.sql_files import migrations, statements
+
+_MOST_TOGETHER: Final = 64
+_MOST_USED: Final = 500
+_ATTEMPTS: Final = 5
+_BUSY_SECONDS: Final = 0.01
+_MOST_BUSY: Final = 300
+"""How often somebody waits for rows that another transaction holds: three seconds in all."""
+
+_Values = Mapping[str, Any]
+_Read = tuple[VirtualClock | None, Call | None]
+
+
+class PostgresStore:
+    """Keeps everything in the database of a URL such as ``postgresql://user:password@host/name``.
+
+    What is not in the URL comes from libpq's environment variables, such as ``PGPASSWORD``.
+    """
+
+    def __init__(self, url: str) -> None:
+        """Raises: `ValueError` where it is not clear which part of the URL is the password."""
+        self._db = Database(url, statements("postgres", sign="$"))
+        self._read = Batcher(self._read_calls, limit=_MOST_TOGETHER)
+        self._create = self._together("create_calls")
+        self._complete = self._together("complete_calls")
+        self._finish = self._together("finish_deliveries")
+
+    async def open(self) -> None:
+        await self._db.open(migrations("postgres"))
+        try:
+            await self._db.transaction(
+                lambda transaction: transaction.rows(
+                    "settle_wakes", {}, seconds=LONG_STATEMENT_SECONDS
+                )
+            )
+        except StorageUnavailable as error:
+            await self.close()
+            raise StoreError(f"The database cannot be used: {error}.") from error
+
+    async def close(self) -> None:
+        await self._db.close()
+
+    async def ping(self) -> None:
+        await self._db.row("ping")
+
+    async def clock(self, namespace: bytes) -> VirtualClock | None:
+        clock, _ = await self._read((namespace, None))
+        return clock
+
+    async def open_namespace(
+        self, namespace: bytes, *, fresh: VirtualClock, sample: Call
+    ) -> VirtualClock:
+        for _ in range(_ATTEMPTS):
+            await self._db.rows(
+                "open_namespace",
+                namespace=namespace,
+                anchor_wall=fresh.anchor_wall,
+                anchor=fresh.anchor,
+                rate=fresh.rate,
+                **_columns(sample),
+            )
+            clock = await self.clock(namespace)
+            if clock is not None:
+                return clock
+        raise StorageUnavailable("the namespace is emptied again and again")
+
+    async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
+        used = sorted(namespaces)
+        known = set[bytes]()
+        # Not all at once: whoever creates a call waits for the rows of its namespace.
+        for start in range(0, len(used), _MOST_USED):
+            part = used[start : start + _MOST_USED]
+            known.update(row[0] for row in await self._db.rows("use_namespaces", used=part, at=at))
+        return [namespace for namespace in used if namespace not in known]
+
+    async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
+        return [row[0] for row in await self._db.rows("idle_namespaces", since=since)]
+
+    async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
+        everything = {"namespace": namespace}
+
+        async def delete(transaction: Transaction) -> None:
+            # First the namespace, so that nobody adds to what is going; its calls go with it.
+            if idle_since is None:
+                await transaction.rows(
+                    "delete_namespace", everything, seconds=LONG_STATEMENT_SECONDS
+                )
+            else:
+                await transaction.rows("lock_namespace", everything)
+                idle = {"since": idle_since, "since_id": first_call_id(idle_since), **everything}
+                if not await transaction.rows(
+                    "delete_idle_namespace", idle, seconds=LONG_STATEMENT_SECONDS
+                ):
+                    return
+            for table in ("journal", "coverage"):
+                await transaction.rows(
+                    f"delete_{table}", everything, seconds=LONG_STATEMENT_SECONDS
+                )
+
+        await self._db.transaction(delete)
+
+    async def create_call(
+        self,
+        namespace: bytes,
+        call: Call,
+        *,
+        due_at: float | None,
+        idempotency_key: IdempotencyKey | None,
+    ) -> KeptCall | None:
+        key = idempotency_key
+        for _ in range(_ATTEMPTS):
+            outcome = await self._settled(
+                self._create,
+                {
+                    "namespace": namespace,
+                    "call_id": call.call_id,
+                    "phone": call.phone,
+                    "agent": call.agent,
+                    "scenario": call.scenario,
+                    "created_at": call.created_at,
+                    "due_at": due_at,
+                    "idempotency_key": key and key.value,
+                    "fingerprint": key and key.fingerprint,
+                    "expires_at": key and key.expires_at,
+                },
+            )
+            # A namespace that was emptied meanwhile was emptied with this call in it.
+            if key is None or outcome in {"done", "gone"}:
+                return None
+            kept = await self._db.row(
+                "read_idempotency_key", namespace=namespace, idempotency_key=key.value
+            )
+            if kept is not None:
+                return KeptCall(_uuid(kept[0]), kept[1])
+        raise StorageUnavailable("the namespace is emptied again and again")
+
+    async def call(self, namespace: bytes, call_id: UUID) -> Call | None:
+        _, call = await self._read((namespace, call_id))
+        return call
+
+    async def call_with_clock(
+        self, namespace: bytes, call_id: UUID
+    ) -> tuple[VirtualClock, Call | None] | None:
+        clock, call = await self._read((namespace, call_id))
+        return None if clock is None else (clock, call)
+
+    async def newest_call_id(self, namespace: bytes) -> UUID | None:
+        row = await self._db.row("newest_call_id", namespace=namespace)
+        return None if row is None else _uuid(row[0])
+
+    async def count_calls(self, namespace: bytes) -> int:
+        [count] = await self._db.row("count_calls", namespace=namespace)
+        return int(count)
+
+    async def complete_call(
+        self,
+        namespace: bytes,
+        call_id: UUID,
+        result: Result,
+        *,
+        ended_at: float,
+        completed_by: str,
+        drop_plan: bool,
+    ) -> bool:
+        outcome = await self._settled(
+            self._complete,
+            {
+                "namespace": namespace,
+                "call_id": call_id,
+                **asdict(result),
+                "ended_at": ended_at,
+                "completed_by": completed_by,
+                "drop_plan": drop_plan,
+            },
+        )
+        return outcome == "done"
+
+    async def drop_plan(self, namespace: bytes, call_id: UUID) -> None:
+        await self._db.rows("drop_plan", namespace=namespace, call_id=call_id)
+
+    async def move_clock(
+        self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
+    ) -> VirtualClock | None:
+        async def move(transaction: Transaction) -> VirtualClock | None:
+            row = await transaction.rows("lock_namespace", {"namespace": namespace})
+            if not row:
+                return None
+            clock = VirtualClock(*row[0]).advanced_to(instant, wall_now=wall_now)
+            moved = {"namespace": namespace, **asdict(clock)}
+            await transaction.rows("move_clock", moved)
+            if wakes:
+                await transaction.rows("move_wakes", moved, seconds=LONG_STATEMENT_SECONDS)
+            return clock
+
+        return await self._db.transaction(move)
+
+    async def claim_due(
+        self, *, wall_now: float, lease_seconds: float, limit: int
+    ) -> Sequence[Due]:
+        rows = await self._db.rows(
+            "claim_due", wall_now=wall_now, leased_until=wall_now + lease_seconds, limit=limit
+        )
+        return sorted((_due(row) for row in rows), key=lambda due: due.due_at)
+
+    async def claim_next(
+        self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
+    ) -> Due | None:
+        row = await self._db.row(
+            "claim_next",
+            namespace=namespace,
+            until=until,
+            wall_now=wall_now,
+            leased_until=wall_now + lease_seconds,
+        )
+        return None if row is None else _due(row)
+
+    async def next_due_at(self, namespace: bytes) -> float | None:
+        [instant] = await self._db.row("next_due_at", namespace=namespace)
+        return None if instant is None else float(instant)
+
+    async def next_wake_at(self) -> float | None:
+        [instant] = await self._db.row("next_wake_at")
+        return None if instant is None else float(instant)
+
+    async def finish_delivery(
+        self,
+        due: Due,
+        *,
+        made: int,
+        response: int,
+        next_due_at: float | None,
+    ) -> None:
+        await self._settled(
+            self._finish,
+            {
+                "namespace": due.namespace,
+                "call_id": due.call_id,
+                "made": made,
+                "answer": response,
+                "due_at": next_due_at,
+            },
+        )
+
+    async def append_journal(
+        self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
+    ) -> None:
+        counted = _arrays(Covered, [counts for _, counts in covered])
+        counted["namespace"] = [namespace for namespace, _ in covered]
+
+        async def append(transaction: Transaction) -> None:
+            await transaction.rows("append_journal", _arrays(JournalSegment, segments))
+            await transaction.rows("count_coverage", counted)
+
+        await self._db.transaction(append)
+
+    async def trim_journal(self, namespace: bytes, *, oldest: float, limit: int) -> None:
+        await self._db.rows("trim_journal", namespace=namespace, oldest=oldest, limit=limit)
+
+    async def journal(self, namespace: bytes, *, after: str) -> Sequence[bytes]:
+        rows = await self._db.rows("read_journal", namespace=namespace, after=after)
+        return [row[0] for row in rows]
+
+    async def newest_seq(self, namespace: bytes) -> str:
+        [seq] = await self._db.row("newest_seq", namespace=namespace)
+        return str(seq)
+
+    async def coverage(self, namespace: bytes) -> Sequence[Covered]:
+        rows = await self._db.rows("read_coverage", namespace=namespace)
+        return [Covered(*row) for row in rows]
+
+    async def _read_calls(self, asked: Sequence[tuple[bytes, UUID | None]]) -> list[_Read]:
+        """The clock of each namespace, and the call where one is asked for."""
+        rows = await self._db.rows(
+            "read_calls",
+            namespace=[namespace for namespace, _ in asked],
+            call_id=[call_id for _, call_id in asked],
+        )
+        return [
+            (
+                None if row[0] is None else VirtualClock(*row[:3]),
+                None if row[3] is None else _call(row[3:]),
+            )
+            for row in map(tuple, rows)
+        ]
+
+    def _together(self, statement: str) -> Batcher[_Values, str]:
+        """Makes each change of a kind together with others; the answer says what came of it."""
+
+        async def change(asked: Sequence[_Values]) -> list[str]:
+            return [row[0] for row in await self._db.columns(statement, asked)]
+
+        return Batcher(change, limit=_MOST_TOGETHER)
+
+    async def _settled(self, change: Callable[[_Values], Awaitable[str]], values: _Values) -> str:
+        """What came of a change, tried again while another transaction holds its rows."""
+        for _ in range(_MOST_BUSY):
+            outcome = await change(values)
+            if outcome != "busy":
+                return outcome
+            await asyncio.sleep(_BUSY_SECONDS)
+        raise StorageUnavailable("another transaction holds the rows for too long")
+
+
+def _arrays(kind: type[msgspec.Struct], rows: Sequence[Any]) -> dict[str, list[Any]]:
+    """The rows' values field by field, as ``unnest`` takes them."""
+    return {field: [getattr(row, field) for row in rows] for field in kind.__struct_fields__}
+
+
+def _columns(call: Call) -> _Values:
+    result = call.result
+    return {
+        "call_id": call.call_id,
+        "phone": call.phone,
+        "agent": call.agent,
+        "scenario": call.scenario,
+        "created_at": call.created_at,
+        "status": result and result.status,
+        "transcript": result and result.transcript,
+        "duration_seconds": result and result.duration_seconds,
+        "ended_at": call.ended_at,
+    }
+
+
+def _call(row: Sequence[Any]) -> Call:
+    status, transcript, duration_seconds = row[5:8]
+    return Call(
+        call_id=_uuid(row[0]),
+        phone=row[1],
+        agent=row[2],
+        scenario=row[3],
+        created_at=row[4],
+        result=None if status is None else Result(status, transcript, duration_seconds),
+        ended_at=row[8],
+        completed_by=row[9],
+        delivery_answers=tuple(row[10]),
+    )
+
+
+def _due(row: Sequence[Any]) -> Due:
+    namespace, call_id, due_at = row
+    return Due(namespace, _uuid(call_id), due_at)
+
+
+def _uuid(value: Any) -> UUID:
+    """asyncpg has a class of its own, which is equal to none of ours."""
+    return UUID(bytes=value.bytes)

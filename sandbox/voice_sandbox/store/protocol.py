@@ -1,0 +1,195 @@
+"""What a store promises, whatever engine keeps the rows.
+
+A namespace is named by 16 bytes made from its key. Every method that changes something returns
+after the change is committed. Everything a store cannot do now raises `StorageUnavailable`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Protocol
+
+import msgspec
+from uuid_utils import UUID
+
+from voice_sandbox.calls.call import Call, Result
+from voice_sandbox.clock import VirtualClock
+
+
+class StoreError(Exception):
+    """The database cannot be used at all; the message says how to put that right."""
+
+
+class StorageUnavailable(Exception):
+    """The database cannot serve this request now; nothing was changed."""
+
+
+class IdempotencyKey(msgspec.Struct, frozen=True):
+    """A key to keep with a new call. ``expires_at`` is of the namespace's virtual clock."""
+
+    value: str
+    fingerprint: bytes
+    """Digest of the request's body: the same key with another body is a conflict."""
+    expires_at: float
+
+
+class KeptCall(msgspec.Struct, frozen=True):
+    """What an idempotency key in use stands for."""
+
+    call_id: UUID
+    fingerprint: bytes
+
+
+class Due(msgspec.Struct, frozen=True):
+    """A call whose next completion this process has claimed, to deliver before the lease ends."""
+
+    namespace: bytes
+    call_id: UUID
+    due_at: float
+
+
+class JournalSegment(msgspec.Struct, frozen=True):
+    """Exchanges of a namespace that were written down together; ``entries`` is their bytes."""
+
+    namespace: bytes
+    last_seq: str
+    newest_at: float
+    """When the last of them started, on the wall."""
+    exchanges: int
+    entries: bytes
+
+
+class Covered(msgspec.Struct, frozen=True):
+    """How often a namespace met one answer; ``code`` and ``scenario`` are empty where none."""
+
+    operation_id: str
+    status: int
+    code: str
+    scenario: str
+    exchanges: int
+
+
+class Store(Protocol):
+    async def open(self) -> None:
+        """Connects and migrates. Raises: `StoreError`."""
+
+    async def close(self) -> None: ...
+
+    async def ping(self) -> None:
+        """Returns where the database serves now. Raises: `StorageUnavailable`."""
+
+    async def clock(self, namespace: bytes) -> VirtualClock | None:
+        """The clock of a namespace, ``None`` where it is not open."""
+
+    async def open_namespace(
+        self, namespace: bytes, *, fresh: VirtualClock, sample: Call
+    ) -> VirtualClock:
+        """Starts a namespace with clock and sample call, unless it is open; returns its clock."""
+
+    async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
+        """Writes down that the namespaces were used at that wall time; returns those not open."""
+
+    async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
+        """The namespaces that were last used before that wall time."""
+
+    async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
+        """Removes the namespace with all its calls and kept keys.
+
+        With ``idle_since`` only where it was not used since that wall time: neither is a use
+        written down, nor has a call been created, which another process may write down later.
+        """
+
+    async def create_call(
+        self,
+        namespace: bytes,
+        call: Call,
+        *,
+        due_at: float | None,
+        idempotency_key: IdempotencyKey | None,
+    ) -> KeptCall | None:
+        """Saves the call, or returns what its idempotency key already stands for."""
+
+    async def call(self, namespace: bytes, call_id: UUID) -> Call | None: ...
+
+    async def call_with_clock(
+        self, namespace: bytes, call_id: UUID
+    ) -> tuple[VirtualClock, Call | None] | None:
+        """A call and the clock of its namespace at once, ``None`` where that is not open."""
+
+    async def newest_call_id(self, namespace: bytes) -> UUID | None: ...
+
+    async def count_calls(self, namespace: bytes) -> int:
+        """How many calls the namespace holds, its sample call included."""
+
+    async def complete_call(
+        self,
+        namespace: bytes,
+        call_id: UUID,
+        result: Result,
+        *,
+        ended_at: float,
+        completed_by: str,
+        drop_plan: bool,
+    ) -> bool:
+        """Saves the result unless the call is over already; says whether it did.
+
+        ``drop_plan`` also drops the completions that the provider still planned.
+        """
+
+    async def drop_plan(self, namespace: bytes, call_id: UUID) -> None:
+        """Drops the completions that the provider still planned for a call."""
+
+    async def move_clock(
+        self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
+    ) -> VirtualClock | None:
+        """Advances the clock to ``instant`` where it is not already later.
+
+        Without ``wakes`` the wall times of pending completions stay as they are, which is quick:
+        for a step of several, of which the last one moves them.
+        """
+
+    async def claim_due(
+        self, *, wall_now: float, lease_seconds: float, limit: int
+    ) -> Sequence[Due]:
+        """Claims completions that are due in any namespace, the longest due first."""
+
+    async def claim_next(
+        self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
+    ) -> Due | None:
+        """Claims the earliest completion of the namespace that is due at ``until``."""
+
+    async def next_due_at(self, namespace: bytes) -> float | None:
+        """When the earliest undelivered completion of the namespace is due."""
+
+    async def next_wake_at(self) -> float | None:
+        """The wall time at which the next completion of any namespace is due."""
+
+    async def finish_delivery(
+        self,
+        due: Due,
+        *,
+        made: int,
+        response: int,
+        next_due_at: float | None,
+    ) -> None:
+        """Records the HTTP status that a delivery was answered with, and plans the next one.
+
+        ``made`` is how many deliveries came before it; where there are more by now, another
+        process has made this one, and nothing changes.
+        """
+
+    async def append_journal(
+        self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
+    ) -> None:
+        """Adds segments and counts."""
+
+    async def trim_journal(self, namespace: bytes, *, oldest: float, limit: int) -> None:
+        """Drops segments older than ``oldest``, and those behind ``most`` newer exchanges."""
+
+    async def journal(self, namespace: bytes, *, after: str) -> Sequence[bytes]:
+        """The segments whose last `seq` is later than ``after``."""
+
+    async def newest_seq(self, namespace: bytes) -> str:
+        """The `seq` of the newest entry, or an empty text."""
+
+    async def coverage(self, namespace: bytes) -> Sequence[Covered]: ...

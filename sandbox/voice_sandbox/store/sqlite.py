@@ -1,0 +1,540 @@
+"""The store in one SQLite file, called in the event loop's own thread.
+
+Writes of one turn of the loop share a transaction; each is acknowledged after it is committed.
+What is committed survives the death of the process. With ``synchronous`` ``FULL`` it survives a
+loss of power too, at the price of one wait for the disk a transaction.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import sqlite3
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Final
+
+import orjson
+from msgspec.structs import asdict
+from uuid_utils import UUID
+
+from voice_sandbox.calls.call import Call, Result
+from voice_sandbox.clock import VirtualClock, first_call_id, monotonic
+from voice_sandbox.store.protocol import (
+    Covered,
+    Due,
+    IdempotencyKey,
+    JournalSegment,
+    KeptCall,
+    StorageUnavailable,
+    StoreError,
+)
+from voice_sandbox.store.sql_files import migrations, statements
+
+logger = logging.getLogger("voice_sandbox")
+
+_BUSY_SECONDS: Final = 5.0
+"""For which another process is given time to end what it writes."""
+_BUSY_PAUSE_SECONDS: Final = 0.002
+_CHECKPOINT_WRITES: Final = 2000
+"""After so many writes the log is moved into the file by a thread beside the loop."""
+_ROW_BYTES: Final = 1024
+"""A large value counts as so many writes as rows would fill the log as much."""
+_LONGEST_LOG_PAGES: Final = 16_000
+"""A log that outgrows the thread is moved by the writer itself, who then waits."""
+_APPLICATION_ID: Final = int.from_bytes(b"voic")
+"""Tells our files from those of other programs (``PRAGMA application_id``)."""
+
+
+class SQLiteStore:
+    """Keeps everything in ``path``, or in memory where that is ``:memory:``.
+
+    ``synchronous`` is ``NORMAL`` or ``FULL`` (https://sqlite.org/pragma.html#pragma_synchronous).
+    """
+
+    def __init__(self, path: str, *, synchronous: str = "NORMAL") -> None:
+        self._path = path
+        self._synchronous = synchronous
+        self._sql = statements("sqlite", sign="?")
+        self._db: sqlite3.Connection | None = None
+        self._writing = False
+        """Whether a transaction is open; it ends with this turn of the loop."""
+        self._opening = asyncio.Lock()
+        """Held by the one who tries to open a transaction."""
+        self._waiting: list[asyncio.Future[None]] = []
+        """Who waits for the end of the transaction."""
+        self._writes = 0
+        """Since the last checkpoint began."""
+        self._checkpoint: asyncio.Future[None] | None = None
+
+    async def open(self) -> None:
+        try:
+            db = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
+            await _write_ahead(db)
+            db.execute(f"PRAGMA synchronous = {self._synchronous}")
+            db.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES}")
+            _migrate(db)
+            db.execute(self._sql["settle_wakes"].sql)
+        except sqlite3.Error as error:
+            raise StoreError(
+                f"The database {self._path} cannot be used: {error}. Check that it is a file of "
+                "this sandbox in a folder that you may write to, or name another by --database."
+            ) from error
+        self._db = db
+
+    async def close(self) -> None:
+        await self._committed()
+        if self._checkpoint is not None:
+            await self._checkpoint
+        if self._db is not None:
+            self._db.close()
+            self._db = None
+
+    async def ping(self) -> None:
+        self._read("ping")
+
+    async def clock(self, namespace: bytes) -> VirtualClock | None:
+        row = self._read("read_namespace", namespace=namespace)
+        return None if row is None else VirtualClock(*row)
+
+    async def open_namespace(
+        self, namespace: bytes, *, fresh: VirtualClock, sample: Call
+    ) -> VirtualClock:
+        await self._begin()
+        inserted = self._write(
+            "insert_namespace",
+            namespace=namespace,
+            anchor_wall=fresh.anchor_wall,
+            anchor=fresh.anchor,
+            rate=fresh.rate,
+        )
+        if inserted:
+            self._insert_call(namespace, sample, due_at=None)
+        row = self._read("read_namespace", namespace=namespace)
+        await self._committed()
+        return VirtualClock(*row)
+
+    async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
+        await self._begin()
+        unknown = [
+            namespace
+            for namespace in namespaces
+            if not self._write("use_namespace", namespace=namespace, at=at)
+        ]
+        await self._committed()
+        return unknown
+
+    async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
+        return [row[0] for row in self._read_all("idle_namespaces", since=since)]
+
+    async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
+        await self._begin()  # before reading: another process may use it
+        if idle_since is not None:
+            idle = self._read(
+                "is_idle",
+                namespace=namespace,
+                since=idle_since,
+                since_id=first_call_id(idle_since).bytes,
+            )
+            if idle is None:
+                return
+        for table in ("calls", "idempotency_keys", "journal", "coverage", "namespace"):
+            self._write(f"delete_{table}", namespace=namespace)
+        await self._committed()
+
+    async def create_call(
+        self,
+        namespace: bytes,
+        call: Call,
+        *,
+        due_at: float | None,
+        idempotency_key: IdempotencyKey | None,
+    ) -> KeptCall | None:
+        await self._begin()
+        if idempotency_key is not None:
+            kept = self._write(
+                "keep_idempotency_key",
+                namespace=namespace,
+                idempotency_key=idempotency_key.value,
+                fingerprint=idempotency_key.fingerprint,
+                call_id=call.call_id.bytes,
+                expires_at=idempotency_key.expires_at,
+                now=call.created_at,
+            )
+            if kept == 0:
+                row = self._read(
+                    "read_idempotency_key",
+                    namespace=namespace,
+                    idempotency_key=idempotency_key.value,
+                )
+                await self._committed()
+                return None if row is None else KeptCall(UUID(bytes=row[1]), row[0])
+        self._insert_call(namespace, call, due_at=due_at)
+        await self._committed()
+        return None
+
+    async def call(self, namespace: bytes, call_id: UUID) -> Call | None:
+        row = self._read("read_call", namespace=namespace, call_id=call_id.bytes)
+        await self._committed()  # what this turn has written may be part of it
+        return None if row is None else _call(row)
+
+    async def call_with_clock(
+        self, namespace: bytes, call_id: UUID
+    ) -> tuple[VirtualClock, Call | None] | None:
+        row = self._read("read_call_with_clock", namespace=namespace, call_id=call_id.bytes)
+        await self._committed()  # what this turn has written may be part of it
+        if row is None:
+            return None
+        return VirtualClock(*row[:3]), None if row[3] is None else _call(row[3:])
+
+    async def newest_call_id(self, namespace: bytes) -> UUID | None:
+        row = self._read("newest_call_id", namespace=namespace)
+        return None if row is None else UUID(bytes=row[0])
+
+    async def count_calls(self, namespace: bytes) -> int:
+        [count] = self._read("count_calls", namespace=namespace)
+        return int(count)
+
+    async def complete_call(
+        self,
+        namespace: bytes,
+        call_id: UUID,
+        result: Result,
+        *,
+        ended_at: float,
+        completed_by: str,
+        drop_plan: bool,
+    ) -> bool:
+        await self._begin()
+        changed = self._write(
+            "complete_call",
+            namespace=namespace,
+            call_id=call_id.bytes,
+            status=result.status,
+            transcript=result.transcript,
+            duration_seconds=result.duration_seconds,
+            ended_at=ended_at,
+            completed_by=completed_by,
+        )
+        if changed and drop_plan:
+            self._write("drop_plan", namespace=namespace, call_id=call_id.bytes)
+        await self._committed()
+        return changed == 1
+
+    async def drop_plan(self, namespace: bytes, call_id: UUID) -> None:
+        await self._begin()
+        self._write("drop_plan", namespace=namespace, call_id=call_id.bytes)
+        await self._committed()
+
+    async def move_clock(
+        self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
+    ) -> VirtualClock | None:
+        await self._begin()  # before reading: another process may move the same clock
+        row = self._read("read_namespace", namespace=namespace)
+        if row is None:
+            return None
+        clock = VirtualClock(*row).advanced_to(instant, wall_now=wall_now)
+        self._write(
+            "move_clock",
+            namespace=namespace,
+            anchor_wall=clock.anchor_wall,
+            anchor=clock.anchor,
+        )
+        if wakes:
+            self._write(
+                "move_wakes",
+                namespace=namespace,
+                anchor_wall=clock.anchor_wall,
+                anchor=clock.anchor,
+                rate=clock.rate,
+            )
+        await self._committed()
+        return clock
+
+    async def claim_due(
+        self, *, wall_now: float, lease_seconds: float, limit: int
+    ) -> Sequence[Due]:
+        await self._begin()
+        rows = self._write_returning(
+            "claim_due", wall_now=wall_now, leased_until=wall_now + lease_seconds, limit=limit
+        )
+        await self._committed()
+        return sorted((_due(row) for row in rows), key=lambda due: due.due_at)
+
+    async def claim_next(
+        self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
+    ) -> Due | None:
+        await self._begin()
+        rows = self._write_returning(
+            "claim_next",
+            namespace=namespace,
+            until=until,
+            wall_now=wall_now,
+            leased_until=wall_now + lease_seconds,
+        )
+        await self._committed()
+        return _due(rows[0]) if rows else None
+
+    async def next_due_at(self, namespace: bytes) -> float | None:
+        [instant] = self._read("next_due_at", namespace=namespace)
+        return None if instant is None else float(instant)
+
+    async def next_wake_at(self) -> float | None:
+        [instant] = self._read("next_wake_at")
+        return None if instant is None else float(instant)
+
+    async def finish_delivery(
+        self,
+        due: Due,
+        *,
+        made: int,
+        response: int,
+        next_due_at: float | None,
+    ) -> None:
+        await self._begin()
+        self._write(
+            "finish_delivery",
+            namespace=due.namespace,
+            call_id=due.call_id.bytes,
+            made=made,
+            response=response,
+            due_at=next_due_at,
+        )
+        await self._committed()
+
+    async def append_journal(
+        self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
+    ) -> None:
+        await self._begin()
+        for segment in segments:
+            self._write("append_journal", **asdict(segment))
+            self._writes += len(segment.entries) // _ROW_BYTES
+        for namespace, counted in covered:
+            self._write("count_coverage", namespace=namespace, **asdict(counted))
+        await self._committed()
+
+    async def trim_journal(self, namespace: bytes, *, oldest: float, limit: int) -> None:
+        await self._begin()
+        self._write("trim_journal", namespace=namespace, oldest=oldest, limit=limit)
+        await self._committed()
+
+    async def journal(self, namespace: bytes, *, after: str) -> Sequence[bytes]:
+        rows = self._read_all("read_journal", namespace=namespace, after=after)
+        return [row[0] for row in rows]
+
+    async def newest_seq(self, namespace: bytes) -> str:
+        [seq] = self._read("newest_seq", namespace=namespace)
+        return str(seq)
+
+    async def coverage(self, namespace: bytes) -> Sequence[Covered]:
+        return [Covered(*row) for row in self._read_all("read_coverage", namespace=namespace)]
+
+    def _insert_call(self, namespace: bytes, call: Call, *, due_at: float | None) -> None:
+        result = call.result
+        self._write(
+            "insert_call",
+            namespace=namespace,
+            call_id=call.call_id.bytes,
+            phone=call.phone,
+            agent=call.agent,
+            scenario=call.scenario,
+            created_at=call.created_at,
+            status=result and result.status,
+            transcript=result and result.transcript,
+            duration_seconds=result and result.duration_seconds,
+            ended_at=call.ended_at,
+            due_at=due_at,
+        )
+
+    def _read(self, query: str, **values: Any) -> Any:
+        """The first row of a query, or ``None``."""
+        try:
+            return self._run(query, values).fetchone()
+        except sqlite3.Error as error:
+            raise StorageUnavailable(str(error)) from error
+
+    def _read_all(self, query: str, **values: Any) -> list[Any]:
+        try:
+            return self._run(query, values).fetchall()
+        except sqlite3.Error as error:
+            raise StorageUnavailable(str(error)) from error
+
+    def _write(self, statement: str, **values: Any) -> int:
+        """Runs a statement in the open transaction; returns how many rows it changed."""
+        return self._execute(statement, values).rowcount
+
+    def _write_returning(self, statement: str, **values: Any) -> list[Any]:
+        return self._execute(statement, values).fetchall()
+
+    def _execute(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        self._writes += 1
+        try:
+            return self._run(statement, values)
+        except sqlite3.Error as error:
+            self._abort(error)
+            raise StorageUnavailable(str(error)) from error
+
+    def _run(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
+        sql = self._sql[statement]
+        return self._connection().execute(sql.sql, sql.numbered(values))
+
+    async def _begin(self) -> None:
+        """Opens a transaction, unless this turn of the loop has one already.
+
+        While another process writes, this one goes on with everything else.
+        """
+        give_up_at = monotonic() + _BUSY_SECONDS
+        while not self._writing:
+            async with self._opening:
+                if self._began():
+                    return
+                if monotonic() > give_up_at:
+                    raise StorageUnavailable("another process holds the database for too long")
+                await asyncio.sleep(_BUSY_PAUSE_SECONDS)
+
+    def _began(self) -> bool:
+        """Tries to open a transaction; not where another process is writing just now."""
+        if self._writing:  # who waited before this one has opened it
+            return True
+        db = self._connection()
+        try:
+            db.execute("PRAGMA busy_timeout = 0")
+            db.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error as error:
+            if _is_busy(error):
+                return False
+            raise StorageUnavailable(str(error)) from error
+        finally:
+            # Who reads waits only for another process that brings the log in order after a crash.
+            db.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+        self._writing = True
+        asyncio.get_running_loop().call_soon(self._end_transaction)
+        return True
+
+    def _end_transaction(self) -> None:
+        if not self._writing:
+            return
+        try:
+            self._connection().execute("COMMIT")
+        except sqlite3.Error as error:
+            self._abort(error)
+        else:
+            for waiter in self._ended():
+                waiter.set_result(None)
+            if self._writes >= _CHECKPOINT_WRITES and self._checkpoint is None:
+                self._begin_checkpoint()
+
+    def _begin_checkpoint(self) -> None:
+        self._writes = 0
+        loop = asyncio.get_running_loop()
+        self._checkpoint = loop.run_in_executor(None, _move_log, self._path)
+        self._checkpoint.add_done_callback(self._end_checkpoint)
+
+    def _end_checkpoint(self, checkpoint: asyncio.Future[None]) -> None:
+        self._checkpoint = None
+        if not checkpoint.cancelled() and (error := checkpoint.exception()) is not None:
+            logger.warning("the log of %s grows: %s", self._path, error)
+
+    def _abort(self, error: sqlite3.Error) -> None:
+        """Undoes the open transaction and tells every writer in it."""
+        if not self._writing:
+            return
+        if self._connection().in_transaction:
+            self._connection().execute("ROLLBACK")
+        for waiter in self._ended():
+            waiter.set_exception(StorageUnavailable(str(error)))
+
+    def _ended(self) -> Iterator[asyncio.Future[None]]:
+        """Closes the books of a transaction; gives those who still wait for its end."""
+        self._writing = False
+        waiting, self._waiting = self._waiting, []
+        return (waiter for waiter in waiting if not waiter.done())
+
+    async def _committed(self) -> None:
+        """Waits until the writes of this turn are on disk."""
+        if self._writing:
+            waiter = asyncio.get_running_loop().create_future()
+            self._waiting.append(waiter)
+            await waiter
+
+    def _connection(self) -> sqlite3.Connection:
+        if self._db is None:
+            raise StorageUnavailable("the store is closed")
+        return self._db
+
+
+def _move_log(path: str) -> None:
+    """Moves what the log holds into the file, without making a writer wait."""
+    if path == ":memory:":
+        return
+    with contextlib.closing(sqlite3.connect(path, timeout=0)) as db:
+        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
+
+
+def _call(row: Sequence[Any]) -> Call:
+    status, transcript, duration_seconds = row[5:8]
+    return Call(
+        call_id=UUID(bytes=row[0]),
+        phone=row[1],
+        agent=row[2],
+        scenario=row[3],
+        created_at=row[4],
+        result=None if status is None else Result(status, transcript, duration_seconds),
+        ended_at=row[8],
+        completed_by=row[9],
+        delivery_answers=tuple(orjson.loads(row[10])),
+    )
+
+
+def _due(row: Sequence[Any]) -> Due:
+    namespace, call_id, due_at = row
+    return Due(namespace, UUID(bytes=call_id), due_at)
+
+
+async def _write_ahead(db: sqlite3.Connection) -> None:
+    """Turns the log on. Where several processes do so on a new file SQLite itself does not wait."""
+    give_up_at = monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.Error as error:
+            if not _is_busy(error) or monotonic() > give_up_at:
+                raise
+            await asyncio.sleep(_BUSY_PAUSE_SECONDS)
+        else:
+            return
+
+
+def _is_busy(error: sqlite3.Error) -> bool:
+    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+
+
+def _migrate(db: sqlite3.Connection) -> None:
+    """Brings the schema up to the newest version; ``user_version`` counts what was applied."""
+    scripts = migrations("sqlite")
+    with db:
+        db.execute("BEGIN IMMEDIATE")  # a process that starts at the same time waits here
+        [owner] = db.execute("PRAGMA application_id").fetchone()
+        [tables] = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        if owner != _APPLICATION_ID and tables:
+            raise sqlite3.DatabaseError("it belongs to another program")
+        db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+        [version] = db.execute("PRAGMA user_version").fetchone()
+        if version > len(scripts):
+            raise sqlite3.DatabaseError(
+                f"it was written by a newer version of the sandbox (schema {version})"
+            )
+        for script in scripts[version:]:
+            for statement in _statements(script):
+                db.execute(statement)
+        db.execute(f"PRAGMA user_version = {len(scripts)}")
+
+
+def _statements(script: str) -> Iterator[str]:
+    """The statements of a script one by one: ``executescript`` would commit before it."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""

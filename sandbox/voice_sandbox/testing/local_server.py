@@ -1,0 +1,58 @@
+"""A sandbox in a thread of this process, for tests: bound before it starts, gone when it ends."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from voice_sandbox.app import App
+from voice_sandbox.limits import Limits
+from voice_sandbox.server.sockets import listen, origin_of
+from voice_sandbox.server.uvicorn_server import DrainingServer, configured
+
+START_SECONDS: Final = 10.0
+STOP_SECONDS: Final = 10.0
+
+
+@contextmanager
+def local_sandbox(*, database: str = "sqlite:///:memory:", speed: float = 1.0) -> Iterator[str]:
+    """Runs a sandbox on a free port of the loopback interface; yields its origin.
+
+    Raises: whatever keeps it from starting, at once.
+    """
+    app = App(database=database, speed=speed)
+    listener = listen("127.0.0.1", 0)
+    config = configured(app, Limits())
+    server = DrainingServer(app, config)
+    ready = threading.Event()
+    failures: list[BaseException] = []
+
+    async def run() -> None:
+        async with app.running():
+            ready.set()
+            await server.serve(sockets=[listener])
+
+    def work() -> None:
+        try:
+            with asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
+                runner.run(run())
+        except BaseException as error:  # noqa: BLE001  (handed to the thread that waits)
+            failures.append(error)
+        finally:
+            ready.set()
+
+    thread = threading.Thread(target=work, name="voice-sandbox", daemon=True)
+    thread.start()
+    try:
+        if not ready.wait(START_SECONDS):
+            raise TimeoutError(f"The sandbox did not start within {START_SECONDS:g} seconds.")
+        if failures:
+            raise failures[0]
+        yield origin_of(listener)
+    finally:
+        server.leave()
+        thread.join(STOP_SECONDS)
+        listener.close()

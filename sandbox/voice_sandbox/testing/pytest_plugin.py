@@ -1,0 +1,199 @@
+"""The pytest plugin of the sandbox: a call simulator for your own tests.
+
+``voice_sandbox`` is a key of its own on a sandbox that runs in this process. Place a call to a
+scenario, let the virtual clock run, and look at what became of it; nothing sleeps.
+``--voice-coverage`` and ``--voice-fail-under`` say what all of the tests together have met.
+Nothing is imported until a test asks for a fixture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from voice_sandbox.journal.coverage import Item
+    from voice_sandbox.testing.async_client import AsyncSandboxClient
+    from voice_sandbox.testing.client import SandboxClient
+
+_MET: pytest.StashKey[dict[tuple[str, str], int]] = pytest.StashKey()
+"""How often the keys of this process have met each item: kind and name → exchanges."""
+
+
+# Fixtures
+
+
+@pytest.fixture(scope="session")
+def voice_sandbox_url() -> Iterator[str]:
+    """The origin of one sandbox for the whole run; with xdist, one for each worker."""
+    from voice_sandbox.testing.local_server import local_sandbox
+
+    with local_sandbox() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _voice_catalogue(voice_sandbox_url: str) -> Mapping[str, Any]:
+    with _client(voice_sandbox_url) as client:
+        return client.catalogue()
+
+
+@pytest.fixture
+def voice_sandbox(
+    voice_sandbox_url: str, _voice_catalogue: Mapping[str, Any], pytestconfig: pytest.Config
+) -> Iterator[SandboxClient]:
+    """A fresh key: its own calls, its own clock, its own journal.
+
+    Beside `SandboxClient`'s methods it has ``.url``, ``.key`` and ``.client``, an httpx client
+    that is signed with the key.
+    """
+    with _client(voice_sandbox_url, catalogue=_voice_catalogue) as client:
+        yield client
+        if _is_measured(pytestconfig):
+            _add(pytestconfig, client.coverage()["items"])
+
+
+@pytest.fixture
+def voice_sandbox_asgi(
+    pytestconfig: pytest.Config,
+) -> Callable[[], AbstractAsyncContextManager[AsyncSandboxClient]]:
+    """The same without any socket: ``async with voice_sandbox_asgi() as sandbox``.
+
+    It has what ``voice_sandbox`` has, to be awaited, and runs in the test's own event loop.
+    """
+    import httpx
+
+    from voice_sandbox.app import App
+    from voice_sandbox.testing.async_client import AsyncSandboxClient
+
+    @asynccontextmanager
+    async def running() -> AsyncIterator[AsyncSandboxClient]:
+        app = App()
+        async with (
+            app.running(),
+            AsyncSandboxClient(
+                "http://voice-sandbox.test", _fresh_key(), transport=httpx.ASGITransport(app)
+            ) as client,
+        ):
+            yield client
+            if _is_measured(pytestconfig):
+                _add(pytestconfig, (await client.coverage())["items"])
+
+    return running
+
+
+def _client(url: str, **options: Any) -> SandboxClient:
+    import ssl
+
+    import httpx
+
+    from voice_sandbox.testing.client import SandboxClient
+
+    # The address is http on this machine, so no certificates need to be loaded for each test.
+    transport = httpx.HTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    return SandboxClient(url, _fresh_key(), transport=transport, **options)
+
+
+def _fresh_key() -> str:
+    import secrets
+
+    return f"sandbox_{secrets.token_hex(12)}"
+
+
+# Coverage of the whole run
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    group = parser.getgroup("voice-sandbox", "sandbox of the voice API")
+    group.addoption(
+        "--voice-coverage",
+        action="store_true",
+        help="Say at the end what the tests with a voice_sandbox have met of the voice API.",
+    )
+    group.addoption(
+        "--voice-fail-under",
+        type=_percentage,
+        metavar="PERCENT",
+        help="The same, and fail where they have met less than this percentage.",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_MET] = {}
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    config = session.config
+    if not _is_measured(config):
+        return
+    if hasattr(config, "workeroutput"):  # a worker of xdist tells the process that sums up
+        config.workeroutput["voice_met"] = [
+            {"kind": kind, "name": name, "exchanges": exchanges}
+            for (kind, name), exchanges in config.stash[_MET].items()
+        ]
+        return
+    goal = config.getoption("voice_fail_under")
+    if goal is not None and exitstatus == 0 and _percent(config) < goal:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    _add(node.config, getattr(node, "workeroutput", {}).get("voice_met", ()))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    if not _is_measured(config):
+        return
+    terminalreporter.section("what the tests have met of the voice API")
+    if items := _items(config):
+        from voice_sandbox.journal.coverage import table
+
+        for line in table(items, only_missing=True):
+            terminalreporter.line(line)
+    else:
+        terminalreporter.line("Nothing: no test asked for a voice_sandbox.")
+    goal = config.getoption("voice_fail_under")
+    if goal is not None and (reached := _percent(config)) < goal:
+        terminalreporter.line(f"{reached:g} % is under the goal of {goal:g} %.", red=True)
+
+
+def _is_measured(config: pytest.Config) -> bool:
+    return bool(
+        config.getoption("voice_coverage") or config.getoption("voice_fail_under") is not None
+    )
+
+
+def _add(config: pytest.Config, items: Iterable[Mapping[str, Any]]) -> None:
+    met = config.stash[_MET]
+    for item in items:
+        key = item["kind"], item["name"]
+        met[key] = met.get(key, 0) + item["exchanges"]
+
+
+def _items(config: pytest.Config) -> list[Item]:
+    if not config.stash[_MET]:
+        return []
+    from voice_sandbox.journal.coverage import Item
+
+    return [Item(*key, exchanges) for key, exchanges in config.stash[_MET].items()]
+
+
+def _percent(config: pytest.Config) -> float:
+    items = _items(config)
+    if not items:
+        return 0.0
+    from voice_sandbox.journal.coverage import percent
+
+    return percent(items)
+
+
+def _percentage(text: str) -> float:
+    value = float(text)
+    if not 0 <= value <= 100:
+        raise ValueError
+    return value

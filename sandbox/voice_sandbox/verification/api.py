@@ -1,0 +1,199 @@
+"""A deployment as a check sees it: the operations of the contract, and every answer looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
+from uuid import UUID
+
+import orjson
+
+from voice_sandbox import clock
+from voice_sandbox.contract.catalogue import Catalogue
+from voice_sandbox.contract.reader import Contract
+from voice_sandbox.verification.finding import CannotTell, must_be
+from voice_sandbox.verification.guard import CALLS_PATH, UNKNOWN_REFERENCE, WEBHOOK_PATH, Guard
+from voice_sandbox.verification.http1 import (
+    JOURNAL_SECONDS,
+    PAUSE_SECONDS,
+    ReceivedResponse,
+    SentRequest,
+)
+from voice_sandbox.verification.response_validation import ResponseValidator
+
+JSON: Final = ("Content-Type", "application/json")
+UNKNOWN_CALL_ID: Final = "00000000-0000-4000-8000-000000000000"
+NOT_OVER: Final = ("queued", "ringing", "in_progress")
+_BUSY: Final = (429, 503)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What all checks of one run share. ``new_key`` gives a sandbox key that nothing else uses."""
+
+    guard: Guard
+    contract: Contract
+    catalogue: Catalogue
+    service: ResponseValidator
+    control: ResponseValidator
+    new_key: Callable[[], str]
+    numbers: Sequence[str] = ()
+    """The numbers that a person named, for checks that need `Needs.CALL`."""
+    given_keys: Sequence[str] = ()
+    """The keys that ``new_key`` gives, where a sandbox accepts the keys on its list alone."""
+
+
+class Api:
+    """One check's view of a deployment, under one key."""
+
+    def __init__(
+        self, target: Target, key: str, exchanges: list[ReceivedResponse] | None = None
+    ) -> None:
+        self.target = target
+        self.key = key
+        self.exchanges: list[ReceivedResponse] = [] if exchanges is None else exchanges
+
+    def another_key(self) -> Api:
+        """The same deployment under a key that nothing else uses."""
+        return Api(self.target, self.target.new_key(), self.exchanges)
+
+    # Requests
+
+    def get(self, path: str, *headers: tuple[str, str], signed: bool = True) -> ReceivedResponse:
+        return self.send(SentRequest("GET", path, self._headers(headers, signed)))
+
+    def get_until(self, path: str, holds: Callable[[ReceivedResponse], bool]) -> ReceivedResponse:
+        """Reads the journal until something holds, at most as long as another worker may take."""
+        deadline = clock.monotonic() + JOURNAL_SECONDS
+        while not holds(response := self.get(path)) and clock.monotonic() < deadline:
+            clock.sleep(PAUSE_SECONDS)
+        return response
+
+    def head(self, path: str, *headers: tuple[str, str]) -> ReceivedResponse:
+        return self.send(SentRequest("HEAD", path, self._headers(headers, True)))
+
+    def post(
+        self, path: str, value: Any, *headers: tuple[str, str], signed: bool = True
+    ) -> ReceivedResponse:
+        """Posts a JSON value."""
+        body = orjson.dumps(value)
+        return self.send(SentRequest("POST", path, self._headers((JSON, *headers), signed), body))
+
+    def post_bytes(self, path: str, body: bytes, *headers: tuple[str, str]) -> ReceivedResponse:
+        """Posts bytes under the headers given, and no other than the key."""
+        return self.send(SentRequest("POST", path, self._headers(headers, True), body))
+
+    def send(self, sent: SentRequest, *, timeout_seconds: float | None = None) -> ReceivedResponse:
+        """Raises: `Finding` where the answer breaks a rule of every answer, `NoAnswer`."""
+        response = self.target.guard.exchange(sent, timeout_seconds=timeout_seconds)
+        self._look_at(response)
+        return response
+
+    def send_together(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
+        """Sends all at the same moment."""
+        responses = self.target.guard.exchange_together(requests)
+        for response in responses:
+            self._look_at(response)
+        return responses
+
+    # Facts of the contract
+
+    @property
+    def agent(self) -> str:
+        """The first agent of the catalogue."""
+        return self.target.catalogue.agents[0].key
+
+    @property
+    def newest_call_alias(self) -> str:
+        """What stands for the newest call of a key in the sandbox."""
+        return self.target.catalogue.newest_call_alias
+
+    def new_call(self, scenario: str = "answered") -> dict[str, str]:
+        """The body of a creation."""
+        return {"phone": self.number(scenario), "agent": self.agent}
+
+    def completion(self, **changes: Any) -> dict[str, Any]:
+        """The contract's own completion, for the newest call, with changes."""
+        operation = self.target.contract.operations["callCompleted"]
+        assert operation.body is not None
+        example = next(iter(operation.body.examples.values()))
+        return {**example.value, **changes}
+
+    def completion_of_nothing(self, **changes: Any) -> dict[str, Any]:
+        """A completion that names no call of anybody."""
+        return self.completion(provider_call_id=UNKNOWN_REFERENCE, **changes)
+
+    # What sandboxes can do
+
+    def number(self, scenario: str) -> str:
+        """The number that plays a scenario."""
+        return self._numbers[scenario]
+
+    def create(
+        self, scenario: str = "answered", *headers: tuple[str, str], call: Any = None
+    ) -> str:
+        """The ``call_id`` of a new call."""
+        response = self.post(CALLS_PATH, call or self.new_call(scenario), *headers)
+        must_be(response, 201, when="a valid call is created")
+        call_id: str = response.json()["call_id"]
+        return call_id
+
+    def read(self, call_id: str) -> dict[str, Any]:
+        """The call as the service shows it."""
+        response = self.get(f"{CALLS_PATH}/{call_id}")
+        must_be(response, 200, when="a call of the same key is read")
+        call: dict[str, Any] = response.json()
+        return call
+
+    def is_open(self, call_id: str) -> bool:
+        """Whether a call is not over, however slowly answers come from where it is."""
+        return self.read(call_id)["status"] in NOT_OVER
+
+    def complete(self, **changes: Any) -> ReceivedResponse:
+        """Posts a completion of the newest call."""
+        return self.post(WEBHOOK_PATH, self.completion(**changes))
+
+    def advance(self, seconds: float) -> None:
+        """Moves the virtual clock."""
+        response = self.post("/sandbox/clock", {"advance_seconds": seconds})
+        must_be(response, 200, when="the clock is advanced")
+
+    def inspect(self, call_id: str) -> dict[str, Any]:
+        """The provider's side of a call."""
+        response = self.get(f"/sandbox/calls/{call_id}")
+        must_be(response, 200, when="a call of the same key is inspected")
+        inspected: dict[str, Any] = response.json()
+        return inspected
+
+    def last(self) -> ReceivedResponse:
+        """The exchange that was made last."""
+        return self.exchanges[-1]
+
+    @cached_property
+    def _numbers(self) -> Mapping[str, str]:
+        response = self.get("/sandbox/scenarios")
+        must_be(response, 200, when="the scenarios are listed")
+        return {one["name"]: one["number"] for one in response.json()["scenarios"]}
+
+    def _headers(
+        self, headers: Sequence[tuple[str, str]], signed: bool
+    ) -> tuple[tuple[str, str], ...]:
+        authorization = (("Authorization", f"Bearer {self.key}"),) if signed else ()
+        return (*authorization, *headers)
+
+    def _look_at(self, response: ReceivedResponse) -> None:
+        self.exchanges.append(response)
+        if response.status in _BUSY and not self.target.guard.is_sandbox:
+            raise CannotTell(f"The deployment is busy: it answered {response.status}.")
+        is_control = response.sent.target.startswith("/sandbox")
+        (self.target.control if is_control else self.target.service).look_at(response)
+
+
+def is_uuid(text: object) -> bool:
+    """Whether it is a UUID in lower case with dashes."""
+    try:
+        return str(UUID(str(text))) == text
+    except ValueError:
+        return False

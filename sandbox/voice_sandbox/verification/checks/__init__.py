@@ -1,0 +1,1 @@
+"""The checks by subject; `voice_sandbox.verification.registry` is the closed list of all."""

@@ -1,0 +1,361 @@
+"""``voice-sandbox verify``: the contract checks against any deployment, by URL and key alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Final
+
+import click
+
+from voice_sandbox import clock
+from voice_sandbox.contract.reader import Contract, ContractError, find_contract, load_contract
+from voice_sandbox.verification.api import Target
+from voice_sandbox.verification.check import Needs
+from voice_sandbox.verification.http1 import JOURNAL_SECONDS, Http1Client, NoAnswer, SentRequest
+from voice_sandbox.verification.identity import Identity, Kind, identify, no_longer_proved
+from voice_sandbox.verification.listed_keys import ListedKeys
+from voice_sandbox.verification.registry import CHECKS
+from voice_sandbox.verification.report import Report, Verdict, as_json, as_junit
+from voice_sandbox.verification.runner import OWN_KEY, Outcome, applicable, make_target, run_one
+
+_KEY: Final = re.compile(r"[!-~]{1,4096}")
+_CONFIGURATION: Final = """\
+hooks = {hooks}
+request-timeout = 10.0
+max-redirects = 0
+suppress-health-check = ["too_slow"]
+headers = {{ Authorization = "Bearer ${{{key}}}" }}
+[generation]
+max-examples = {examples}
+[checks.positive_data_acceptance]
+expected-statuses = ["200", "201", "204", "404", "409"]
+[checks.negative_data_rejection]
+expected-statuses = ["400", "401", "404", "413", "415", "422"]
+"""
+
+
+@click.command()
+@click.argument("url")
+@click.option(
+    "--key",
+    "keys",
+    multiple=True,
+    envvar=OWN_KEY,
+    show_envvar=True,
+    help="The service key. A sandbox needs none, keys are made up as needed; one that accepts "
+    "the keys on its list alone needs two of them that nothing else uses, since what is kept "
+    "under them is removed. May be given again; in the variable separate them by a space.",
+)
+@click.option(
+    "--call-number",
+    "numbers",
+    multiple=True,
+    metavar="NUMBER",
+    help="Place one real call to this number, where URL is no sandbox. May be given again.",
+)
+@click.option(
+    "--generate",
+    "examples",
+    type=click.IntRange(1, 100_000),
+    metavar="N",
+    help="Let Schemathesis make up N requests an operation as well. Sandboxes only.",
+)
+@click.option(
+    "--timeout",
+    "timeout_seconds",
+    type=click.FloatRange(0.1, 300),
+    default=10.0,
+    show_default=True,
+    help="Seconds to wait for an answer.",
+)
+@click.option(
+    "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file."
+)
+@click.option(
+    "--json",
+    "json_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write everything that was found to this file.",
+)
+@click.option(
+    "--contract",
+    "contract_path",
+    type=click.Path(path_type=Path),
+    envvar="VOICE_SANDBOX_CONTRACT",
+    show_envvar=True,
+    help="Another openapi.yaml to hold the deployment to.  [default: its own]",
+)
+@click.pass_context
+def verify(
+    context: click.Context,
+    url: str,
+    keys: tuple[str, ...],
+    numbers: tuple[str, ...],
+    examples: int | None,
+    timeout_seconds: float,
+    junit: Path | None,
+    json_file: Path | None,
+    contract_path: Path | None,
+) -> None:
+    """Say whether the deployment at URL keeps the contract.
+
+    Only against a sandbox are calls created. Everything else is taken for a service that rings
+    real phones: it is read from, and no call is placed but to a --call-number, once each.
+
+    Exits with 0 when it conforms, with 1 when it does not, with 2 when that cannot be told.
+    """
+    try:
+        contract = load_contract(contract_path or find_contract())
+        control = load_contract(find_contract("control.yaml"), components_from=contract)
+        wire = Http1Client(url.rstrip("/"), timeout_seconds=timeout_seconds)
+    except (ContractError, ValueError) as error:
+        raise _CannotTell(str(error)) from error
+    _check_numbers(contract, numbers)
+    try:
+        identity = identify(wire, contract, control, new_key=_new_key)
+        given: ListedKeys | None = None
+        if identity.kind is Kind.LISTED:
+            click.echo(identity.why)
+            given = _fitting(wire, keys)
+            identity = identify(wire, contract, control, new_key=given.next)
+    except NoAnswer as error:
+        raise _CannotTell(f"{url} gives no answer: {error}.") from error
+    click.echo(identity.why)
+    if identity.kind is Kind.LISTED:
+        raise _CannotTell("It refuses a key that it accepted a moment ago. Try again.")
+    if identity.kind is Kind.MOCK:
+        raise _CannotTell("A mock cannot keep this contract. Verify a sandbox or a service.")
+    is_sandbox = identity.kind is Kind.SANDBOX
+    if not is_sandbox:
+        _announce(examples, numbers)
+        given = None
+        _check_key(wire, keys)
+    target = make_target(
+        wire,
+        contract,
+        control,
+        is_sandbox=is_sandbox,
+        new_key=given.next if given else _new_key,
+        numbers=() if is_sandbox else numbers,
+        given_keys=given.keys if given else (),
+    )
+
+    def why_not_on() -> str:
+        """The proof once more, and fresh namespaces for what comes next."""
+        if not is_sandbox:
+            return ""
+        key = given.keys[0] if given else _new_key()
+        if why_not := no_longer_proved(wire, contract, control, key=key):
+            return f"This is no sandbox any more, so the rest was not tried: {why_not}"
+        return _emptied(given) if given else ""
+
+    try:
+        report = _run(url.rstrip("/"), identity, target, keys[0] if keys else "", why_not_on)
+        _say(report)
+        if junit is not None:
+            _write(junit, as_junit(report))
+        if json_file is not None:
+            _write(json_file, as_json(report).encode())
+        code = report.verdict.value
+        if examples is not None and not report.stopped:
+            if why_not := why_not_on():
+                raise _CannotTell(why_not)
+            made_up = _generate(wire, contract, examples, key=target.new_key())
+            code = max(code, made_up, key=(0, 2, 1).index)
+    finally:
+        if given:
+            clock.sleep(JOURNAL_SECONDS / 2)  # what another worker writes down late goes too
+        if given and (why_not := why_not_on()):
+            click.echo(f"The namespaces of the keys given are left as they are. {why_not}")
+    context.exit(code)
+
+
+class _CannotTell(click.ClickException):
+    """Ends the command before anything could be judged."""
+
+    exit_code = Verdict.UNCLEAR.value
+
+
+def _new_key() -> str:
+    return f"sandbox_verify_{secrets.token_hex(12)}"
+
+
+def _check_numbers(contract: Contract, numbers: Sequence[str]) -> None:
+    pattern = contract.schema("PhoneNumber")["pattern"]
+    for number in numbers:
+        if not re.fullmatch(pattern.removeprefix("^").removesuffix("$"), number):
+            raise _CannotTell(
+                f"--call-number {number} is not in E.164 form: a plus sign, the country code, "
+                "then the number, without spaces or dashes."
+            )
+
+
+def _announce(examples: int | None, numbers: Sequence[str]) -> None:
+    """Says before anything else is sent what will not be done, and what will."""
+    if examples is not None:
+        raise _CannotTell(
+            "This is not known to be a sandbox: requests that --generate makes up would ring "
+            "the phones of strangers. Leave --generate out, or verify a sandbox."
+        )
+    if not numbers:
+        click.echo("It may ring real phones, so it is only read from, and no call is placed.")
+        return
+    for number in dict.fromkeys(numbers):
+        click.echo(f"It may ring real phones. One call will be placed to {number}.")
+
+
+def _fitting(wire: Http1Client, keys: Sequence[str]) -> ListedKeys:
+    """The keys given, where they do for a sandbox that accepts no made-up ones."""
+    given = ListedKeys(wire, keys)
+    if why_not := given.why_not():
+        raise _CannotTell(why_not)
+    click.echo("It is verified under the two keys given, whose namespaces are emptied meanwhile.")
+    return given
+
+
+def _emptied(given: ListedKeys) -> str:
+    """Empties the namespaces of the keys given; says why where that fails."""
+    try:
+        why_not = given.empty()
+    except NoAnswer as error:
+        why_not = f"the deployment gave no answer: {error}."
+    return why_not and f"The namespaces of the keys given could not be emptied: {why_not}"
+
+
+def _check_key(wire: Http1Client, keys: Sequence[str]) -> None:
+    if not keys:
+        raise _CannotTell(f"Name the service key by --key or in {OWN_KEY}.")
+    if len(keys) > 1:
+        raise _CannotTell("This is not known to be a sandbox. Give the one key of the service.")
+    [key] = keys
+    if not _KEY.fullmatch(key):
+        raise _CannotTell("The key must be visible ASCII without spaces.")
+    try:
+        signed = (("Authorization", f"Bearer {key}"),)
+        response = wire.exchange(SentRequest("GET", "/v1/agents", signed))
+    except NoAnswer as error:
+        raise _CannotTell(f"The deployment gives no answer: {error}.") from error
+    if response.status in (401, 403):
+        raise _CannotTell(f"The key is not accepted: GET /v1/agents is {response.status}.")
+
+
+def _run(
+    url: str,
+    identity: Identity,
+    target: Target,
+    key: str,
+    why_not_on: Callable[[], str],
+) -> Report:
+    checks = applicable(CHECKS.values(), target)
+    left_out = [one for one in CHECKS.values() if one not in checks]
+    if target.guard.is_sandbox:
+        left_out = [one for one in left_out if one.needs is not Needs.CALL]
+    outcomes: list[Outcome] = []
+    stopped = ""
+    for number, one in enumerate(checks, start=1):
+        _progress(f"[{number}/{len(checks)}] {one.name}")
+        # A deployment may be replaced while it is verified, so no proof is trusted for long.
+        if stopped := why_not_on():
+            break
+        outcome = run_one(one, target, key=key, base_url=url)
+        outcomes.append(outcome)
+        if outcome.unanswered and not _still_answers(target, key):
+            stopped = "The deployment stopped answering, so the rest was not tried."
+            break
+    _progress("")
+    return Report(url, identity, outcomes, left_out, stopped)
+
+
+def _still_answers(target: Target, key: str) -> bool:
+    try:
+        target.guard.exchange(
+            SentRequest("GET", "/v1/agents", (("Authorization", f"Bearer {key}"),))
+        )
+    except NoAnswer:
+        return False
+    return True
+
+
+def _progress(text: str) -> None:
+    if sys.stderr.isatty():
+        click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+
+
+def _say(report: Report) -> None:
+    found = list(report.findings())
+    for outcome, names in found:
+        also = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
+        click.echo(f"\n✗ {outcome.finding}  [{names[0]}{also}]")
+        before = len(outcome.steps) - 1
+        if outcome.key:
+            click.echo(f"  {OWN_KEY}={outcome.key}")
+        if 0 < before <= 5:
+            for step in outcome.steps[:-1]:
+                click.echo(f"  {step}")
+        elif before > 0:
+            click.echo(f"  # after {before} other requests; --json has them all")
+        if outcome.curl:
+            click.echo(f"  {outcome.curl}")
+    for outcome in report.outcomes:
+        if outcome.doubt:
+            click.echo(f"\n? {outcome.doubt}  [{outcome.check.name}]")
+    if report.stopped:
+        click.echo(f"\n? {report.stopped}")
+    passed = sum(not (outcome.finding or outcome.doubt) for outcome in report.outcomes)
+    left_out = f", {len(report.left_out)} need a sandbox" if report.left_out else ""
+    verdict = {
+        Verdict.CONFORMS: "It conforms",
+        Verdict.BREAKS: "It does not conform",
+        Verdict.UNCLEAR: "That cannot be told",
+    }[report.verdict]
+    click.echo(f"\n{verdict}: {passed} of {len(report.outcomes)} checks passed{left_out}.")
+
+
+def _write(path: Path, content: bytes) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    except OSError as error:
+        raise _CannotTell(f"{path} cannot be written: {error.strerror}.") from error
+
+
+def _generate(wire: Http1Client, contract: Contract, examples: int, *, key: str) -> int:
+    """Runs Schemathesis in the namespace of a key; returns its verdict as an exit code."""
+    beside = Path(sys.executable).with_name("schemathesis")
+    program = str(beside) if beside.is_file() else shutil.which("schemathesis")
+    if program is None:
+        raise _CannotTell("--generate needs Schemathesis: pip install schemathesis.")
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.lower().endswith("_proxy") and not name.startswith("SCHEMATHESIS_")
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        configuration = Path(folder) / "schemathesis.toml"
+        hooks = json.dumps(str(Path(__file__).with_name("generation_guard.py")))
+        configuration.write_text(
+            _CONFIGURATION.format(key=OWN_KEY, examples=examples, hooks=hooks), "utf-8"
+        )
+        command = [program, f"--config-file={configuration}", "run", str(contract.path)]
+        ran = subprocess.run(  # noqa: S603  (its own arguments, no shell)
+            [*command, f"--url={wire.origin}{wire.prefix}"],
+            env={
+                **inherited,
+                OWN_KEY: key,
+                "NO_PROXY": "*",
+                "NETRC": os.devnull,  # it would put another token in the place of ours
+                "VOICE_PROVED_URL": f"{wire.origin}{wire.prefix}",
+                "VOICE_PROVED_ADDRESS": wire.address,
+            },
+            check=False,
+        )
+    return {0: 0, 1: 1}.get(ran.returncode, Verdict.UNCLEAR.value)

@@ -1,0 +1,45 @@
+"""What a check raises, and the two sentences that most of them need."""
+
+from __future__ import annotations
+
+from voice_sandbox.verification.http1 import ReceivedResponse
+
+
+class Finding(Exception):
+    """The deployment breaks the contract; the message is one sentence that says how."""
+
+    def __init__(self, sentence: str, response: ReceivedResponse | None = None) -> None:
+        super().__init__(sentence)
+        self.sentence = sentence
+        self.response = response
+
+
+class CannotTell(Exception):
+    """The deployment gave no answer that a check could judge; the message says why."""
+
+
+def must(holds: bool, sentence: str, response: ReceivedResponse | None = None) -> None:
+    """Raises: `Finding` with the sentence unless the condition holds."""
+    if not holds:
+        raise Finding(sentence, response)
+
+
+def must_be(response: ReceivedResponse, status: int, code: str | None = None, *, when: str) -> None:
+    """Raises: `Finding` unless the answer has this status and this problem code.
+
+    ``when`` completes the sentence: ``"the token is missing"``.
+    """
+    expected = f"{status} {code}" if code else str(status)
+    found = str(response.status)
+    if response.status >= 400:
+        found = f"{found} {_code(response)}".strip()
+    if response.status != status or (code is not None and _code(response) != code):
+        raise Finding(f"When {when}, the answer must be {expected}, but it is {found}.", response)
+
+
+def _code(response: ReceivedResponse) -> str:
+    try:
+        problem = response.json()
+    except ValueError:
+        return ""
+    return str(problem.get("code", "")) if isinstance(problem, dict) else ""

@@ -1,0 +1,99 @@
+"""Sandbox keys that a person gave, for a deployment that accepts the keys on its list alone.
+
+Checks want keys that nobody used before. Where none can be made up, the namespaces of the keys
+that were given are emptied before each check, so only keys that nothing else uses will do: one
+whose journal holds anything is refused, and nothing of it is touched.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from voice_sandbox.verification.finding import CannotTell
+from voice_sandbox.verification.guard import Guard
+from voice_sandbox.verification.http1 import Http1Client, ReceivedResponse, SentRequest
+
+KEYS_NEEDED: Final = 2
+"""No check uses more keys than two at once."""
+
+_SANDBOX_KEY: Final = re.compile(r"sandbox_[A-Za-z0-9_-]{4,64}")
+_ORDINALS: Final = ("first", "second")
+
+
+class ListedKeys:
+    """Hands the keys out one after another, and empties their namespaces in between."""
+
+    def __init__(self, wire: Http1Client, keys: Iterable[str]) -> None:
+        """Keys of a service, and more keys than are needed, are never sent."""
+        fitting = dict.fromkeys(key for key in keys if _SANDBOX_KEY.fullmatch(key))
+        self.keys = tuple(fitting)[:KEYS_NEEDED]
+        self._wire = wire
+        self._handed_out = 0
+
+    def why_not(self) -> str:
+        """Why they will not do, and what is needed instead; empty where they do. It only reads.
+
+        Raises: `NoAnswer`.
+        """
+        if len(self.keys) < KEYS_NEEDED:
+            was_given = ("none was", "one was")[len(self.keys)]
+            return (
+                "A verification needs two keys of the list that nothing else uses, and "
+                f"{was_given} given. Have two added to the list, and name both: "
+                "--key sandbox_… --key sandbox_…, or both in VOICE_API_KEY with a space between."
+            )
+        guard = Guard(self._wire, is_sandbox=False)
+        for key, ordinal in zip(self.keys, _ORDINALS, strict=True):
+            found = guard.exchange(_signed("GET", "/sandbox/journal", key))
+            if found.status == 401:
+                return (
+                    f"The {ordinal} key that was given is not on the list. "
+                    "Have it added, or give another."
+                )
+            if found.status != 200:
+                return (
+                    f"The journal of the {ordinal} key that was given cannot be read: "
+                    f"GET /sandbox/journal is {found.status}."
+                )
+            if not _is_empty(found):
+                return (
+                    f"The {ordinal} key that was given is in use: its journal holds requests, "
+                    "and a verification empties the namespaces of its keys. Give a key that "
+                    "nothing else uses, or empty this one by `voice-sandbox reset`."
+                )
+        return ""
+
+    def next(self) -> str:
+        """The next key that was not handed out since the last emptying. Raises: `CannotTell`."""
+        if self._handed_out == len(self.keys):
+            raise CannotTell("It needs more keys than were given.")
+        self._handed_out += 1
+        return self.keys[self._handed_out - 1]
+
+    def empty(self) -> str:
+        """Empties the namespaces of a proved sandbox; says why where that fails.
+
+        Raises: `NoAnswer`.
+        """
+        self._handed_out = 0
+        guard = Guard(self._wire, is_sandbox=True)
+        for key in self.keys:
+            status = guard.exchange(_signed("DELETE", "/sandbox/state", key)).status
+            if status != 204:
+                return f"DELETE /sandbox/state is {status} for a key that was given."
+        return ""
+
+
+def _signed(method: str, target: str, key: str) -> SentRequest:
+    return SentRequest(method, target, (("Authorization", f"Bearer {key}"),))
+
+
+def _is_empty(journal: ReceivedResponse) -> bool:
+    """Whether it certainly holds nothing."""
+    try:
+        said = journal.json()
+    except (ValueError, RecursionError):
+        return False
+    return isinstance(said, dict) and said.get("exchanges") == []

@@ -1,0 +1,18 @@
+"""The closed list of checks, in the order in which they run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from voice_sandbox.verification.check import Check
+from voice_sandbox.verification.checks import completing, creating, isolation, live_call, reading
+
+_SUBJECTS: Final = (reading, creating, completing, isolation, live_call)
+
+CHECKS: Final[Mapping[str, Check]] = {
+    found.name: found
+    for subject in _SUBJECTS
+    for found in vars(subject).values()
+    if isinstance(found, Check)
+}

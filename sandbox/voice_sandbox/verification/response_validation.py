@@ -1,0 +1,223 @@
+"""What must hold of every single answer, whatever the check is about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from voice_sandbox.calls.provider import ID_PREFIX
+from voice_sandbox.contract.problems import MEDIA_TYPE, PROBLEMS
+from voice_sandbox.contract.reader import Contract, DocumentedResponse, Operation
+from voice_sandbox.contract.validation import Validator
+from voice_sandbox.verification.finding import Finding
+from voice_sandbox.verification.http1 import ReceivedResponse
+
+# Problems that any path may answer with: they are HTTP's, not an operation's.
+_ANYWHERE: Final = {"not_found", "method_not_allowed"}
+
+
+class ResponseValidator:
+    """Compares answers with one contract; it remembers request ids, which never repeat."""
+
+    def __init__(self, contract: Contract, *, may_name_provider: bool = False) -> None:
+        self._templates = [
+            (re.compile(re.sub(r"\\\{\w+\\\}", "[^/?]+", re.escape(operation.path))), operation)
+            for operation in contract.operations.values()
+        ]
+        self._bodies: dict[tuple[str, int], Validator] = {}
+        self._headers: dict[tuple[str, int, str], Validator] = {}
+        self._contract = contract
+        self._request_id = re.compile(
+            contract.components["headers"]["XRequestId"]["schema"]["pattern"]
+            if "XRequestId" in contract.components.get("headers", {})
+            else "[A-Za-z0-9_-]+"
+        )
+        self._may_name_provider = may_name_provider
+        self._compiled: set[tuple[str, int]] = set()
+        self._seen: set[str] = set()
+
+    def look_at(self, response: ReceivedResponse) -> None:
+        """Raises: `Finding` on the first thing that no answer may do."""
+        operation = self._operation(response)
+        documented = None if operation is None else operation.responses.get(response.status)
+        # The worst first: a server that breaks gives none of the headers that are looked at next.
+        if response.status >= 500 and documented is None:
+            raise Finding(
+                f"The deployment broke: it answered {response.status}, which no request may cause.",
+                response,
+            )
+        if response.status < 400 and documented is None:
+            self._raise_undocumented(response, operation)
+        request_id = self._look_at_request_id(response)
+        self._look_for_provider(response)
+        document = self._document(response, documented)
+        if response.status >= 400:
+            self._look_at_problem(response, document, request_id, operation)
+        if operation is not None and documented is not None:
+            self._look_at_response(response, document, operation, documented)
+
+    def _raise_undocumented(self, response: ReceivedResponse, operation: Operation | None) -> None:
+        if operation is None:
+            raise Finding(
+                f"{response.sent.method} {response.sent.target[:80]} is no operation of the "
+                f"contract, but it is answered {response.status}.",
+                response,
+            )
+        raise Finding(
+            f"{operation.operation_id} answers {response.status}, which the contract does not "
+            "document.",
+            response,
+        )
+
+    def _compile(self, operation: Operation, documented: DocumentedResponse) -> None:
+        """Compiles what a response must be when it is met first: all at once takes long."""
+        key = operation.operation_id, documented.status
+        if key in self._compiled:
+            return
+        self._compiled.add(key)
+        if documented.schema is not None:
+            self._bodies[key] = Validator(self._contract, documented.schema)
+        for name, header in documented.headers.items():
+            self._headers[*key, name] = Validator(self._contract, header.schema)
+
+    def _operation(self, response: ReceivedResponse) -> Operation | None:
+        path = response.sent.target.partition("?")[0]
+        method = "GET" if response.sent.method == "HEAD" else response.sent.method
+        for template, operation in self._templates:
+            if operation.method == method and template.fullmatch(path):
+                return operation
+        return None
+
+    def _look_at_request_id(self, response: ReceivedResponse) -> str:
+        values = response.values("x-request-id")
+        if len(values) != 1 or not (
+            8 <= len(values[0]) <= 64 and self._request_id.fullmatch(values[0])
+        ):
+            raise Finding(
+                "Every answer must carry one X-Request-Id of 8 to 64 letters, digits, _ or -, "
+                f"but this one carries {values or 'none'}.",
+                response,
+            )
+        if values[0] in self._seen:
+            raise Finding("Two exchanges were given the same X-Request-Id.", response)
+        self._seen.add(values[0])
+        return values[0]
+
+    def _look_for_provider(self, response: ReceivedResponse) -> None:
+        if self._may_name_provider:
+            return
+        headers = "\n".join(f"{name}: {value}" for name, value in response.headers)
+        if ID_PREFIX.encode() in response.body or ID_PREFIX in headers:
+            raise Finding("An answer of the service holds an identifier of the provider.", response)
+
+    def _document(self, response: ReceivedResponse, documented: DocumentedResponse | None) -> Any:
+        """The JSON of the answer, ``None`` where it must have no body."""
+        head = response.sent.method == "HEAD"
+        if head or (documented is not None and documented.media_type is None):
+            if response.body:
+                raise Finding(f"An answer to {response.sent.method} must have no body.", response)
+            if not head:
+                return None
+        media_type = None if documented is None else documented.media_type
+        expected = MEDIA_TYPE if response.status >= 400 else media_type
+        types = response.values("content-type")
+        if len(types) != 1 or types[0].partition(";")[0].strip().lower() != expected:
+            raise Finding(
+                f"A response {response.status} must be {expected}, but it says "
+                f"{types or 'nothing'}.",
+                response,
+            )
+        if head:
+            return None
+        try:
+            return response.json()
+        except ValueError as error:
+            raise Finding(f"A response body is not strict JSON: {error}.", response) from None
+        except RecursionError:
+            raise Finding("The body of an answer is nested without end.", response) from None
+
+    def _look_at_problem(
+        self,
+        response: ReceivedResponse,
+        document: Any,
+        request_id: str,
+        operation: Operation | None,
+    ) -> None:
+        if response.sent.method == "HEAD":
+            return
+        if not isinstance(document, Mapping):
+            raise Finding("A problem must be a JSON object (RFC 9457).", response)
+        if document.get("status") != response.status:
+            raise Finding(
+                f"A problem's status must be the HTTP status {response.status}, "
+                f"but it is {document.get('status')!r}.",
+                response,
+            )
+        problem = PROBLEMS.get(str(document.get("code")))
+        if problem is None:
+            raise Finding(
+                f"The problem code {document.get('code')!r} is not in the catalogue.", response
+            )
+        if problem.status != response.status:
+            raise Finding(
+                f"The problem {problem.code} belongs to {problem.status}, "
+                f"but it is answered with {response.status}.",
+                response,
+            )
+        if document.get("request_id") != request_id:
+            raise Finding(
+                "A problem's request_id must be the answer's X-Request-Id, but they differ.",
+                response,
+            )
+        if document.get("title") != problem.title:
+            raise Finding(
+                f"The title of {problem.code} must be {problem.title!r}, "
+                f"but it is {document.get('title')!r}.",
+                response,
+            )
+        if not str(document.get("type")).endswith(problem.type):
+            raise Finding(
+                f"The type of {problem.code} must point at its entry {problem.type}, "
+                f"but it is {document.get('type')!r}.",
+                response,
+            )
+        if problem.code not in _ANYWHERE and (
+            operation is None or response.status not in operation.responses
+        ):
+            raise Finding(
+                f"The contract does not document {response.status} {problem.code} for "
+                f"{response.sent.method} {response.sent.target[:80]}.",
+                response,
+            )
+
+    def _look_at_response(
+        self,
+        response: ReceivedResponse,
+        document: Any,
+        operation: Operation,
+        documented: DocumentedResponse,
+    ) -> None:
+        self._compile(operation, documented)
+        key = operation.operation_id, response.status
+        for name, header in documented.headers.items():
+            values = response.values(name)
+            if not values and not header.required:
+                continue
+            if len(values) != 1 or not self._headers[*key, name].is_valid(values[0]):
+                raise Finding(
+                    f"{operation.operation_id} {response.status} must carry one header {name} "
+                    f"as the contract says, but it carries {values or 'none'}.",
+                    response,
+                )
+        if response.sent.method == "HEAD" or key not in self._bodies:
+            return
+        if isinstance(document, Mapping) and document.get("code") in _ANYWHERE:
+            return
+        errors = self._bodies[key].errors(document)
+        if errors:
+            raise Finding(
+                f"The body of {operation.operation_id} {response.status} breaks the contract at "
+                f"{errors[0].pointer or 'its top'}: {errors[0].detail}",
+                response,
+            )
