@@ -27,7 +27,8 @@ from load import resident_mb
 from subjects import CATALOGUE, CONTRACT, SANDBOX, VARIANTS, Running, running
 
 from voice_sandbox.calls.provider import ID_PREFIX
-from voice_sandbox.contract.reader import Operation, find_contract, load_contract
+from voice_sandbox.contract.model import Operation
+from voice_sandbox.contract.reader import find_contract, load_contract
 
 CONTROL: Final = load_contract(find_contract("control.yaml"), components_from=CONTRACT)
 OPERATIONS: Final = (*CONTRACT.operations.values(), *CONTROL.operations.values())

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any, Final
 
 from voice_portal.sources import Sources
+from voice_sandbox.contract.model import DocumentedResponse, Operation
 from voice_sandbox.contract.problems import MEDIA_TYPE
-from voice_sandbox.contract.reader import DocumentedResponse, Operation
 
 _PROSE: Final = frozenset(
     ("description", "title", "examples", "x-enumDescriptions", "x-normalized-status")

@@ -19,7 +19,7 @@ from voice_portal.step import Step
 from voice_portal.steps import step_of
 from voice_portal.tables import codes_of, ended, unfinished_states
 from voice_portal.text import first_sentence, highlight, marked, phrase, pretty
-from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.model import Contract
 
 FOLLOW: Final = "followTheCall"
 """The link of an answer that leads to the operation which reads the new call."""

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from voice_portal.steps import Refused
-from voice_sandbox.contract.reader import Contract, Link, Operation, line_of
+from voice_sandbox.contract.model import Contract, Link, Operation
+from voice_sandbox.contract.pointers import line_of
 
 FROM_BODY: Final = "$response.body#"
 

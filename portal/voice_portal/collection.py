@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from voice_portal.sources import Sources
 from voice_portal.text import phrase, pretty
-from voice_sandbox.contract.reader import DocumentedResponse, Operation
+from voice_sandbox.contract.model import DocumentedResponse, Operation
 
 SCHEMA: Final = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
 _NAMESPACE: Final = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 9562: URLs

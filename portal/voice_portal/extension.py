@@ -22,8 +22,8 @@ from voice_portal.placeholders import fill
 from voice_portal.sources import Sources, load_sources
 from voice_portal.steps import Refused, choose
 from voice_sandbox.calls.scenarios import ScenarioError
+from voice_sandbox.contract.model import ContractError
 from voice_sandbox.contract.problems import PROBLEMS
-from voice_sandbox.contract.reader import ContractError
 
 _OPENING: Final = re.compile(r"[ >]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<name>[\w#.+-]*)(?P<rest>.*)$")
 _ENTRIES: Final = "problems"

@@ -25,8 +25,8 @@ from voice_portal.placeholders import filled
 from voice_portal.recorder import Recorded
 from voice_portal.steps import CHANGES, Refused, choose, step_of
 from voice_portal.text import phrase, render
+from voice_sandbox.contract.model import Operation
 from voice_sandbox.contract.problems import PROBLEMS
-from voice_sandbox.contract.reader import Operation
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from voice_portal.text import pretty
-from voice_sandbox.contract.reader import Contract, Operation, Schema
+from voice_sandbox.contract.model import Contract, Operation, Schema
 
 
 @dataclass(frozen=True, slots=True)

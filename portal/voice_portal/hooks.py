@@ -21,7 +21,7 @@ from voice_portal.collection import collection
 from voice_portal.page import Page as PortalPage
 from voice_portal.sources import WORKFLOWS_FILE, load_sources
 from voice_sandbox.calls.scenarios import ScenarioError
-from voice_sandbox.contract.reader import Contract, ContractError
+from voice_sandbox.contract.model import Contract, ContractError
 
 EXTENSION: Final = "voice_portal.extension"
 _NAMED_SEARCH: Final = 'data-md-component="search" role="dialog" aria-label="Search"'

@@ -7,8 +7,8 @@ from typing import Any
 from voice_portal.sources import Sources
 from voice_portal.tables import unfinished_states
 from voice_portal.text import phrase
+from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import PROBLEMS
-from voice_sandbox.contract.reader import Contract
 
 
 def view(sources: Sources) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from voice_portal.placeholders import fill, filled
 from voice_portal.snippets import snippets
 from voice_portal.steps import step_of
 from voice_portal.text import first_sentence, phrase, pretty
+from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import PROBLEMS
-from voice_sandbox.contract.reader import Contract
 
 _ATTRIBUTES: Final = re.compile(r"\s*\{:?\s*[#.][^}]*\}")
 _INCLUDE: Final = re.compile(r'--8<-- "(.+)"')

@@ -38,7 +38,7 @@ def check(sources: Sources, page: Page, card: str, responses: list[Recorded]) ->
     place = f"{file.parent.name}/{file.name}"
     if card not in recorded:
         raise Refused(
-            f"The card {card} has no response in portal/voice_portal/{place}. "
+            f"The card {card} has no answer in portal/voice_portal/{place}. "
             "Run `make record`, and look at it."
         )
     raise Refused(

@@ -13,10 +13,11 @@ import yaml
 from voice_portal.recorder import Recorder
 from voice_sandbox.calls.scenarios import CATALOGUE_FILE, Scenarios, load_scenarios
 from voice_sandbox.contract.catalogue import read_catalogue
-from voice_sandbox.contract.reader import Contract, ContractError, find_contract, load_contract
+from voice_sandbox.contract.model import Contract, ContractError
+from voice_sandbox.contract.reader import find_contract, load_contract
 
 PROVOCATIONS_FILE: Final = Path(__file__).with_name("provocations.yaml")
-WORKFLOWS_FILE: Final = Path(__file__).parent.with_name("arazzo.yaml")
+WORKFLOWS_FILE: Final = Path(__file__).parents[2] / "arazzo.yaml"
 
 
 @dataclass(frozen=True)

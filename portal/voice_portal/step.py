@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from voice_sandbox.contract.reader import Example, Operation
+from voice_sandbox.contract.model import Example, Operation
 
 
 @dataclass(frozen=True, slots=True)

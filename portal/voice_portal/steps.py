@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from voice_portal.sources import Sources
 from voice_portal.step import Step
-from voice_sandbox.contract.reader import Example, Operation
+from voice_sandbox.contract.model import Example, Operation
 
 CHANGES: Final = tuple(
     "operation example scenario body raw over_limit media_type parameters query headers token "

@@ -7,8 +7,8 @@ from typing import Any
 from voice_portal.sources import Sources
 from voice_portal.text import first_sentence, phrase
 from voice_sandbox.calls.scenarios import Scenario
+from voice_sandbox.contract.model import Contract, Operation
 from voice_sandbox.contract.problems import PROBLEMS
-from voice_sandbox.contract.reader import Contract, Operation
 
 
 def operations(sources: Sources) -> list[dict[str, Any]]:

@@ -68,7 +68,7 @@ def marked(html: Markup, value: str, attribute: str) -> Markup:
 
 
 ENVIRONMENT: Final = Environment(
-    loader=PackageLoader("portal"),
+    loader=PackageLoader("voice_portal"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

@@ -10,7 +10,7 @@ from typing import Final
 
 import msgspec
 
-from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.model import Contract
 
 
 class Limits(msgspec.Struct, frozen=True, kw_only=True):

@@ -18,7 +18,8 @@ from read_once import contracts, load_once
 from voice_sandbox.app import App
 from voice_sandbox.calls.scenarios import Scenarios, load_scenarios
 from voice_sandbox.contract.catalogue import Catalogue, read_catalogue
-from voice_sandbox.contract.reader import Contract, Operation, find_contract
+from voice_sandbox.contract.model import Contract, Operation
+from voice_sandbox.contract.reader import find_contract
 from voice_sandbox.contract.validation import Validator
 from voice_sandbox.http.pipeline import Exchange
 

@@ -11,7 +11,7 @@ from voice_sandbox.calls.call import (
     normalized,
     possible_ends,
 )
-from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.model import Contract
 
 LIVE = ["queued", "ringing", "in_progress"]
 ENDS = ["completed", "failed", "no_answer", "busy", "canceled"]

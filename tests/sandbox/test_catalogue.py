@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from voice_sandbox.contract.catalogue import Catalogue, read_catalogue
-from voice_sandbox.contract.reader import Contract, ContractError, load_contract
+from voice_sandbox.contract.model import Contract, ContractError
+from voice_sandbox.contract.reader import load_contract
 
 
 def test_agents_are_the_example_of_the_list(catalogue: Catalogue, contract: Contract) -> None:

@@ -8,17 +8,10 @@ from typing import Any
 import pytest
 
 from voice_sandbox.contract import reader as room
+from voice_sandbox.contract.model import Contract, ContractError, Operation, Schema
+from voice_sandbox.contract.pointers import escape_pointer, line_of
 from voice_sandbox.contract.problems import MEDIA_TYPE, PROBLEMS
-from voice_sandbox.contract.reader import (
-    Contract,
-    ContractError,
-    Operation,
-    Schema,
-    escape_pointer,
-    find_contract,
-    line_of,
-    load_contract,
-)
+from voice_sandbox.contract.reader import find_contract, load_contract
 from voice_sandbox.contract.validation import Validator
 
 from .conftest import CONTRACT, CONTROL
@@ -46,7 +39,8 @@ MISTAKES: Mapping[str, tuple[str, str, str]] = {
         "contains: {}",
         "contains",
     ),
-    "missing keyword of an operation": ("summary: List agents", "tags: [Agents]", "summary"),
+    "missing keyword of an operation": ("      summary: List agents\n", "", "summary"),
+    "key given twice": ("summary: List agents", "tags: [Agents]", "tags is given twice"),
     "missing examples": ("            examples:\n", "            x-gone:\n", "x-gone"),
     "reference that leads nowhere": (
         "'#/components/schemas/NewCall'",

@@ -8,7 +8,7 @@ from uuid_utils import UUID
 
 import voice_sandbox as package
 from voice_sandbox.calls.provider import provider_call_id
-from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.model import Contract
 
 from .conftest import (
     CATALOGUE,

@@ -12,7 +12,7 @@ from uuid_utils import UUID
 
 from sandbox_process import start_sandbox
 from voice_sandbox.calls.scenarios import Scenario
-from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.model import Contract
 from voice_sandbox.http.authentication import namespace_of
 from voice_sandbox.simulation.delivery import BATCH, LEASE_SECONDS
 from voice_sandbox.store.protocol import Due

@@ -10,7 +10,7 @@ from uuid_utils import UUID
 
 from voice_sandbox.api.service import IDEMPOTENCY_SECONDS
 from voice_sandbox.calls.provider import provider_call_id
-from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.model import Contract
 
 from .conftest import (
     CATALOGUE,

@@ -5,8 +5,8 @@ from http import HTTPStatus
 
 import pytest
 
+from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import PROBLEMS, FieldError, Problem, ProblemError, document
-from voice_sandbox.contract.reader import Contract
 from voice_sandbox.contract.validation import Validator
 
 EVERY = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS.keys())

@@ -18,7 +18,7 @@ from voice_sandbox.calls.provider import (
 )
 from voice_sandbox.calls.scenarios import Scenario, Scenarios
 from voice_sandbox.contract.catalogue import Catalogue
-from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.validation import Validator
 
 from .conftest import SCENARIOS, START

@@ -18,8 +18,8 @@ from voice_sandbox.calls.scenarios import (
 )
 from voice_sandbox.cli.main import main
 from voice_sandbox.contract.catalogue import Catalogue
+from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import PROBLEMS
-from voice_sandbox.contract.reader import Contract
 from voice_sandbox.contract.validation import Validator
 
 from .conftest import SCENARIOS
@@ -208,7 +208,7 @@ def test_mistake_stops_the_reading(
 @pytest.mark.parametrize(
     ("old", "new", "mend"),
     [
-        ("    ringing: 1\n", "    ringing: 1\n    ringing: 2\n", "ringing stands twice"),
+        ("    ringing: 1\n", "    ringing: 1\n    ringing: 2\n", "ringing is given twice"),
         ("line: The line is busy.", "color: red", "Known are: name, number"),
         ("    ringing: 1\n", "\t ringing: 1\n", "tab"),
         ("number: '+12025550111'", "number: '+12025550110'", "Give each scenario its own"),

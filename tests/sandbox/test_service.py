@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from voice_sandbox import app as app_room
 from voice_sandbox.api import service as handlers_room
 from voice_sandbox.clock import wall
+from voice_sandbox.contract.model import ContractError, Operation
 from voice_sandbox.contract.problems import PROBLEMS
-from voice_sandbox.contract.reader import ContractError, Operation
 from voice_sandbox.contract.validation import Validator
 from voice_sandbox.http.authentication import Keyring
 from voice_sandbox.http.exchange import Answer, Request

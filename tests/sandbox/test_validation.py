@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import ProblemError
-from voice_sandbox.contract.reader import Contract
 from voice_sandbox.contract.validation import MAX_ERRORS, Validator, Validators
 
 from .conftest import CONTRACT, completion, new_call

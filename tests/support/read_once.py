@@ -3,7 +3,8 @@
 from functools import cache
 from pathlib import Path
 
-from voice_sandbox.contract.reader import Contract, find_contract, load_contract
+from voice_sandbox.contract.model import Contract
+from voice_sandbox.contract.reader import find_contract, load_contract
 
 
 @cache

@@ -16,8 +16,8 @@ import voice_sandbox
 from voice_sandbox.calls.call import IN_PROGRESS, QUEUED, RINGING, Call
 from voice_sandbox.calls.provider import EVENT_TYPE, Plan, provider_call_id
 from voice_sandbox.clock import VirtualClock, from_rfc3339, rfc3339
+from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import FieldError, ProblemError
-from voice_sandbox.contract.reader import Contract
 from voice_sandbox.http.exchange import Handler, Request, Response
 from voice_sandbox.journal import coverage, exports
 from voice_sandbox.journal.journal import LATEST, Journal, Search

@@ -12,15 +12,13 @@ from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-import yaml
 
 from voice_sandbox.calls.call import IN_PROGRESS, QUEUED, RINGING, possible_ends
 from voice_sandbox.contract.catalogue import Catalogue
+from voice_sandbox.contract.pointers import YAMLError, line_of, read_yaml
 from voice_sandbox.contract.problems import PROBLEMS
-from voice_sandbox.contract.reader import line_of
 
 CATALOGUE_FILE: Final = Path(__file__).parent.with_name("scenarios.yaml")
-_SafeLoader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _NUMBER: Final = (int, float)
 # What each word of the catalogue holds. YAML reads a phone number without quotes as an integer.
@@ -105,21 +103,6 @@ def load_scenarios(catalogue: Catalogue, *, path: Path = CATALOGUE_FILE) -> Scen
     return _ScenarioReader(path, catalogue).scenarios()
 
 
-class _Loader(_SafeLoader):  # type: ignore[misc, valid-type]
-    """Reads what YAML is safe to read, and no word twice."""
-
-    def construct_mapping(self, node: Any, deep: bool = False) -> Any:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if key.value in seen:
-                raise yaml.MarkedYAMLError(
-                    problem=f"The word {key.value} stands twice. Leave one",
-                    problem_mark=key.start_mark,
-                )
-            seen.add(key.value)
-        return super().construct_mapping(node, deep=deep)
-
-
 class _ScenarioReader:
     def __init__(self, path: Path, catalogue: Catalogue) -> None:
         self.path = path
@@ -160,12 +143,10 @@ class _ScenarioReader:
 
     def document(self) -> Any:
         try:
-            return yaml.load(self.path.read_bytes(), Loader=_Loader)  # noqa: S506  (a safe loader)
-        except yaml.MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line = mark.line + 1 if mark else 1
-            raise ScenarioError(f"{self.path.name}:{line}: {error.problem}.") from error
-        except (OSError, ValueError, yaml.YAMLError) as error:
+            return read_yaml(self.path.read_bytes(), self.path)
+        except YAMLError as error:
+            raise ScenarioError(str(error)) from error
+        except OSError as error:
             raise ScenarioError(f"The scenarios {self.path} cannot be read: {error}") from error
 
     def scenarios(self) -> Scenarios:

@@ -21,7 +21,7 @@ from voice_sandbox.http.authentication import DEMO_KEY, HOW_A_KEY_LOOKS, is_sand
 from voice_sandbox.journal.coverage import Item, table
 
 if TYPE_CHECKING:
-    from voice_sandbox.contract.reader import Contract
+    from voice_sandbox.contract.model import Contract
     from voice_sandbox.testing.client import SandboxClient
 
 EXIT_REFUSED: Final = 1

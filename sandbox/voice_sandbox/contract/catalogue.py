@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 from uuid_utils import UUID
 
-from voice_sandbox.contract.reader import Contract, ContractError
+from voice_sandbox.contract.model import Contract, ContractError
 
 
 class Agent(msgspec.Struct, frozen=True):

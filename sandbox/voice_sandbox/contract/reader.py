@@ -1,9 +1,9 @@
 """Reads an OpenAPI 3.1 contract into frozen operations.
 
 The world is closed: a keyword that this module does not understand stops the program with the
-file, the line and the mend, because a rule that nobody enforces would be a lie.
-Both contracts are read here: ``openapi.yaml``, and ``control.yaml``, which borrows components
-from it by references of the form ``../../openapi.yaml#/components/…``.
+file, the line and the fix, because a rule that nobody enforces would be a lie.
+Both contracts are read here: ``openapi.yaml``, and ``control.yaml``, which uses components of it
+by references of the form ``../../openapi.yaml#/components/…``.
 """
 
 from __future__ import annotations
@@ -14,131 +14,23 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import msgspec
-import yaml
+from voice_sandbox.contract.model import (
+    Contract,
+    ContractError,
+    ContractServer,
+    DocumentedResponse,
+    Example,
+    Header,
+    Link,
+    Operation,
+    Parameter,
+    RequestBody,
+    Schema,
+)
+from voice_sandbox.contract.pointers import YAMLError, at, escape_pointer, line_of, read_yaml
 
-_Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-Schema = Mapping[str, Any]
-"""A JSON Schema 2020-12 object; its references point into ``Contract.components``."""
-
-METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
+_METHODS: Final = ("get", "head", "post", "put", "patch", "delete")
 _BORROWED: Final = "../../openapi.yaml#/"
-
-
-class ContractError(Exception):
-    """The contract says something that cannot be kept; the message names file, line and mend."""
-
-
-class Example(msgspec.Struct, frozen=True):
-    name: str
-    summary: str
-    description: str
-    value: Any
-
-
-class Parameter(msgspec.Struct, frozen=True):
-    name: str
-    location: str
-    """``path``, ``query`` or ``header``."""
-    required: bool
-    description: str
-    schema: Schema
-    example: Any
-
-
-class RequestBody(msgspec.Struct, frozen=True):
-    media_type: str
-    schema: Schema
-    max_bytes: int
-    description: str
-    examples: Mapping[str, Example]
-
-
-class Header(msgspec.Struct, frozen=True):
-    name: str
-    required: bool
-    description: str
-    schema: Schema
-    example: Any
-
-
-class Link(msgspec.Struct, frozen=True):
-    """How an answer feeds a next operation: values are runtime expressions or plain JSON."""
-
-    name: str
-    operation_id: str
-    description: str
-    parameters: Mapping[str, Any]
-    body: Any
-
-
-class DocumentedResponse(msgspec.Struct, frozen=True):
-    status: int
-    description: str
-    media_type: str | None
-    schema: Schema | None
-    headers: Mapping[str, Header]
-    examples: Mapping[str, Example]
-    links: Mapping[str, Link]
-
-
-class Operation(msgspec.Struct, frozen=True):
-    """One operation; ``path`` is its template, such as ``/v1/calls/{call_id}``."""
-
-    operation_id: str
-    method: str
-    path: str
-    tag: str
-    summary: str
-    description: str
-    authenticated: bool
-    parameters: tuple[Parameter, ...]
-    body: RequestBody | None
-    responses: Mapping[int, DocumentedResponse]
-
-    @property
-    def success(self) -> DocumentedResponse:
-        """The one 2xx response."""
-        return next(r for status, r in self.responses.items() if status < 300)
-
-
-class ContractServer(msgspec.Struct, frozen=True):
-    url: str
-    description: str
-
-
-class Contract(msgspec.Struct, frozen=True):
-    """A whole contract. ``document`` is the plain OpenAPI document with all references local."""
-
-    path: Path
-    title: str
-    version: str
-    description: str
-    sha256: str
-    servers: tuple[ContractServer, ...]
-    tags: Mapping[str, str]
-    operations: Mapping[str, Operation]
-    document: Mapping[str, Any]
-
-    @property
-    def components(self) -> Mapping[str, Any]:
-        components: Mapping[str, Any] = self.document["components"]
-        return components
-
-    def schema(self, name: str) -> Schema:
-        """The schema of that name in ``components``. Raises: `ContractError` if there is none."""
-        try:
-            found: Schema = self.components["schemas"][name]
-        except KeyError:
-            raise ContractError(f"{self.path.name}: components/schemas has no {name}.") from None
-        return found
-
-    def resolve(self, schema: Schema) -> Schema:
-        """The schema itself, or the one its ``$ref`` points at."""
-        while "$ref" in schema:
-            schema = _at(self.document, schema["$ref"])
-        return schema
 
 
 def load_contract(path: Path, *, components_from: Contract | None = None) -> Contract:
@@ -149,8 +41,10 @@ def load_contract(path: Path, *, components_from: Contract | None = None) -> Con
     """
     try:
         source = path.read_bytes()
-        document = yaml.load(source, Loader=_Loader)  # noqa: S506  (a safe loader, in C)
-    except (OSError, yaml.YAMLError) as error:
+        document = read_yaml(source, path)
+    except YAMLError as error:
+        raise ContractError(str(error)) from error
+    except OSError as error:
         raise ContractError(f"The contract {path} cannot be read: {error}") from error
     if components_from is not None:
         document = _borrow(document, components_from)
@@ -193,7 +87,7 @@ class _ContractReader:
             raise self.fail(pointer, "A mapping was expected here.")
         if set(node) == {"$ref"}:
             try:
-                node = _at(self.document, node["$ref"])
+                node = at(self.document, node["$ref"])
             except (KeyError, TypeError):
                 raise self.fail(pointer, f"The reference {node['$ref']} leads nowhere.") from None
         needed, known = set(required.split()), set(optional.split())
@@ -248,7 +142,7 @@ class _ContractReader:
     def operations(self, paths: Mapping[str, Any]) -> Iterator[Operation]:
         for path, item in paths.items():
             pointer = f"/paths/{escape_pointer(path)}"
-            for method, node in self.take(item, pointer, "", " ".join(METHODS)).items():
+            for method, node in self.take(item, pointer, "", " ".join(_METHODS)).items():
                 yield self.operation(node, f"{pointer}/{method}", path, method)
 
     def operation(self, node: Any, pointer: str, path: str, method: str) -> Operation:
@@ -389,7 +283,7 @@ class _ContractReader:
                 )
         if "$ref" in node:
             try:
-                _at(self.document, node["$ref"])
+                at(self.document, node["$ref"])
             except (KeyError, TypeError):
                 raise self.fail(pointer, f"The reference {node['$ref']} leads nowhere.") from None
         for name, schema in node.get("properties", {}).items():
@@ -435,36 +329,3 @@ def _borrow(document: Any, components_from: Contract) -> Any:
         # The components_from's wins: a component that only points at it would now point at itself.
         document["components"][kind] = {**document["components"].get(kind, {}), **components}
     return document
-
-
-def _at(document: Any, reference: str) -> Any:
-    """What a local reference such as ``#/components/schemas/Call`` points at."""
-    for token in reference.removeprefix("#/").split("/"):
-        document = document[token.replace("~1", "/").replace("~0", "~")]
-    return document
-
-
-def escape_pointer(token: str) -> str:
-    """RFC 6901, section 3."""
-    return token.replace("~", "~0").replace("/", "~1")
-
-
-def line_of(path: Path, pointer: str) -> int:
-    """The line, counted from 1, of the deepest YAML node that the JSON Pointer reaches."""
-    node = yaml.compose(path.read_text(encoding="utf-8"), Loader=_Loader)
-    if node is None:
-        return 1
-    line = node.start_mark.line
-    for token in pointer.split("/")[1:]:
-        token = token.replace("~1", "/").replace("~0", "~")
-        if isinstance(node, yaml.MappingNode):
-            found = next((pair for pair in node.value if pair[0].value == token), None)
-            if found is None:
-                break
-            line, node = found[0].start_mark.line, found[1]
-        elif isinstance(node, yaml.SequenceNode) and token.isdigit():
-            node = node.value[int(token)]
-            line = node.start_mark.line
-        else:
-            break
-    return int(line) + 1

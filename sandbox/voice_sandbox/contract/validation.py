@@ -8,8 +8,9 @@ from typing import Any, Final
 
 import jsonschema_rs
 
+from voice_sandbox.contract.model import Contract, Schema
+from voice_sandbox.contract.pointers import escape_pointer
 from voice_sandbox.contract.problems import FieldError, ProblemError
-from voice_sandbox.contract.reader import Contract, Schema, escape_pointer
 
 MAX_ERRORS: Final = 20
 _MAX_POINTER: Final = 500

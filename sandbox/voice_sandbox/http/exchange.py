@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 import msgspec
 from uuid_utils import UUID
 
-from voice_sandbox.contract.reader import Operation
+from voice_sandbox.contract.model import Operation
 from voice_sandbox.http.authentication import Principal
 
 

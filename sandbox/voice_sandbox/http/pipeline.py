@@ -19,8 +19,8 @@ from starlette.types import Receive, Scope, Send
 from voice_sandbox import clock
 from voice_sandbox.calls.provider import ID_PREFIX
 from voice_sandbox.contract import problems
+from voice_sandbox.contract.model import Contract, ContractError, Operation
 from voice_sandbox.contract.problems import FieldError, ProblemError
-from voice_sandbox.contract.reader import Contract, ContractError, Operation
 from voice_sandbox.contract.validation import Validators
 from voice_sandbox.http.authentication import Keyring, Principal
 from voice_sandbox.http.exchange import (

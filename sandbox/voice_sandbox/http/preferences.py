@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import msgspec
 
-from voice_sandbox.contract.reader import DocumentedResponse, Example, Operation
+from voice_sandbox.contract.model import DocumentedResponse, Example, Operation
 
 LONGEST_DELAY_MILLISECONDS: Final = 10_000
 # RFC 7240, section 2: preferences are separated by commas, a value may be quoted.

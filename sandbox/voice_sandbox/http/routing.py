@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
+from voice_sandbox.contract.model import Operation
 from voice_sandbox.contract.problems import ProblemError
-from voice_sandbox.contract.reader import Operation
 
 
 class Routes:

@@ -10,7 +10,7 @@ import msgspec
 
 if TYPE_CHECKING:  # whoever only reads a measure needs neither contract nor store
     from voice_sandbox.calls.scenarios import Scenarios
-    from voice_sandbox.contract.reader import Contract
+    from voice_sandbox.contract.model import Contract
     from voice_sandbox.store.protocol import Covered
 
 

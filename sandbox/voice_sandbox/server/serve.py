@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Final
 import voice_sandbox
 from voice_sandbox.app import App
 from voice_sandbox.calls.scenarios import ScenarioError
-from voice_sandbox.contract.reader import ContractError
+from voice_sandbox.contract.model import ContractError
 from voice_sandbox.http.authentication import DEMO_KEY, KeysError, read_keys
 from voice_sandbox.http.exchange import Exchange, Observer
 from voice_sandbox.server.access_log import Log

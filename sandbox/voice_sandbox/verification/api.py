@@ -12,7 +12,7 @@ import orjson
 
 from voice_sandbox import clock
 from voice_sandbox.contract.catalogue import Catalogue
-from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.model import Contract
 from voice_sandbox.verification.finding import CannotTell, must_be
 from voice_sandbox.verification.guard import CALLS_PATH, UNKNOWN_REFERENCE, WEBHOOK_PATH, Guard
 from voice_sandbox.verification.http1 import (

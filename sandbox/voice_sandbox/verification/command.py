@@ -17,7 +17,8 @@ from typing import Final
 import click
 
 from voice_sandbox import clock
-from voice_sandbox.contract.reader import Contract, ContractError, find_contract, load_contract
+from voice_sandbox.contract.model import Contract, ContractError
+from voice_sandbox.contract.reader import find_contract, load_contract
 from voice_sandbox.verification.api import Target
 from voice_sandbox.verification.check import Needs
 from voice_sandbox.verification.http1 import JOURNAL_SECONDS, Http1Client, NoAnswer, SentRequest

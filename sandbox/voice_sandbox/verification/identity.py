@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 from msgspec.structs import replace
 
 from voice_sandbox import clock
-from voice_sandbox.contract.reader import Contract, Operation
+from voice_sandbox.contract.model import Contract, Operation
 from voice_sandbox.contract.validation import Validator
 from voice_sandbox.verification.guard import CALLS_PATH
 from voice_sandbox.verification.http1 import (

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from voice_sandbox.calls.provider import ID_PREFIX
+from voice_sandbox.contract.model import Contract, DocumentedResponse, Operation
 from voice_sandbox.contract.problems import MEDIA_TYPE, PROBLEMS
-from voice_sandbox.contract.reader import Contract, DocumentedResponse, Operation
 from voice_sandbox.contract.validation import Validator
 from voice_sandbox.verification.finding import Finding
 from voice_sandbox.verification.http1 import ReceivedResponse

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from voice_sandbox import clock
 from voice_sandbox.contract.catalogue import read_catalogue
-from voice_sandbox.contract.reader import Contract
+from voice_sandbox.contract.model import Contract
 from voice_sandbox.verification.api import Api, Target
 from voice_sandbox.verification.check import Check, Needs
 from voice_sandbox.verification.curl import as_curl
