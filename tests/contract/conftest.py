@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from posing import Live, posing_live_server
+from fake_live_service import FakeLiveService, fake_live_service
 from read_once import contracts, load_once
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.verification import api, command, identity
@@ -38,9 +38,9 @@ def agents() -> Any:
 
 
 @pytest.fixture
-def live(agents: Any) -> Iterator[Live]:
+def live(agents: Any) -> Iterator[FakeLiveService]:
     """A server that poses as the live service."""
-    with posing_live_server(agents) as server:
+    with fake_live_service(agents) as server:
         yield server
 
 

@@ -18,9 +18,9 @@ from typing import Any
 import click
 
 from faults import FAULTS, Fault
-from faulty import faulty_sandbox
+from fault_injection import faulty_sandbox
 from read_once import contracts
-from verifying import new_key, run_check, sandbox_target
+from verify_command import new_key, run_check, sandbox_target
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.verification.check import Needs
 from voice_sandbox.verification.registry import CHECKS

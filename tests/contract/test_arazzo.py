@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from faults import FAULTS
-from faulty import faulty_sandbox
+from fault_injection import faulty_sandbox
 from sandbox_process import SandboxServer, start_sandbox
 
 WORKFLOWS = ["create_and_poll", "complete_by_hand", "busy", "idempotent_retry"]

@@ -3,7 +3,7 @@
 import pytest
 
 from sandbox_process import SandboxServer
-from verifying import run_check, sandbox_target
+from verify_command import run_check, sandbox_target
 from voice_sandbox.verification.api import Target
 from voice_sandbox.verification.check import Needs
 from voice_sandbox.verification.registry import CHECKS

@@ -7,8 +7,8 @@ import pytest
 
 from fault_matrix import PAGE_TABLE, as_summary, read_matrix
 from faults import FAULTS
-from faulty import faulty_sandbox
-from verifying import run_check, sandbox_target
+from fault_injection import faulty_sandbox
+from verify_command import run_check, sandbox_target
 from voice_sandbox.verification.registry import CHECKS
 
 CATEGORIES = {

@@ -10,12 +10,12 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from faults import FAULTS
-from faulty import faulty_sandbox
-from posing import JSON, Live
+from fault_injection import faulty_sandbox
+from fake_live_service import JSON, FakeLiveService
 from prism_process import free_port, prism_proxy
 from read_once import contracts
 from sandbox_process import SandboxServer
-from verifying import LISTED, SERVICE_KEY, verify
+from verify_command import LISTED, SERVICE_KEY, verify
 from voice_sandbox.verification.curl import as_curl
 from voice_sandbox.verification.http1 import Http1Client, NoAnswer, SentRequest
 
@@ -118,7 +118,7 @@ def test_curl_counts_what_repeats() -> None:
     assert len(shown) < 200
 
 
-def test_key_of_a_service_is_never_shown(live: Live, tmp_path: Path) -> None:
+def test_key_of_a_service_is_never_shown(live: FakeLiveService, tmp_path: Path) -> None:
     """Neither output nor reports repeat the service key."""
     junit, as_json = tmp_path / "report.xml", tmp_path / "report.json"
     result = verify(live.url, "--junit", str(junit), "--json", str(as_json))
@@ -168,7 +168,7 @@ def test_what_cannot_be_told_is_2(url: str, arguments: tuple[str, ...]) -> None:
     assert result.output.startswith("Error: ")
 
 
-def test_service_without_a_key_is_2(live: Live) -> None:
+def test_service_without_a_key_is_2(live: FakeLiveService) -> None:
     """A service is not judged by how it refuses everything."""
     result = verify(live.url, key=None)
     assert result.exit_code == 2
@@ -177,7 +177,7 @@ def test_service_without_a_key_is_2(live: Live) -> None:
     assert verify(live.url).exit_code == 2
 
 
-def test_deployment_that_stops_answering_is_2(live: Live) -> None:
+def test_deployment_that_stops_answering_is_2(live: FakeLiveService) -> None:
     """A run that breaks off proves nothing, and does not go on for hours."""
     contract, control = contracts()
     path = "/v1/calls/00000000-0000-4000-8000-000000000000"
@@ -201,7 +201,7 @@ def test_prism_mock_is_told_apart(node_tools, contract_path: Path) -> None:
     assert "completes no call" in result.output
 
 
-def test_wire_gives_up_in_time(live: Live) -> None:
+def test_wire_gives_up_in_time(live: FakeLiveService) -> None:
     """No exchange outlives its deadline, however slowly an answer drips."""
     live.hang_seconds["/slow"] = 30
     with pytest.raises(NoAnswer, match=r"0\.2 seconds"):

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from posing import IDENTITY, JSON, Live, as_sandbox, posing_live_server
+from fake_live_service import IDENTITY, JSON, FakeLiveService, as_sandbox, fake_live_service
 from read_once import contracts
 from sandbox_process import SandboxServer
-from verifying import SERVICE_KEY, new_key, verify
+from verify_command import SERVICE_KEY, new_key, verify
 from voice_sandbox.verification import command
 from voice_sandbox.verification.api import Api
 from voice_sandbox.verification.check import Check, Needs
@@ -77,7 +77,7 @@ def combinations() -> list[tuple[str, ...]]:
 
 
 def test_every_option_is_among_the_combinations() -> None:
-    """A new option of verify is tried against the posing server too."""
+    """A new option of verify is tried against the fake live service too."""
     tried = {word for words in combinations() for word in words if word.startswith("--")}
     options = {option.opts[0] for option in command.verify.params if option.opts[0][0] == "-"}
     assert options - tried == {"--call-number", "--contract"}
@@ -85,7 +85,10 @@ def test_every_option_is_among_the_combinations() -> None:
 
 @pytest.mark.parametrize("arguments", combinations(), ids=" ".join)
 def test_no_combination_of_options_dials(
-    arguments: tuple[str, ...], live: Live, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    arguments: tuple[str, ...],
+    live: FakeLiveService,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Without --call-number a live service is never asked for a call."""
     monkeypatch.chdir(tmp_path)
@@ -96,7 +99,7 @@ def test_no_combination_of_options_dials(
 
 
 @pytest.mark.parametrize("said", AMBIGUOUS)
-def test_ambiguous_identity_is_no_sandbox(said: str, live: Live) -> None:
+def test_ambiguous_identity_is_no_sandbox(said: str, live: FakeLiveService) -> None:
     """Whatever is not exactly a sandbox's answer rings nobody."""
     live.responses["/sandbox"] = AMBIGUOUS[said]
     result = verify(live.url)
@@ -108,7 +111,7 @@ def test_ambiguous_identity_is_no_sandbox(said: str, live: Live) -> None:
 
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("path", ["/sandbox", "/v1/agents"])
-def test_slow_server_is_no_sandbox(path: str, live: Live) -> None:
+def test_slow_server_is_no_sandbox(path: str, live: FakeLiveService) -> None:
     """A server that takes longer than it may is taken for the live service, or left alone."""
     live.responses["/sandbox"] = as_sandbox()
     live.hang_seconds[path] = 30
@@ -117,7 +120,9 @@ def test_slow_server_is_no_sandbox(path: str, live: Live) -> None:
     assert live.dials == []
 
 
-def test_impostor_that_forges_a_journal_under_another_id_is_no_sandbox(live: Live) -> None:
+def test_impostor_that_forges_a_journal_under_another_id_is_no_sandbox(
+    live: FakeLiveService,
+) -> None:
     """The proof asks for the very exchange that was made."""
     live.responses["/sandbox"] = as_sandbox()
     contract, control = contracts()
@@ -125,7 +130,7 @@ def test_impostor_that_forges_a_journal_under_another_id_is_no_sandbox(live: Liv
     assert identify(wire, contract, control, new_key=new_key).kind is Kind.OTHER
 
 
-def test_host_that_the_contract_names_is_live(live: Live) -> None:
+def test_host_that_the_contract_names_is_live(live: FakeLiveService) -> None:
     """A host of the contract's own is never a sandbox, and nothing is asked to decide that."""
     contract, control = contracts()
     hosts = [server.url for server in contract.servers if "127.0.0.1" not in server.url]
@@ -151,7 +156,7 @@ def creates(number: int, method: str, path: str, body: bytes) -> bool:
 
 
 def test_gateway_that_sends_calls_elsewhere_is_no_sandbox(
-    live: Live, sandbox_server: SandboxServer
+    live: FakeLiveService, sandbox_server: SandboxServer
 ) -> None:
     """Reads and journal are those of a sandbox, calls would be real: no number is ever named."""
     live.sandbox, live.is_live = sandbox_server.url, creates
@@ -164,7 +169,7 @@ def test_gateway_that_sends_calls_elsewhere_is_no_sandbox(
 
 @pytest.mark.parametrize("requests", [8, 30, 100, 333])
 def test_sandbox_that_is_replaced_meanwhile_is_left(
-    requests: int, live: Live, sandbox_server: SandboxServer
+    requests: int, live: FakeLiveService, sandbox_server: SandboxServer
 ) -> None:
     """A run stops as soon as its deployment is no sandbox any more, and calls nobody till then."""
     live.sandbox = sandbox_server.url
@@ -179,7 +184,7 @@ def test_sandbox_that_is_replaced_meanwhile_is_left(
 
 
 def test_address_that_was_proved_is_kept(
-    live: Live, sandbox_server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+    live: FakeLiveService, sandbox_server: SandboxServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A name that leads somewhere else a moment later leads nobody there."""
     elsewhere = int(live.url.rpartition(":")[2])
@@ -199,9 +204,11 @@ def test_address_that_was_proved_is_kept(
     assert live.requests == []
 
 
-def test_redirects_are_not_followed(live: Live, agents: Any, sandbox_server: SandboxServer) -> None:
+def test_redirects_are_not_followed(
+    live: FakeLiveService, agents: Any, sandbox_server: SandboxServer
+) -> None:
     """A sandbox that sends creations on to another machine reaches nobody there."""
-    with posing_live_server(agents) as elsewhere:
+    with fake_live_service(agents) as elsewhere:
         live.sandbox = sandbox_server.url
         live.is_live = lambda _, method, path, body: creates(0, method, path, b"") and body != b"{}"
         live.responses["/v1/calls"] = (307, {"Location": f"{elsewhere.url}/v1/calls"}, b"")
@@ -232,7 +239,7 @@ def guarded(program: str, url: str, address: str = "127.0.0.1") -> subprocess.Co
 
 
 def test_made_up_requests_reach_one_address_alone(
-    live: Live, sandbox_server: SandboxServer
+    live: FakeLiveService, sandbox_server: SandboxServer
 ) -> None:
     """No name, no redirect and no other port leads Schemathesis away from the proved sandbox."""
     ran = guarded(
@@ -252,7 +259,9 @@ def test_made_up_requests_reach_one_address_alone(
     assert live.requests == []
 
 
-def test_made_up_requests_end_with_the_sandbox(live: Live, sandbox_server: SandboxServer) -> None:
+def test_made_up_requests_end_with_the_sandbox(
+    live: FakeLiveService, sandbox_server: SandboxServer
+) -> None:
     """Before a creation is sent the sandbox is proved again, and without proof nothing is sent."""
     assert guarded("g.watch.prove()\nprint('on')", sandbox_server.url).stdout == "on\n"
     ran = guarded("g.watch.prove()\nprint('on')", live.url)
@@ -261,7 +270,9 @@ def test_made_up_requests_end_with_the_sandbox(live: Live, sandbox_server: Sandb
     assert live.dials == []
 
 
-def test_generated_requests_ask_no_proxy(live: Live, sandbox_server: SandboxServer) -> None:
+def test_generated_requests_ask_no_proxy(
+    live: FakeLiveService, sandbox_server: SandboxServer
+) -> None:
     """--generate lets Schemathesis make requests up, in a namespace of its own and directly."""
     proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY", "HTTPS_PROXY"), live.url)
     ran = subprocess.run(
@@ -299,7 +310,7 @@ def test_other_names_of_a_live_host_are_live(host: str, monkeypatch: pytest.Monk
     assert "server of its own" in found.why
 
 
-def test_check_that_tries_too_much_blames_nobody(live: Live) -> None:
+def test_check_that_tries_too_much_blames_nobody(live: FakeLiveService) -> None:
     """A bug of a check is neither a finding nor a pass."""
 
     def dial(api: Api) -> None:
@@ -315,7 +326,7 @@ def test_check_that_tries_too_much_blames_nobody(live: Live) -> None:
     assert "held back" in outcome.doubt
 
 
-def test_named_numbers_are_called_once_each(live: Live) -> None:
+def test_named_numbers_are_called_once_each(live: FakeLiveService) -> None:
     """Each --call-number is called exactly once, after it was said, however often it is given."""
     words = [word for number in (*NUMBERS, NUMBERS[0]) for word in ("--call-number", number)]
     result = verify(live.url, *words)
@@ -324,7 +335,7 @@ def test_named_numbers_are_called_once_each(live: Live) -> None:
         assert f"One call will be placed to {number}." in result.output
 
 
-def test_numbers_do_not_open_the_way_for_made_up_calls(live: Live) -> None:
+def test_numbers_do_not_open_the_way_for_made_up_calls(live: FakeLiveService) -> None:
     """--generate is refused beside --call-number too, before anything is dialed."""
     result = verify(live.url, "--call-number", NUMBERS[0], "--generate", "5")
     assert result.exit_code == 2
@@ -334,7 +345,7 @@ def test_numbers_do_not_open_the_way_for_made_up_calls(live: Live) -> None:
 @pytest.mark.parametrize(
     "number", ["", "0700", "+1 202", "+999000x", "+99900000001\n", "+٩٩٩٠٠٠٠٠٠١"]
 )
-def test_numbers_of_a_wrong_form_are_refused(number: str, live: Live) -> None:
+def test_numbers_of_a_wrong_form_are_refused(number: str, live: FakeLiveService) -> None:
     """A number that is no number is never sent."""
     assert verify(live.url, "--call-number", number).exit_code == 2
     assert live.requests == []
@@ -378,7 +389,7 @@ def test_named_number_is_not_called_in_a_sandbox(sandbox_server: SandboxServer) 
         ),
     ],
 )
-def test_guard_lets_nothing_else_through(sent: SentRequest, live: Live) -> None:
+def test_guard_lets_nothing_else_through(sent: SentRequest, live: FakeLiveService) -> None:
     """Whatever a check may try, the guard stands between it and a phone."""
     guard = Guard(Http1Client(live.url, timeout_seconds=1), is_sandbox=False, numbers=[NUMBERS[0]])
     with pytest.raises(NotAllowed):
@@ -388,7 +399,7 @@ def test_guard_lets_nothing_else_through(sent: SentRequest, live: Live) -> None:
     assert live.requests == []
 
 
-def test_guard_spends_each_number_once(live: Live) -> None:
+def test_guard_spends_each_number_once(live: FakeLiveService) -> None:
     """A number that was called is not called again."""
     guard = Guard(Http1Client(live.url, timeout_seconds=1), is_sandbox=False, numbers=[NUMBERS[0]])
     call = SentRequest("POST", "/v1/calls", (), json.dumps({"phone": NUMBERS[0]}).encode())
@@ -398,7 +409,7 @@ def test_guard_spends_each_number_once(live: Live) -> None:
     assert len(live.dials) == 1
 
 
-def test_sandbox_is_called_at_numbers_that_nobody_owns(live: Live) -> None:
+def test_sandbox_is_called_at_numbers_that_nobody_owns(live: FakeLiveService) -> None:
     """Even a sandbox that is none would ring nobody."""
     guard = Guard(Http1Client(live.url, timeout_seconds=1), is_sandbox=True)
     for phone in (

@@ -14,11 +14,11 @@ import pytest
 from click.testing import Result
 
 from faults import FAULTS
-from faulty import FaultInjector, FaultyRequest, faulty_sandbox
-from posing import JSON, Live, as_sandbox, problem
+from fault_injection import FaultInjector, FaultyRequest, faulty_sandbox
+from fake_live_service import JSON, FakeLiveService, as_sandbox, problem
 from read_once import contracts
 from sandbox_process import SandboxServer, start_sandbox
-from verifying import LISTED, SERVICE_KEY, verify
+from verify_command import LISTED, SERVICE_KEY, verify
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.verification import command
 from voice_sandbox.verification.check import Needs
@@ -158,7 +158,7 @@ def test_listed_keys_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("keys", [(), LISTED])
-def test_impostor_with_a_list_is_no_sandbox(keys: tuple[str, ...], live: Live) -> None:
+def test_impostor_with_a_list_is_no_sandbox(keys: tuple[str, ...], live: FakeLiveService) -> None:
     """Whoever only speaks like a sandbox with a list is asked for no call, whatever is given."""
     live.responses["/sandbox"] = as_sandbox()
     refusal = problem(401, "invalid_token", "The token is not accepted")
@@ -169,7 +169,7 @@ def test_impostor_with_a_list_is_no_sandbox(keys: tuple[str, ...], live: Live) -
     assert live.dials == []
 
 
-def test_service_takes_one_key(live: Live) -> None:
+def test_service_takes_one_key(live: FakeLiveService) -> None:
     """Two keys are for a sandbox with a list, and no service is asked with either."""
     result = with_keys(live.url, *LISTED)
     assert result.exit_code == 2

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 from uuid_utils import UUID
 
-from faulty import FaultInjector, FaultyRequest, FaultyResponse
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from read_once import contracts
 from voice_sandbox.calls import call as calls
 from voice_sandbox.calls.call import Call, CompletionDecision, Result

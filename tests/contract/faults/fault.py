@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from faulty import FaultInjector
+from fault_injection import FaultInjector
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from faults.altering import CALLS, change_answers, change_json, is_service, of_created, of_problems
 from faults.fault import fault
-from faulty import FaultInjector, FaultyResponse
+from fault_injection import FaultInjector, FaultyResponse
 
 
 @fault("headers", "agents_are_those_of_the_contract")

@@ -16,7 +16,7 @@ from faults.altering import (
     token_of,
 )
 from faults.fault import fault
-from faulty import FaultInjector, FaultyRequest, FaultyResponse
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from voice_sandbox.calls.call import Call
 from voice_sandbox.store.protocol import IdempotencyKey, KeptCall
 from voice_sandbox.verification.api import UNKNOWN_CALL_ID

@@ -17,7 +17,7 @@ from faults.altering import (
     token_of,
 )
 from faults.fault import fault
-from faulty import FaultInjector, FaultyRequest, FaultyResponse
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from voice_sandbox.calls.call import Call
 from voice_sandbox.store.protocol import KeptCall
 from voice_sandbox.store.sqlite import SQLiteStore

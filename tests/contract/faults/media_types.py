@@ -10,7 +10,7 @@ from faults.altering import (
     of_problems,
 )
 from faults.fault import fault
-from faulty import FaultInjector, FaultyRequest
+from fault_injection import FaultInjector, FaultyRequest
 
 
 def content_types(shop: FaultInjector, pattern: bytes) -> None:

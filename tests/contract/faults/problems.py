@@ -11,7 +11,7 @@ from faults.altering import (
     put_problem,
 )
 from faults.fault import fault
-from faulty import FaultInjector, FaultyRequest, FaultyResponse
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 
 
 @fault("problems", "unknown_call_is_404")

@@ -12,7 +12,7 @@ from faults.altering import (
     schemas,
 )
 from faults.fault import fault
-from faulty import FaultInjector, plain_contract
+from fault_injection import FaultInjector, plain_contract
 
 
 @fault("schema", "fields_are_neither_guessed_nor_ignored")

@@ -19,7 +19,7 @@ from faults.altering import (
     token_of,
 )
 from faults.fault import fault
-from faulty import FaultInjector, FaultyRequest, FaultyResponse
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from voice_sandbox.calls import call as calls
 from voice_sandbox.calls.call import CompletionDecision, Result
 

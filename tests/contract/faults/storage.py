@@ -19,7 +19,7 @@ from faults.altering import (
     schemas,
 )
 from faults.fault import fault
-from faulty import FaultInjector, FaultyRequest
+from fault_injection import FaultInjector, FaultyRequest
 from voice_sandbox.calls.call import Result
 from voice_sandbox.verification.api import UNKNOWN_CALL_ID
 

@@ -13,7 +13,7 @@ from faults.altering import (
     of_calls,
 )
 from faults.fault import fault
-from faulty import FaultInjector
+from fault_injection import FaultInjector
 
 
 @fault("json", "keys_given_twice_are_400")

@@ -18,7 +18,7 @@ from faults.altering import (
     token_of,
 )
 from faults.fault import fault
-from faulty import FaultInjector, FaultyRequest, FaultyResponse
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from read_once import contracts
 from voice_sandbox.calls.scenarios import load_scenarios
 from voice_sandbox.contract.catalogue import read_catalogue

@@ -11,7 +11,7 @@ from faults.altering import (
     lenient,
 )
 from faults.fault import fault
-from faulty import FaultInjector, FaultyRequest, FaultyResponse
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 
 
 def sandbox_key(shop: FaultInjector, pattern: bytes) -> None:

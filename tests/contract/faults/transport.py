@@ -16,7 +16,7 @@ from faults.altering import (
     put_problem,
 )
 from faults.fault import fault
-from faulty import FaultInjector, FaultyRequest, FaultyResponse, plain_contract
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse, plain_contract
 
 
 @fault("transport", "trailing_slash_is_404")

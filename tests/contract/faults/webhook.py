@@ -20,7 +20,7 @@ from faults.altering import (
     show_results,
 )
 from faults.fault import fault
-from faulty import FaultInjector, FaultyRequest, FaultyResponse, plain_contract
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse, plain_contract
 from voice_sandbox.calls.call import CompletionDecision, Result
 
 

@@ -546,8 +546,8 @@ PROVOKED_BY_HEADERS = {
 PROVOKED_ELSEWHERE = {
     "internal_error": test_broken_handler_is_an_internal_error,
     "storage_unavailable": test_failing_store_is_unavailable,
-    "idempotency_conflict": "tests/sandbox/test_handlers.py",
-    "impossible_outcome": "tests/sandbox/test_handlers.py",
+    "idempotency_conflict": "tests/sandbox/test_api_service.py",
+    "impossible_outcome": "tests/sandbox/test_api_service.py",
 }
 
 

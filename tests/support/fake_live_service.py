@@ -28,7 +28,7 @@ IDENTITY = {
 
 
 @dataclass
-class Live:
+class FakeLiveService:
     """A service that dials whatever it is asked to, and checks nothing."""
 
     url: str = ""
@@ -54,15 +54,15 @@ def problem(status: int, code: str, title: str) -> bytes:
             "status": status,
             "detail": "This is what went wrong here.",
             "code": code,
-            "request_id": "req_of_the_posing_server",
+            "request_id": "req_of_the_fake_service",
         }
     ).encode()
 
 
 @contextmanager
-def posing_live_server(agents: Any, **settings: Any) -> Iterator[Live]:
+def fake_live_service(agents: Any, **settings: Any) -> Iterator[FakeLiveService]:
     """A broken live service: it takes every POST outside the webhook for a call to place."""
-    live = Live(**settings)
+    live = FakeLiveService(**settings)
     stop = threading.Event()
 
     class Handler(BaseHTTPRequestHandler):
