@@ -17,8 +17,8 @@ from typing import Any
 
 import click
 
-from faults import FAULTS, Fault
 from fault_injection import faulty_sandbox
+from faults import FAULTS, Fault
 from read_once import contracts
 from verify_command import new_key, run_check, sandbox_target
 from voice_sandbox.contract.catalogue import read_catalogue

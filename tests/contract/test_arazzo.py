@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from faults import FAULTS
 from fault_injection import faulty_sandbox
+from faults import FAULTS
 from sandbox_process import SandboxServer, start_sandbox
 
 WORKFLOWS = ["create_and_poll", "complete_by_hand", "busy", "idempotent_retry"]

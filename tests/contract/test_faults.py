@@ -5,9 +5,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from fault_injection import faulty_sandbox
 from fault_matrix import PAGE_TABLE, as_summary, read_matrix
 from faults import FAULTS
-from fault_injection import faulty_sandbox
 from verify_command import run_check, sandbox_target
 from voice_sandbox.verification.registry import CHECKS
 

@@ -9,9 +9,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from faults import FAULTS
-from fault_injection import faulty_sandbox
 from fake_live_service import JSON, FakeLiveService
+from fault_injection import faulty_sandbox
+from faults import FAULTS
 from prism_process import free_port, prism_proxy
 from read_once import contracts
 from sandbox_process import SandboxServer

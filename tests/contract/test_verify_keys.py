@@ -13,9 +13,9 @@ import httpx
 import pytest
 from click.testing import Result
 
-from faults import FAULTS
-from fault_injection import FaultInjector, FaultyRequest, faulty_sandbox
 from fake_live_service import JSON, FakeLiveService, as_sandbox, problem
+from fault_injection import FaultInjector, FaultyRequest, faulty_sandbox
+from faults import FAULTS
 from read_once import contracts
 from sandbox_process import SandboxServer, start_sandbox
 from verify_command import LISTED, SERVICE_KEY, verify

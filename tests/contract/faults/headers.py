@@ -1,8 +1,8 @@
 """Faults of the headers of answers."""
 
+from fault_injection import FaultInjector, FaultyResponse
 from faults.altering import CALLS, change_answers, change_json, is_service, of_created, of_problems
 from faults.fault import fault
-from fault_injection import FaultInjector, FaultyResponse
 
 
 @fault("headers", "agents_are_those_of_the_contract")

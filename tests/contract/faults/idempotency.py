@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from faults.altering import (
     CALLS,
     change_answers,
@@ -16,7 +17,6 @@ from faults.altering import (
     token_of,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from voice_sandbox.calls.call import Call
 from voice_sandbox.store.protocol import IdempotencyKey, KeptCall
 from voice_sandbox.verification.api import UNKNOWN_CALL_ID

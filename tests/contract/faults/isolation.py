@@ -6,6 +6,7 @@ from typing import Any
 
 from uuid_utils import UUID
 
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from faults.altering import (
     WEBHOOK,
     authorize,
@@ -17,7 +18,6 @@ from faults.altering import (
     token_of,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from voice_sandbox.calls.call import Call
 from voice_sandbox.store.protocol import KeptCall
 from voice_sandbox.store.sqlite import SQLiteStore

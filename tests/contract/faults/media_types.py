@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from fault_injection import FaultInjector, FaultyRequest
 from faults.altering import (
     become,
     change_answers,
@@ -10,7 +11,6 @@ from faults.altering import (
     of_problems,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector, FaultyRequest
 
 
 def content_types(shop: FaultInjector, pattern: bytes) -> None:

@@ -2,6 +2,7 @@
 
 import re
 
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from faults.altering import (
     change_answers,
     change_json,
@@ -11,7 +12,6 @@ from faults.altering import (
     put_problem,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 
 
 @fault("problems", "unknown_call_is_404")

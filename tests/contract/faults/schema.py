@@ -5,6 +5,7 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+from fault_injection import FaultInjector, plain_contract
 from faults.altering import (
     become,
     change_body,
@@ -12,7 +13,6 @@ from faults.altering import (
     schemas,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector, plain_contract
 
 
 @fault("schema", "fields_are_neither_guessed_nor_ignored")

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 from uuid_utils import UUID
 
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from faults.altering import (
     WEBHOOK,
     change_json,
@@ -19,7 +20,6 @@ from faults.altering import (
     token_of,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from voice_sandbox.calls import call as calls
 from voice_sandbox.calls.call import CompletionDecision, Result
 

@@ -8,6 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 from uuid_utils import UUID
 
+from fault_injection import FaultInjector, FaultyRequest
 from faults.altering import (
     CALLS,
     change_answers,
@@ -19,7 +20,6 @@ from faults.altering import (
     schemas,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector, FaultyRequest
 from voice_sandbox.calls.call import Result
 from voice_sandbox.verification.api import UNKNOWN_CALL_ID
 

@@ -4,6 +4,7 @@ import json
 import re
 from typing import Any
 
+from fault_injection import FaultInjector
 from faults.altering import (
     change_body,
     change_json,
@@ -13,7 +14,6 @@ from faults.altering import (
     of_calls,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector
 
 
 @fault("json", "keys_given_twice_are_400")

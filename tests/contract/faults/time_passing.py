@@ -9,6 +9,7 @@ from typing import Any
 from msgspec.structs import replace
 from uuid_utils import UUID
 
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from faults.altering import (
     CALLS,
     complete,
@@ -18,7 +19,6 @@ from faults.altering import (
     token_of,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from read_once import contracts
 from voice_sandbox.calls.scenarios import load_scenarios
 from voice_sandbox.contract.catalogue import read_catalogue

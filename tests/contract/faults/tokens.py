@@ -2,6 +2,7 @@
 
 import re
 
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from faults.altering import (
     WEBHOOK,
     authorize,
@@ -11,7 +12,6 @@ from faults.altering import (
     lenient,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 
 
 def sandbox_key(shop: FaultInjector, pattern: bytes) -> None:

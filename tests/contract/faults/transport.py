@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse, plain_contract
 from faults.altering import (
     CALLS,
     WEBHOOK,
@@ -16,7 +17,6 @@ from faults.altering import (
     put_problem,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector, FaultyRequest, FaultyResponse, plain_contract
 
 
 @fault("transport", "trailing_slash_is_404")

@@ -7,6 +7,7 @@ from typing import Any
 from msgspec.structs import replace
 from uuid_utils import UUID
 
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse, plain_contract
 from faults.altering import (
     WEBHOOK,
     change_answers,
@@ -20,7 +21,6 @@ from faults.altering import (
     show_results,
 )
 from faults.fault import fault
-from fault_injection import FaultInjector, FaultyRequest, FaultyResponse, plain_contract
 from voice_sandbox.calls.call import CompletionDecision, Result
 
 
