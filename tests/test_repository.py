@@ -247,6 +247,12 @@ def test_wheel_ships_the_sandbox_alone(wheel: Path) -> None:
     ).read_bytes()
 
 
+def test_wheel_installs_one_importable_name(wheel: Path) -> None:
+    """An integrator's own package meets no namesake but `voice_sandbox`."""
+    installed = {path.name for path in wheel.iterdir() if path.suffix != ".dist-info"}
+    assert installed == {"voice_sandbox"}
+
+
 def test_wheel_runs_without_the_repository(wheel: Path, tmp_path: Path) -> None:
     """An installed sandbox has with it all that it reads, the contract included."""
     with start_sandbox(tmp_path, code=wheel) as server:

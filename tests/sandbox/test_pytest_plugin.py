@@ -1,6 +1,8 @@
 """The pytest plugin, as an integrator's test suite meets it."""
 
 import inspect
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,6 +72,59 @@ def test_both_clients_have_the_same_methods() -> None:
     for name in methods[AsyncSandboxClient]:
         plain, awaited = getattr(SandboxClient, name), getattr(AsyncSandboxClient, name)
         assert str(inspect.signature(plain)) == str(inspect.signature(awaited))
+
+
+# Beside a package of the integrator's own that is called sandbox
+
+OWN_SANDBOX = {
+    "package": {"sandbox/__init__.py": "", "sandbox/orders.py": "NAME = 'ours'\n"},
+    "module": {"sandbox.py": "class orders:\n    NAME = 'ours'\n"},
+    "namespace": {"sandbox/orders.py": "NAME = 'ours'\n"},
+}
+"""A folder's files: path → text. In each of them `from sandbox import orders` works."""
+
+WAYS_TO_FIND = {
+    "current folder": (".", (), ""),
+    "pythonpath": ("source", ("-o", "pythonpath={}/source"), ""),
+    "sys.path": ("source", (), "import sys\nsys.path.insert(0, 'source')\n"),
+}
+"""Where the files lie, the arguments of pytest (`{}` is the project), and the text of conftest.py."""
+
+
+@pytest.mark.parametrize("files", OWN_SANDBOX.values(), ids=OWN_SANDBOX)
+@pytest.mark.parametrize("way", WAYS_TO_FIND.values(), ids=WAYS_TO_FIND)
+def test_a_project_may_have_a_sandbox_of_its_own(
+    tmp_path: Path, files: dict[str, str], way: tuple[str, tuple[str, ...], str]
+) -> None:
+    """Both the project's import and the plugin work, however the project's `sandbox` is found."""
+    folder, arguments, conftest = way
+    for name, text in files.items():
+        path = tmp_path / folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+    (tmp_path / "conftest.py").write_text(conftest)
+    (tmp_path / "test_orders.py").write_text(
+        "from sandbox import orders\n"
+        "def test_both(voice_sandbox):\n"
+        "    assert orders.NAME == 'ours'\n"
+        "    assert voice_sandbox.call('busy')\n"
+    )
+    # The plugin is found as an integrator's pytest finds it; the heavy ones are left out.
+    others = [
+        part for name in ("schemathesis", "hypothesispytest") for part in ("-p", f"no:{name}")
+    ]
+    options = (argument.format(tmp_path) for argument in arguments)
+    ran = run_pytest(tmp_path, *others, *options, plugins=None)
+    assert "1 passed" in ran.stdout, ran.stdout + ran.stderr
+
+
+def test_no_installed_module_is_called_sandbox(tmp_path: Path) -> None:
+    """Outside the repository `import sandbox` finds nothing, although the sandbox is installed."""
+    search = "import importlib.util, voice_sandbox; print(importlib.util.find_spec('sandbox'))"
+    found = subprocess.run(
+        [sys.executable, "-I", "-c", search], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert found.stdout == "None\n", found.stderr
 
 
 # Coverage of a whole run

@@ -1,4 +1,9 @@
-"""State behind one protocol; ``open_store`` chooses the implementation by URL."""
+"""State behind one protocol; ``open_store`` chooses the implementation by URL.
+
+Owns the SQL, its migrations, and both engines. Knows no problem and no status of HTTP: what it
+cannot do now raises `voice_sandbox.store.protocol.StorageUnavailable`. Imports ``calls`` and
+``clock``. ``http`` and everything above it may import it, but for ``site`` and ``verification``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
 """Verifies any deployment of the contract, the sandbox included, by base URL and key alone.
 
-Nothing here knows how the sandbox is built: it sends requests and looks at answers.
+Owns the checks and how they are run and reported. Knows nothing of how the sandbox is built: it
+sends requests and looks at responses. Imports ``contract`` and ``calls``. Only ``cli`` imports it.
 """
