@@ -88,7 +88,7 @@ WAYS_TO_FIND = {
     "pythonpath": ("source", ("-o", "pythonpath={}/source"), ""),
     "sys.path": ("source", (), "import sys\nsys.path.insert(0, 'source')\n"),
 }
-"""Where the files lie, the arguments of pytest (`{}` is the project), and the text of conftest.py."""
+"""Folder of the files, arguments of pytest (`{}` is the project), and text of conftest.py."""
 
 
 @pytest.mark.parametrize("files", OWN_SANDBOX.values(), ids=OWN_SANDBOX)
