@@ -16,9 +16,7 @@ from postgres_server import PASSWORD, PostgresServer
 from voice_sandbox.calls.call import Call, Result
 from voice_sandbox.clock import VirtualClock, new_call_id, new_seq
 from voice_sandbox.journal.journal import Search
-from voice_sandbox.store import database as room
-from voice_sandbox.store import open_store
-from voice_sandbox.store import postgres as postgres_room
+from voice_sandbox.store import open_store, postgres, postgres_database
 from voice_sandbox.store.postgres import PostgresStore
 from voice_sandbox.store.protocol import (
     Covered,
@@ -237,7 +235,7 @@ def test_driver_is_loaded_for_postgresql_alone() -> None:
     """Whoever keeps calls in SQLite needs no driver, and starts without it."""
     code = (
         "import sys; from voice_sandbox.app import App; App(); "
-        "sys.exit('asyncpg' in sys.modules or 'sandbox.store.postgres' in sys.modules)"
+        "sys.exit('asyncpg' in sys.modules or 'voice_sandbox.store.postgres' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
 
@@ -255,7 +253,7 @@ async def test_value_that_the_schema_refuses_is_no_outage(
     async with opened(url) as [store]:
         await open_namespace(store)
         call = await create(store)
-        with pytest.raises(RuntimeError, match="PostgreSQL refused a value") as refused:
+        with pytest.raises(RuntimeError, match="PostgreSQL rejected a value") as refused:
             await store.complete_call(
                 ONE,
                 call.call_id,
@@ -491,7 +489,7 @@ async def test_key_that_is_moved_holds_up_no_other(url: str) -> None:
 
 async def test_wait_for_a_locked_key_is_bounded(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A namespace that is locked for too long is unavailable, and nothing was created in it."""
-    monkeypatch.setattr(postgres_room, "_MOST_BUSY", 3)
+    monkeypatch.setattr(postgres, "_BUSY_LIMIT", 3)
     async with opened(url, url) as [one, other]:
         await open_namespace(one)
         async with locked(other, ONE):
@@ -504,7 +502,7 @@ async def test_hanging_replica_holds_up_nobody_for_long(
     url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A replica that stops in the middle of a transaction loses its locks after seconds."""
-    monkeypatch.setitem(room._SETTINGS, "idle_in_transaction_session_timeout", "200ms")
+    monkeypatch.setitem(postgres_database._SETTINGS, "idle_in_transaction_session_timeout", "200ms")
     async with opened(url, url) as [one, other]:
         await open_namespace(one)
         assert isinstance(one, PostgresStore)
@@ -537,10 +535,10 @@ async def test_server_that_hangs_is_away(
     shaky: PostgresServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Nobody waits for a server that keeps its connections and answers nothing."""
-    monkeypatch.setattr(room, "_CONNECT_SECONDS", 0.3)
-    monkeypatch.setattr(room, "_STATEMENT_SECONDS", 0.3)
+    monkeypatch.setattr(postgres_database, "_CONNECT_SECONDS", 0.3)
+    monkeypatch.setattr(postgres_database, "_STATEMENT_SECONDS", 0.3)
     # So long would somebody wait for a hanging connection to confirm that it has stopped.
-    monkeypatch.setattr(room, "_ACQUIRE_SECONDS", 60)
+    monkeypatch.setattr(postgres_database, "_ACQUIRE_SECONDS", 60)
     async with opened(shaky.new_schema()) as [store]:
         await open_namespace(store)
         with shaky.hanging():

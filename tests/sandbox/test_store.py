@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import signal
 import sqlite3
 from collections.abc import AsyncIterator
@@ -17,7 +18,9 @@ from voice_sandbox import store as store_package
 from voice_sandbox.calls.call import Call, Result
 from voice_sandbox.clock import VirtualClock, new_call_id, wall
 from voice_sandbox.store import open_store
+from voice_sandbox.store.call_columns import REQUEST_COLUMNS, request_values
 from voice_sandbox.store.protocol import Due, IdempotencyKey, StorageUnavailable, Store, StoreError
+from voice_sandbox.store.sql_files import migrations
 from voice_sandbox.store.sqlite import SQLiteStore
 
 from .conftest import CATALOGUE, START, FakeWall, running_sandbox
@@ -411,7 +414,7 @@ async def test_finished_delivery_is_recorded(store: Store) -> None:
         await store.finish_delivery(due, made=made, response=response, next_due_at=following)
     saved = await store.call(ONE, call.call_id)
     assert saved is not None
-    assert saved.delivery_answers == (422, 200)
+    assert saved.delivery_statuses == (422, 200)
     assert await store.next_due_at(ONE) is None
 
 
@@ -423,7 +426,7 @@ async def test_delivery_is_recorded_once(store: Store) -> None:
         await store.finish_delivery(due, made=0, response=response, next_due_at=following)
     saved = await store.call(ONE, call.call_id)
     assert saved is not None
-    assert saved.delivery_answers == (200,)
+    assert saved.delivery_statuses == (200,)
     assert await store.next_due_at(ONE) is None
 
 
@@ -513,7 +516,7 @@ async def test_a_loss_of_power_costs_what_it_was_told_to(
     store = open_store(f"sqlite:///{tmp_path}/calls.db{suffix}")
     await store.open()
     assert isinstance(store, SQLiteStore)
-    assert store._connection().execute("PRAGMA synchronous").fetchone() == (level,)
+    assert list(store._connection().execute("PRAGMA synchronous").fetchone()) == [level]
     await store.close()
 
 
@@ -576,6 +579,102 @@ async def test_migrations_are_applied_once(tmp_path: Path) -> None:
     assert execute(path, "SELECT sql FROM sqlite_schema ORDER BY name") == schema
     [[version]] = execute(path, "PRAGMA user_version")
     assert version == len(list((SQL_FOLDER / "sqlite_migrations").glob("*.sql")))
+
+
+def write_file_of_schema(path: Path, version: int) -> None:
+    """A file as an earlier version left it: a namespace, its sample, a call, a kept key."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA journal_mode = WAL")
+        for script in migrations("sqlite")[:version]:
+            db.executescript(script)
+        db.execute(f"PRAGMA application_id = {int.from_bytes(b'voic')}")
+        db.execute(f"PRAGMA user_version = {version}")
+        db.execute(
+            "INSERT INTO namespaces VALUES (?, ?, ?, ?, ?)", (ONE, START, START + 5, 1, START)
+        )
+        db.executemany(
+            """INSERT INTO calls (
+                namespace, call_id, phone, agent, scenario, created_at, status, transcript,
+                duration_seconds, ended_at, completed_by, delivery_answers, due_at, wake_at
+            ) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)""",
+            [
+                (
+                    *(ONE, SAMPLE.call_id.bytes, SAMPLE.phone, SAMPLE.agent, SAMPLE.scenario),
+                    *(SAMPLE.created_at, DONE.status, DONE.transcript, DONE.duration_seconds),
+                    *(START, None, "[]", None, None),
+                ),
+                (
+                    *(ONE, OLD_CALL.call_id.bytes, OLD_CALL.phone, OLD_CALL.agent),
+                    *(OLD_CALL.scenario, START, DONE.status, DONE.transcript),
+                    *(
+                        DONE.duration_seconds,
+                        START + 8,
+                        "req_1",
+                        "[422, 200]",
+                        START + 9,
+                        START + 4,
+                    ),
+                ),
+            ],
+        )
+        db.execute(
+            "INSERT INTO idempotency_keys VALUES (?, ?, ?, ?, ?)",
+            (ONE, "order-1", b"body", OLD_CALL.call_id.bytes, START + 100),
+        )
+        db.commit()
+
+
+OLD_CALL = Call(
+    UUID("01890a5d-ac96-774b-bcce-b302099a8057"),
+    "+12025550131",
+    "a",
+    "answered",
+    START,
+    DONE,
+    START + 8,
+    "req_1",
+    (422, 200),
+)
+
+
+async def test_file_of_the_first_release_opens(tmp_path: Path) -> None:
+    """Calls, clock, plans and kept keys of a file with the first released schema are all there."""
+    path = tmp_path / "calls.db"
+    write_file_of_schema(path, 2)
+    async with opened(path) as store:
+        assert await store.clock(ONE) == VirtualClock(START, START + 5)
+        assert await store.call(ONE, SAMPLE.call_id) == SAMPLE
+        assert await store.call(ONE, OLD_CALL.call_id) == OLD_CALL
+        assert await store.newest_call_id(ONE) == OLD_CALL.call_id
+        assert (await store.next_due_at(ONE), await store.next_wake_at()) == (START + 9, START + 4)
+        kept = await store.create_call(
+            ONE, new_call(), due_at=None, idempotency_key=idempotency_key()
+        )
+        assert kept is not None
+        assert kept.call_id == OLD_CALL.call_id
+
+
+@pytest.mark.parametrize(
+    ("engine", "name", "digest"),
+    [
+        ("sqlite", "0001_first", "0a82521b41f80a29"),
+        ("sqlite", "0002_journal", "363f90a0ebda6f75"),
+        ("sqlite", "0003_delivery_statuses", "42e0608d0e0f89b6"),
+        ("postgres", "0001_first", "42141e002691ce35"),
+        ("postgres", "0002_delivery_statuses", "42e0608d0e0f89b6"),
+    ],
+)
+def test_released_migrations_never_change(engine: str, name: str, digest: str) -> None:
+    """A change of the schema is a new script: databases exist that ran the old ones."""
+    script = (SQL_FOLDER / f"{engine}_migrations" / f"{name}.sql").read_bytes()
+    assert hashlib.sha256(script).hexdigest()[:16] == digest
+
+
+def test_each_column_of_a_request_is_a_field_of_a_call() -> None:
+    """A call is written and read by the one list of columns."""
+    fields = set(Call.__struct_fields__)
+    assert set(REQUEST_COLUMNS) < fields
+    assert request_values(OLD_CALL).keys() == REQUEST_COLUMNS.keys()
 
 
 async def test_two_processes_may_start_on_one_new_file(tmp_path: Path) -> None:

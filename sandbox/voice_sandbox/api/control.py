@@ -75,9 +75,9 @@ async def inspect_call(context: ControlContext, request: Request) -> Response:
     call = await _call(context, request)
     now = clock.now(simulation.wall())
     plan = simulation.plan(call)
-    made = len(call.delivery_answers)
+    made = len(call.delivery_statuses)
     # Only an accepted delivery leaves those planned after it: any other end drops the plan.
-    is_dropped = call.result is not None and 200 not in call.delivery_answers
+    is_dropped = call.result is not None and 200 not in call.delivery_statuses
     deliveries = plan.deliveries[:made] if is_dropped else plan.deliveries
     return Response(
         200,
@@ -91,7 +91,7 @@ async def inspect_call(context: ControlContext, request: Request) -> Response:
             "completed_by": call.completed_by,
             "deliveries": [
                 {"due_at": rfc3339(d.due_at), "answered": response, "payload": d.payload}
-                for d, response in zip_longest(deliveries, call.delivery_answers)
+                for d, response in zip_longest(deliveries, call.delivery_statuses)
             ],
         },
         call_id=call.call_id,

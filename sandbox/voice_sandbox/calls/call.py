@@ -52,8 +52,8 @@ class Call(msgspec.Struct, frozen=True):
     ended_at: float | None = None
     completed_by: str | None = None
     """The request_id of the completion that ended the call."""
-    delivery_answers: tuple[int, ...] = ()
-    """The HTTP status that each delivery of the simulated provider was answered with, in order."""
+    delivery_statuses: tuple[int, ...] = ()
+    """The HTTP status of each response to the simulated provider's deliveries, in order."""
 
 
 class CompletionDecision(Enum):

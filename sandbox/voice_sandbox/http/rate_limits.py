@@ -11,7 +11,7 @@ from math import ceil
 from typing import Final
 
 from voice_sandbox.contract.problems import ProblemError
-from voice_sandbox.store.protocol import Store
+from voice_sandbox.store.protocol import CallStore
 
 _MOST_KEPT: Final = 10_000
 """Namespaces that are remembered before those that are at rest are forgotten."""
@@ -57,7 +57,7 @@ class Quota:
     ``workers`` processes, and counted anew when a share is used up.
     """
 
-    def __init__(self, store: Store, limit: int, *, workers: int) -> None:
+    def __init__(self, store: CallStore, limit: int, *, workers: int) -> None:
         self._store = store
         self._limit = limit
         self._workers = workers

@@ -24,7 +24,7 @@ from voice_sandbox.clock import Wall
 from voice_sandbox.http.exchange import Exchange
 from voice_sandbox.journal import entry as entries
 from voice_sandbox.journal.entry import JournalEntry
-from voice_sandbox.store.protocol import Covered, JournalSegment, StorageUnavailable, Store
+from voice_sandbox.store.protocol import Covered, JournalSegment, JournalStore, StorageUnavailable
 
 logger = logging.getLogger("voice_sandbox")
 
@@ -74,7 +74,7 @@ class Journal:
     """The exchanges of all keys; each key sees its own."""
 
     def __init__(
-        self, store: Store, scenarios: Scenarios, *, wall: Wall, limit: int = MOST_EXCHANGES
+        self, store: JournalStore, scenarios: Scenarios, *, wall: Wall, limit: int = MOST_EXCHANGES
     ) -> None:
         """``most`` is how many exchanges a key keeps."""
         self._store = store

@@ -132,7 +132,7 @@ class Deliverer:
         call = await store.call(due.namespace, due.call_id)
         if call is None:  # the namespace was emptied meanwhile
             return
-        made = len(call.delivery_answers)
+        made = len(call.delivery_statuses)
         left = self._simulation.plan(call).deliveries[made:]
         if not left or left[0].due_at != due.due_at:  # another process made it after our lease
             return

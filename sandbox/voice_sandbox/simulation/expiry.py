@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from voice_sandbox.clock import Wall
-from voice_sandbox.store.protocol import StorageUnavailable, Store
+from voice_sandbox.store.protocol import NamespaceStore, StorageUnavailable
 
 logger = logging.getLogger("voice_sandbox")
 
@@ -23,7 +23,7 @@ class NamespaceExpiry:
 
     def __init__(
         self,
-        store: Store,
+        store: NamespaceStore,
         *,
         idle_seconds: float,
         wall: Wall,

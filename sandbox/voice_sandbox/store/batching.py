@@ -1,4 +1,8 @@
-"""Asks once for what many want at the same time, so that they share one way to the database."""
+"""Runs operations of one kind in batches, so that concurrent callers share one statement.
+
+A single caller does not wait. An item that arrives while a batch runs goes with the next batch, so
+a batch grows with the load, up to a limit. There is no timer.
+"""
 
 from __future__ import annotations
 
@@ -8,55 +12,51 @@ from typing import Generic, TypeVar
 
 from voice_sandbox.store.protocol import StorageUnavailable
 
-_Asked = TypeVar("_Asked")
-_Answer = TypeVar("_Answer")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
-class Batcher(Generic[_Asked, _Answer]):
-    """What is asked while an earlier question is under way goes with the next one.
-
-    Nobody waits for a timer: alone, a question goes at once, and the busier it gets, the more go
-    together, at most ``most``.
-    """
+class Batcher(Generic[_Item, _Result]):
+    """Awaiting ``batcher(item)`` gives that item's own result."""
 
     def __init__(
-        self, ask: Callable[[Sequence[_Asked]], Awaitable[Sequence[_Answer]]], *, limit: int
+        self, run: Callable[[Sequence[_Item]], Awaitable[Sequence[_Result]]], *, limit: int
     ) -> None:
-        """``ask`` returns one answer for each question, in their order."""
-        self._ask = ask
+        """``run`` returns one result for each item, in their order. It gets at most ``limit``."""
+        self._run = run
         self._limit = limit
-        self._waiting: list[tuple[_Asked, asyncio.Future[_Answer]]] = []
+        self._waiting: list[tuple[_Item, asyncio.Future[_Result]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def __call__(self, asked: _Asked) -> _Answer:
-        """Raises: whatever asking raises, for all that were asked with it.
+    async def __call__(self, item: _Item) -> _Result:
+        """Raises: what ``run`` raises, for all items of the batch.
 
-        What is unavailable is so for those too who wait behind it.
+        `StorageUnavailable` is raised for the items that wait behind the batch too.
         """
-        future: asyncio.Future[_Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append((asked, future))
+        future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
+        self._waiting.append((item, future))
         if self._task is None:
-            self._task = asyncio.create_task(self._ask_all())
+            self._task = asyncio.create_task(self._run_batches())
         return await future
 
-    async def _ask_all(self) -> None:
+    async def _run_batches(self) -> None:
         try:
             while self._waiting:
-                together = self._waiting[: self._limit]
+                batch = self._waiting[: self._limit]
                 del self._waiting[: self._limit]
                 try:
-                    responses = await self._ask([asked for asked, _ in together])
-                except Exception as error:  # noqa: BLE001  (handed to those who asked)
+                    results = await self._run([item for item, _ in batch])
+                except Exception as error:  # noqa: BLE001  (raised in each caller)
                     if isinstance(error, StorageUnavailable):
-                        together += self._waiting
+                        batch += self._waiting
                         self._waiting.clear()
-                    for _, future in together:
+                    for _, future in batch:
                         if not future.done():
                             future.set_exception(error)
                 else:
-                    for (_, future), response in zip(together, responses, strict=True):
-                        if not future.done():  # it may have been given up
-                            future.set_result(response)
+                    for (_, future), result in zip(batch, results, strict=True):
+                        if not future.done():  # its caller may have been cancelled
+                            future.set_result(result)
         finally:
             self._task = None
             for _, future in self._waiting:  # the loop is ending

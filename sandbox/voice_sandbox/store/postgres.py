@@ -18,6 +18,12 @@ from uuid_utils import UUID
 from voice_sandbox.calls.call import Call, Result
 from voice_sandbox.clock import VirtualClock, first_call_id
 from voice_sandbox.store.batching import Batcher
+from voice_sandbox.store.call_columns import (
+    FRAGMENTS,
+    decode_call,
+    request_values,
+    sample_values,
+)
 from voice_sandbox.store.postgres_database import LONG_STATEMENT_SECONDS, Database, Transaction
 from voice_sandbox.store.protocol import (
     Covered,
@@ -30,12 +36,12 @@ from voice_sandbox.store.protocol import (
 )
 from voice_sandbox.store.sql_files import migrations, statements
 
-_MOST_TOGETHER: Final = 64
-_MOST_USED: Final = 500
+_BATCH_LIMIT: Final = 64
+_USES_LIMIT: Final = 500
 _ATTEMPTS: Final = 5
 _BUSY_SECONDS: Final = 0.01
-_MOST_BUSY: Final = 300
-"""How often somebody waits for rows that another transaction holds: three seconds in all."""
+_BUSY_LIMIT: Final = 300
+"""How often a change waits for rows that another transaction holds: three seconds in all."""
 
 _Values = Mapping[str, Any]
 _Read = tuple[VirtualClock | None, Call | None]
@@ -49,11 +55,11 @@ class PostgresStore:
 
     def __init__(self, url: str) -> None:
         """Raises: `ValueError` where it is not clear which part of the URL is the password."""
-        self._db = Database(url, statements("postgres", sign="$"))
-        self._read = Batcher(self._read_calls, limit=_MOST_TOGETHER)
-        self._create = self._together("create_calls")
-        self._complete = self._together("complete_calls")
-        self._finish = self._together("finish_deliveries")
+        self._db = Database(url, statements("postgres", FRAGMENTS, numbered=True))
+        self._read = Batcher(self._read_calls, limit=_BATCH_LIMIT)
+        self._create = self._batched("create_calls")
+        self._complete = self._batched("complete_calls")
+        self._finish = self._batched("finish_deliveries")
 
     async def open(self) -> None:
         await self._db.open(migrations("postgres"))
@@ -87,7 +93,8 @@ class PostgresStore:
                 anchor_wall=fresh.anchor_wall,
                 anchor=fresh.anchor,
                 rate=fresh.rate,
-                **_columns(sample),
+                call_id=sample.call_id,
+                **sample_values(sample),
             )
             clock = await self.clock(namespace)
             if clock is not None:
@@ -98,8 +105,8 @@ class PostgresStore:
         used = sorted(namespaces)
         known = set[bytes]()
         # Not all at once: whoever creates a call waits for the rows of its namespace.
-        for start in range(0, len(used), _MOST_USED):
-            part = used[start : start + _MOST_USED]
+        for start in range(0, len(used), _USES_LIMIT):
+            part = used[start : start + _USES_LIMIT]
             known.update(row[0] for row in await self._db.rows("use_namespaces", used=part, at=at))
         return [namespace for namespace in used if namespace not in known]
 
@@ -139,15 +146,12 @@ class PostgresStore:
     ) -> KeptCall | None:
         key = idempotency_key
         for _ in range(_ATTEMPTS):
-            outcome = await self._settled(
+            outcome = await self._retried_while_busy(
                 self._create,
                 {
                     "namespace": namespace,
                     "call_id": call.call_id,
-                    "phone": call.phone,
-                    "agent": call.agent,
-                    "scenario": call.scenario,
-                    "created_at": call.created_at,
+                    **request_values(call),
                     "due_at": due_at,
                     "idempotency_key": key and key.value,
                     "fingerprint": key and key.fingerprint,
@@ -192,7 +196,7 @@ class PostgresStore:
         completed_by: str,
         drop_plan: bool,
     ) -> bool:
-        outcome = await self._settled(
+        outcome = await self._retried_while_busy(
             self._complete,
             {
                 "namespace": namespace,
@@ -260,13 +264,13 @@ class PostgresStore:
         response: int,
         next_due_at: float | None,
     ) -> None:
-        await self._settled(
+        await self._retried_while_busy(
             self._finish,
             {
                 "namespace": due.namespace,
                 "call_id": due.call_id,
                 "made": made,
-                "answer": response,
+                "response": response,
                 "due_at": next_due_at,
             },
         )
@@ -298,32 +302,34 @@ class PostgresStore:
         rows = await self._db.rows("read_coverage", namespace=namespace)
         return [Covered(*row) for row in rows]
 
-    async def _read_calls(self, asked: Sequence[tuple[bytes, UUID | None]]) -> list[_Read]:
-        """The clock of each namespace, and the call where one is asked for."""
+    async def _read_calls(self, pairs: Sequence[tuple[bytes, UUID | None]]) -> list[_Read]:
+        """The clock of each namespace, and the call where its pair names one."""
         rows = await self._db.rows(
             "read_calls",
-            namespace=[namespace for namespace, _ in asked],
-            call_id=[call_id for _, call_id in asked],
+            namespace=[namespace for namespace, _ in pairs],
+            call_id=[call_id for _, call_id in pairs],
         )
         return [
             (
-                None if row[0] is None else VirtualClock(*row[:3]),
-                None if row[3] is None else _call(row[3:]),
+                None if row["anchor"] is None else VirtualClock(*tuple(row)[:3]),
+                None if row["call_id"] is None else _call(row),
             )
-            for row in map(tuple, rows)
+            for row in rows
         ]
 
-    def _together(self, statement: str) -> Batcher[_Values, str]:
-        """Makes each change of a kind together with others; the answer says what came of it."""
+    def _batched(self, statement: str) -> Batcher[_Values, str]:
+        """Makes changes of one kind together; the result of each says whether it was made."""
 
-        async def change(asked: Sequence[_Values]) -> list[str]:
-            return [row[0] for row in await self._db.columns(statement, asked)]
+        async def change(batch: Sequence[_Values]) -> list[str]:
+            return [row[0] for row in await self._db.columns(statement, batch)]
 
-        return Batcher(change, limit=_MOST_TOGETHER)
+        return Batcher(change, limit=_BATCH_LIMIT)
 
-    async def _settled(self, change: Callable[[_Values], Awaitable[str]], values: _Values) -> str:
-        """What came of a change, tried again while another transaction holds its rows."""
-        for _ in range(_MOST_BUSY):
+    async def _retried_while_busy(
+        self, change: Callable[[_Values], Awaitable[str]], values: _Values
+    ) -> str:
+        """The outcome of a change, which is retried while another transaction holds its rows."""
+        for _ in range(_BUSY_LIMIT):
             outcome = await change(values)
             if outcome != "busy":
                 return outcome
@@ -336,33 +342,11 @@ def _arrays(kind: type[msgspec.Struct], rows: Sequence[Any]) -> dict[str, list[A
     return {field: [getattr(row, field) for row in rows] for field in kind.__struct_fields__}
 
 
-def _columns(call: Call) -> _Values:
-    result = call.result
-    return {
-        "call_id": call.call_id,
-        "phone": call.phone,
-        "agent": call.agent,
-        "scenario": call.scenario,
-        "created_at": call.created_at,
-        "status": result and result.status,
-        "transcript": result and result.transcript,
-        "duration_seconds": result and result.duration_seconds,
-        "ended_at": call.ended_at,
-    }
-
-
-def _call(row: Sequence[Any]) -> Call:
-    status, transcript, duration_seconds = row[5:8]
-    return Call(
-        call_id=_uuid(row[0]),
-        phone=row[1],
-        agent=row[2],
-        scenario=row[3],
-        created_at=row[4],
-        result=None if status is None else Result(status, transcript, duration_seconds),
-        ended_at=row[8],
-        completed_by=row[9],
-        delivery_answers=tuple(row[10]),
+def _call(row: Mapping[str, Any]) -> Call:
+    return decode_call(
+        row,
+        call_id=_uuid(row["call_id"]),
+        delivery_statuses=tuple(row["delivery_statuses"]),
     )
 
 

@@ -20,7 +20,7 @@ LONG_STATEMENT_SECONDS: Final = 60.0
 """For what touches every row of a namespace, and for migrations."""
 
 _CONNECTIONS: Final = 10
-# Together less than the five seconds that HTTP clients wait for an answer.
+# Together less than the five seconds that HTTP clients wait for a response.
 _CONNECT_SECONDS: Final = 2.0
 _ACQUIRE_SECONDS: Final = 2.0
 _STATEMENT_SECONDS: Final = 2.5
@@ -70,7 +70,7 @@ class Transaction:
         """Runs a statement by name."""
         sql = self._statements[statement]
         rows: list[Any] = await self._connection.fetch(
-            sql.sql, *sql.numbered(values), timeout=seconds
+            sql.sql, *sql.ordered(values), timeout=seconds
         )
         return rows
 
@@ -128,10 +128,12 @@ class Database:
         rows = await self.rows(statement, **values)
         return rows[0] if rows else None
 
-    async def columns(self, statement: str, asked: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Runs a statement whose values are arrays, one element for each that is asked."""
+    async def columns(self, statement: str, batch: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Runs a statement whose values are arrays, one element for each of the batch."""
         names = self.statements[statement].names
-        return await self.rows(statement, **{name: [one[name] for one in asked] for name in names})
+        return await self.rows(
+            statement, **{name: [values[name] for values in batch] for name in names}
+        )
 
     async def transaction(self, work: Callable[[Transaction], Awaitable[_T]]) -> _T:
         """Does the work in one transaction. Raises: `StorageUnavailable`."""
@@ -160,7 +162,7 @@ class Database:
                     constraint = getattr(error, "constraint_name", None)
                     # Its own words may quote what people said.
                     raise RuntimeError(
-                        f"PostgreSQL refused a value: {type(error).__name__} {constraint or ''}"
+                        f"PostgreSQL rejected a value: {type(error).__name__} {constraint or ''}"
                     ) from None
                 if sqlstate not in _UNDONE:
                     raise StorageUnavailable(_reason(error)) from error
@@ -196,7 +198,7 @@ async def _migrate(connection: _Connection, scripts: Sequence[str]) -> None:
 def _reason(error: BaseException) -> str:
     """What went wrong in one line, without the values that PostgreSQL quotes in its details."""
     if isinstance(error, TimeoutError):
-        return "it does not answer in time"
+        return "it does not respond in time"
     if isinstance(error, OSError):
         return error.strerror or type(error).__name__
     return str(error.args[0] if error.args else error).partition("\n")[0] or type(error).__name__

@@ -1,5 +1,7 @@
 """What a store promises, whatever engine keeps the rows.
 
+Who needs only a part of it asks for that part: namespaces, calls, deliveries or the journal.
+
 A namespace is named by 16 bytes made from its key. Every method that changes something returns
 after the change is committed. Everything a store cannot do now raises `StorageUnavailable`.
 """
@@ -17,7 +19,7 @@ from voice_sandbox.clock import VirtualClock
 
 
 class StoreError(Exception):
-    """The database cannot be used at all; the message says how to put that right."""
+    """The database cannot be used at all; the message says how to fix that."""
 
 
 class StorageUnavailable(Exception):
@@ -60,7 +62,7 @@ class JournalSegment(msgspec.Struct, frozen=True):
 
 
 class Covered(msgspec.Struct, frozen=True):
-    """How often a namespace met one answer; ``code`` and ``scenario`` are empty where none."""
+    """How often a namespace had one response; ``code`` and ``scenario`` are empty where none."""
 
     operation_id: str
     status: int
@@ -69,14 +71,8 @@ class Covered(msgspec.Struct, frozen=True):
     exchanges: int
 
 
-class Store(Protocol):
-    async def open(self) -> None:
-        """Connects and migrates. Raises: `StoreError`."""
-
-    async def close(self) -> None: ...
-
-    async def ping(self) -> None:
-        """Returns where the database serves now. Raises: `StorageUnavailable`."""
+class NamespaceStore(Protocol):
+    """Namespaces and their clocks."""
 
     async def clock(self, namespace: bytes) -> VirtualClock | None:
         """The clock of a namespace, ``None`` where it is not open."""
@@ -85,6 +81,15 @@ class Store(Protocol):
         self, namespace: bytes, *, fresh: VirtualClock, sample: Call
     ) -> VirtualClock:
         """Starts a namespace with clock and sample call, unless it is open; returns its clock."""
+
+    async def move_clock(
+        self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
+    ) -> VirtualClock | None:
+        """Advances the clock to ``instant`` where it is not already later.
+
+        Without ``wakes`` the wall times of pending completions stay as they are, which is quick:
+        for a step of several, of which the last one moves them.
+        """
 
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
         """Writes down that the namespaces were used at that wall time; returns those not open."""
@@ -98,6 +103,10 @@ class Store(Protocol):
         With ``idle_since`` only where it was not used since that wall time: neither is a use
         written down, nor has a call been created, which another process may write down later.
         """
+
+
+class CallStore(Protocol):
+    """The calls of a namespace."""
 
     async def create_call(
         self,
@@ -131,7 +140,7 @@ class Store(Protocol):
         completed_by: str,
         drop_plan: bool,
     ) -> bool:
-        """Saves the result unless the call is over already; says whether it did.
+        """Saves the result unless the call has ended already; says whether it did.
 
         ``drop_plan`` also drops the completions that the provider still planned.
         """
@@ -139,14 +148,9 @@ class Store(Protocol):
     async def drop_plan(self, namespace: bytes, call_id: UUID) -> None:
         """Drops the completions that the provider still planned for a call."""
 
-    async def move_clock(
-        self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
-    ) -> VirtualClock | None:
-        """Advances the clock to ``instant`` where it is not already later.
 
-        Without ``wakes`` the wall times of pending completions stay as they are, which is quick:
-        for a step of several, of which the last one moves them.
-        """
+class DeliveryStore(Protocol):
+    """Completions that are still to be delivered."""
 
     async def claim_due(
         self, *, wall_now: float, lease_seconds: float, limit: int
@@ -172,11 +176,15 @@ class Store(Protocol):
         response: int,
         next_due_at: float | None,
     ) -> None:
-        """Records the HTTP status that a delivery was answered with, and plans the next one.
+        """Records the HTTP status of a delivery's response, and plans the next delivery.
 
         ``made`` is how many deliveries came before it; where there are more by now, another
         process has made this one, and nothing changes.
         """
+
+
+class JournalStore(Protocol):
+    """The journal and what it counts."""
 
     async def append_journal(
         self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
@@ -184,7 +192,7 @@ class Store(Protocol):
         """Adds segments and counts."""
 
     async def trim_journal(self, namespace: bytes, *, oldest: float, limit: int) -> None:
-        """Drops segments older than ``oldest``, and those behind ``most`` newer exchanges."""
+        """Drops segments older than ``oldest``, and those behind ``limit`` newer exchanges."""
 
     async def journal(self, namespace: bytes, *, after: str) -> Sequence[bytes]:
         """The segments whose last `seq` is later than ``after``."""
@@ -193,3 +201,15 @@ class Store(Protocol):
         """The `seq` of the newest entry, or an empty text."""
 
     async def coverage(self, namespace: bytes) -> Sequence[Covered]: ...
+
+
+class Store(NamespaceStore, CallStore, DeliveryStore, JournalStore, Protocol):
+    """One database."""
+
+    async def open(self) -> None:
+        """Connects and migrates. Raises: `StoreError`."""
+
+    async def close(self) -> None: ...
+
+    async def ping(self) -> None:
+        """Returns where the database serves now. Raises: `StorageUnavailable`."""

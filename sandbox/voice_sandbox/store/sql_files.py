@@ -11,25 +11,35 @@ _SQL_FOLDER: Final = Path(__file__).with_name("sql")
 
 
 class Statement(NamedTuple):
-    """A statement with numbers for its values: to find them by name takes an engine longer."""
+    """A statement whose values stand in an order: looking them up by name takes an engine longer.
+
+    A name that an engine without numbered placeholders needs twice is in ``names`` twice.
+    """
 
     sql: str
     names: Sequence[str]
-    """Of the values, the one with number 1 first."""
 
-    def numbered(self, values: Mapping[str, Any]) -> list[Any]:
-        """The values in the order of their numbers."""
+    def ordered(self, values: Mapping[str, Any]) -> list[Any]:
+        """The values in the order of their placeholders."""
         return [values[name] for name in self.names]
 
 
-def statements(engine: str, *, sign: str) -> Mapping[str, Statement]:
+def statements(
+    engine: str, fragments: Mapping[str, str], *, numbered: bool
+) -> Mapping[str, Statement]:
     """The statements of ``sqlite.sql`` or another engine's file by their ``-- name:`` lines.
 
-    A value is ``:name`` there, and ``sign`` with a number in the statement.
+    ``{name}`` stands there for the fragment of that name, and ``:name`` for a value. The value's
+    placeholder is ``$1``, or ``?`` where they are not ``numbered``: Python 3.12.0 to 3.12.3 warn
+    of SQLite's numbered placeholders (https://github.com/python/cpython/issues/117995).
     """
     text = (_SQL_FOLDER / f"{engine}.sql").read_text(encoding="utf-8")
+    text = re.sub(r"\{(\w+)\}", lambda match: fragments[match[1]], text)
     parts = re.split(r"^-- name: (\w+)$", text, flags=re.MULTILINE)
-    return {name: _statement(sql, sign) for name, sql in zip(parts[1::2], parts[2::2], strict=True)}
+    return {
+        name: _statement(sql, numbered=numbered)
+        for name, sql in zip(parts[1::2], parts[2::2], strict=True)
+    }
 
 
 def migrations(engine: str) -> Sequence[str]:
@@ -38,12 +48,17 @@ def migrations(engine: str) -> Sequence[str]:
     return [path.read_text(encoding="utf-8") for path in paths]
 
 
-def _statement(sql: str, sign: str) -> Statement:
+def _statement(sql: str, *, numbered: bool) -> Statement:
     names: list[str] = []
 
-    def number(match: re.Match[str]) -> str:
-        if match[1] not in names:
-            names.append(match[1])
-        return f"{sign}{names.index(match[1]) + 1}"
+    def placeholder(match: re.Match[str]) -> str:
+        name = match[1]
+        if not numbered:
+            names.append(name)
+            return "?"
+        if name not in names:
+            names.append(name)
+        return f"${names.index(name) + 1}"
 
-    return Statement(re.sub(r"(?<![:\w]):([a-z_]+)", number, sql), names)
+    without_comments = re.sub(r"^--.*\n", "", sql, flags=re.MULTILINE)
+    return Statement(re.sub(r"(?<![:\w]):([a-z_]+)", placeholder, without_comments), names)

@@ -8,7 +8,6 @@ loss of power too, at the price of one wait for the disk a transaction.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,12 @@ from uuid_utils import UUID
 
 from voice_sandbox.calls.call import Call, Result
 from voice_sandbox.clock import VirtualClock, first_call_id, monotonic
+from voice_sandbox.store.call_columns import (
+    FRAGMENTS,
+    decode_call,
+    request_values,
+    sample_values,
+)
 from voice_sandbox.store.protocol import (
     Covered,
     Due,
@@ -27,23 +32,22 @@ from voice_sandbox.store.protocol import (
     JournalSegment,
     KeptCall,
     StorageUnavailable,
-    StoreError,
 )
-from voice_sandbox.store.sql_files import migrations, statements
+from voice_sandbox.store.sql_files import statements
+from voice_sandbox.store.sqlite_connection import (
+    BUSY_PAUSE_SECONDS,
+    BUSY_SECONDS,
+    connect,
+    move_log,
+    try_begin,
+)
 
 logger = logging.getLogger("voice_sandbox")
 
-_BUSY_SECONDS: Final = 5.0
-"""For which another process is given time to end what it writes."""
-_BUSY_PAUSE_SECONDS: Final = 0.002
 _CHECKPOINT_WRITES: Final = 2000
 """After so many writes the log is moved into the file by a thread beside the loop."""
 _ROW_BYTES: Final = 1024
 """A large value counts as so many writes as rows would fill the log as much."""
-_LONGEST_LOG_PAGES: Final = 16_000
-"""A log that outgrows the thread is moved by the writer itself, who then waits."""
-_APPLICATION_ID: Final = int.from_bytes(b"voic")
-"""Tells our files from those of other programs (``PRAGMA application_id``)."""
 
 
 class SQLiteStore:
@@ -55,7 +59,7 @@ class SQLiteStore:
     def __init__(self, path: str, *, synchronous: str = "NORMAL") -> None:
         self._path = path
         self._synchronous = synchronous
-        self._sql = statements("sqlite", sign="?")
+        self._sql = statements("sqlite", FRAGMENTS, numbered=False)
         self._db: sqlite3.Connection | None = None
         self._writing = False
         """Whether a transaction is open; it ends with this turn of the loop."""
@@ -68,18 +72,8 @@ class SQLiteStore:
         self._checkpoint: asyncio.Future[None] | None = None
 
     async def open(self) -> None:
-        try:
-            db = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
-            await _write_ahead(db)
-            db.execute(f"PRAGMA synchronous = {self._synchronous}")
-            db.execute(f"PRAGMA wal_autocheckpoint = {_LONGEST_LOG_PAGES}")
-            _migrate(db)
-            db.execute(self._sql["settle_wakes"].sql)
-        except sqlite3.Error as error:
-            raise StoreError(
-                f"The database {self._path} cannot be used: {error}. Check that it is a file of "
-                "this sandbox in a folder that you may write to, or name another by --database."
-            ) from error
+        db = await connect(self._path, synchronous=self._synchronous)
+        db.execute(self._sql["settle_wakes"].sql)
         self._db = db
 
     async def close(self) -> None:
@@ -109,7 +103,12 @@ class SQLiteStore:
             rate=fresh.rate,
         )
         if inserted:
-            self._insert_call(namespace, sample, due_at=None)
+            self._write(
+                "insert_sample",
+                namespace=namespace,
+                call_id=sample.call_id.bytes,
+                **sample_values(sample),
+            )
         row = self._read("read_namespace", namespace=namespace)
         await self._committed()
         return VirtualClock(*row)
@@ -169,7 +168,13 @@ class SQLiteStore:
                 )
                 await self._committed()
                 return None if row is None else KeptCall(UUID(bytes=row[1]), row[0])
-        self._insert_call(namespace, call, due_at=due_at)
+        self._write(
+            "insert_call",
+            namespace=namespace,
+            call_id=call.call_id.bytes,
+            due_at=due_at,
+            **request_values(call),
+        )
         await self._committed()
         return None
 
@@ -185,7 +190,7 @@ class SQLiteStore:
         await self._committed()  # what this turn has written may be part of it
         if row is None:
             return None
-        return VirtualClock(*row[:3]), None if row[3] is None else _call(row[3:])
+        return VirtualClock(*row[:3]), None if row["call_id"] is None else _call(row)
 
     async def newest_call_id(self, namespace: bytes) -> UUID | None:
         row = self._read("newest_call_id", namespace=namespace)
@@ -329,23 +334,6 @@ class SQLiteStore:
     async def coverage(self, namespace: bytes) -> Sequence[Covered]:
         return [Covered(*row) for row in self._read_all("read_coverage", namespace=namespace)]
 
-    def _insert_call(self, namespace: bytes, call: Call, *, due_at: float | None) -> None:
-        result = call.result
-        self._write(
-            "insert_call",
-            namespace=namespace,
-            call_id=call.call_id.bytes,
-            phone=call.phone,
-            agent=call.agent,
-            scenario=call.scenario,
-            created_at=call.created_at,
-            status=result and result.status,
-            transcript=result and result.transcript,
-            duration_seconds=result and result.duration_seconds,
-            ended_at=call.ended_at,
-            due_at=due_at,
-        )
-
     def _read(self, query: str, **values: Any) -> Any:
         """The first row of a query, or ``None``."""
         try:
@@ -376,37 +364,28 @@ class SQLiteStore:
 
     def _run(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
         sql = self._sql[statement]
-        return self._connection().execute(sql.sql, sql.numbered(values))
+        return self._connection().execute(sql.sql, sql.ordered(values))
 
     async def _begin(self) -> None:
         """Opens a transaction, unless this turn of the loop has one already.
 
         While another process writes, this one goes on with everything else.
         """
-        give_up_at = monotonic() + _BUSY_SECONDS
+        give_up_at = monotonic() + BUSY_SECONDS
         while not self._writing:
             async with self._opening:
                 if self._began():
                     return
                 if monotonic() > give_up_at:
                     raise StorageUnavailable("another process holds the database for too long")
-                await asyncio.sleep(_BUSY_PAUSE_SECONDS)
+                await asyncio.sleep(BUSY_PAUSE_SECONDS)
 
     def _began(self) -> bool:
         """Tries to open a transaction; not where another process is writing just now."""
         if self._writing:  # who waited before this one has opened it
             return True
-        db = self._connection()
-        try:
-            db.execute("PRAGMA busy_timeout = 0")
-            db.execute("BEGIN IMMEDIATE")
-        except sqlite3.Error as error:
-            if _is_busy(error):
-                return False
-            raise StorageUnavailable(str(error)) from error
-        finally:
-            # Who reads waits only for another process that brings the log in order after a crash.
-            db.execute(f"PRAGMA busy_timeout = {int(_BUSY_SECONDS * 1000)}")
+        if not try_begin(self._connection()):
+            return False
         self._writing = True
         asyncio.get_running_loop().call_soon(self._end_transaction)
         return True
@@ -427,7 +406,7 @@ class SQLiteStore:
     def _begin_checkpoint(self) -> None:
         self._writes = 0
         loop = asyncio.get_running_loop()
-        self._checkpoint = loop.run_in_executor(None, _move_log, self._path)
+        self._checkpoint = loop.run_in_executor(None, move_log, self._path)
         self._checkpoint.add_done_callback(self._end_checkpoint)
 
     def _end_checkpoint(self, checkpoint: asyncio.Future[None]) -> None:
@@ -463,78 +442,14 @@ class SQLiteStore:
         return self._db
 
 
-def _move_log(path: str) -> None:
-    """Moves what the log holds into the file, without making a writer wait."""
-    if path == ":memory:":
-        return
-    with contextlib.closing(sqlite3.connect(path, timeout=0)) as db:
-        db.execute("PRAGMA wal_checkpoint(PASSIVE)")
-
-
-def _call(row: Sequence[Any]) -> Call:
-    status, transcript, duration_seconds = row[5:8]
-    return Call(
-        call_id=UUID(bytes=row[0]),
-        phone=row[1],
-        agent=row[2],
-        scenario=row[3],
-        created_at=row[4],
-        result=None if status is None else Result(status, transcript, duration_seconds),
-        ended_at=row[8],
-        completed_by=row[9],
-        delivery_answers=tuple(orjson.loads(row[10])),
+def _call(row: Mapping[str, Any]) -> Call:
+    return decode_call(
+        row,
+        call_id=UUID(bytes=row["call_id"]),
+        delivery_statuses=tuple(orjson.loads(row["delivery_statuses"])),
     )
 
 
 def _due(row: Sequence[Any]) -> Due:
     namespace, call_id, due_at = row
     return Due(namespace, UUID(bytes=call_id), due_at)
-
-
-async def _write_ahead(db: sqlite3.Connection) -> None:
-    """Turns the log on. Where several processes do so on a new file SQLite itself does not wait."""
-    give_up_at = monotonic() + _BUSY_SECONDS
-    while True:
-        try:
-            db.execute("PRAGMA journal_mode = WAL")
-        except sqlite3.Error as error:
-            if not _is_busy(error) or monotonic() > give_up_at:
-                raise
-            await asyncio.sleep(_BUSY_PAUSE_SECONDS)
-        else:
-            return
-
-
-def _is_busy(error: sqlite3.Error) -> bool:
-    return error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
-
-
-def _migrate(db: sqlite3.Connection) -> None:
-    """Brings the schema up to the newest version; ``user_version`` counts what was applied."""
-    scripts = migrations("sqlite")
-    with db:
-        db.execute("BEGIN IMMEDIATE")  # a process that starts at the same time waits here
-        [owner] = db.execute("PRAGMA application_id").fetchone()
-        [tables] = db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-        if owner != _APPLICATION_ID and tables:
-            raise sqlite3.DatabaseError("it belongs to another program")
-        db.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-        [version] = db.execute("PRAGMA user_version").fetchone()
-        if version > len(scripts):
-            raise sqlite3.DatabaseError(
-                f"it was written by a newer version of the sandbox (schema {version})"
-            )
-        for script in scripts[version:]:
-            for statement in _statements(script):
-                db.execute(statement)
-        db.execute(f"PRAGMA user_version = {len(scripts)}")
-
-
-def _statements(script: str) -> Iterator[str]:
-    """The statements of a script one by one: ``executescript`` would commit before it."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""

@@ -10,11 +10,10 @@ WITH opened AS (
     RETURNING namespace
 )
 INSERT INTO calls (
-    namespace, call_id, phone, agent, scenario, created_at,
-    status, transcript, duration_seconds, ended_at
+    namespace, call_id, {request_columns}, status, transcript, duration_seconds, ended_at
 )
 SELECT
-    opened.namespace, :call_id, :phone, :agent, :scenario, :created_at,
+    opened.namespace, :call_id, {request_values},
     :status, :transcript, :duration_seconds, :ended_at
 FROM opened;
 
@@ -57,13 +56,12 @@ WHERE namespace = :namespace AND due_at IS NOT NULL;
 -- name: create_calls
 -- The share lock keeps a clock where it is until the call is there: wake_at always fits it.
 -- Idempotency keys are taken in one order, since who takes one waits for who has just taken it.
-WITH asked AS (
+WITH requested AS (
     SELECT * FROM unnest(
-        :namespace::bytea[], :call_id::uuid[], :phone::text[], :agent::text[], :scenario::text[],
-        :created_at::double precision[], :due_at::double precision[],
+        :namespace::bytea[], :call_id::uuid[], {request_arrays}, :due_at::double precision[],
         :idempotency_key::text[], :fingerprint::bytea[], :expires_at::double precision[]
-    ) WITH ORDINALITY AS asked (
-        namespace, call_id, phone, agent, scenario, created_at, due_at,
+    ) WITH ORDINALITY AS requested (
+        namespace, call_id, {request_columns}, due_at,
         idempotency_key, fingerprint, expires_at, number
     )
 ), open AS (
@@ -76,7 +74,7 @@ WITH asked AS (
     )
     SELECT DISTINCT ON (namespace, idempotency_key COLLATE "C")
         namespace, idempotency_key, fingerprint, call_id, created_at, expires_at
-    FROM asked JOIN open USING (namespace)
+    FROM requested JOIN open USING (namespace)
     WHERE idempotency_key IS NOT NULL
     ORDER BY namespace, idempotency_key COLLATE "C", number
     ON CONFLICT (namespace, idempotency_key) DO UPDATE
@@ -85,13 +83,11 @@ WITH asked AS (
     WHERE idempotency_keys.expires_at <= excluded.created_at
     RETURNING call_id
 ), created AS (
-    INSERT INTO calls (
-        namespace, call_id, phone, agent, scenario, created_at, due_at, wake_at
-    )
+    INSERT INTO calls (namespace, call_id, {request_columns}, due_at, wake_at)
     SELECT
-        namespace, call_id, phone, agent, scenario, created_at,
+        namespace, call_id, {request_columns},
         due_at, anchor_wall + (due_at - anchor) / rate
-    FROM asked JOIN open USING (namespace)
+    FROM requested JOIN open USING (namespace)
     WHERE idempotency_key IS NULL OR call_id IN (SELECT call_id FROM kept)
     RETURNING call_id
 )
@@ -101,7 +97,7 @@ SELECT CASE
     WHEN namespaces.namespace IS NOT NULL THEN 'busy'
     ELSE 'gone'
 END
-FROM asked
+FROM requested
 LEFT JOIN open USING (namespace)
 LEFT JOIN namespaces USING (namespace)
 LEFT JOIN created USING (call_id)
@@ -112,14 +108,13 @@ SELECT call_id, fingerprint FROM idempotency_keys
 WHERE namespace = :namespace AND idempotency_key = :idempotency_key;
 
 -- name: read_calls
--- For each pair the clock of the namespace, and the call where it asks for one.
+-- For each pair the clock of the namespace, and the call where the pair names one.
 SELECT anchor_wall, anchor, rate,
-       calls.call_id, phone, agent, scenario, created_at,
-       status, transcript, duration_seconds, ended_at, completed_by, delivery_answers
+       {call_columns}
 FROM unnest(:namespace::bytea[], :call_id::uuid[]) WITH ORDINALITY
-    AS asked (namespace, call_id, number)
+    AS requested (namespace, call_id, number)
 LEFT JOIN namespaces USING (namespace)
-LEFT JOIN calls ON calls.namespace = asked.namespace AND calls.call_id = asked.call_id
+LEFT JOIN calls ON calls.namespace = requested.namespace AND calls.call_id = requested.call_id
 ORDER BY number;
 
 -- name: newest_call_id
@@ -130,17 +125,17 @@ SELECT count(*) FROM calls WHERE namespace = :namespace;
 
 -- name: complete_calls
 -- The first completion of a call wins, also among those that come together.
-WITH asked AS (
+WITH requested AS (
     SELECT * FROM unnest(
         :namespace::bytea[], :call_id::uuid[], :status::text[], :transcript::text[],
         :duration_seconds::integer[], :ended_at::double precision[], :completed_by::text[],
         :drop_plan::boolean[]
-    ) WITH ORDINALITY AS asked (
+    ) WITH ORDINALITY AS requested (
         namespace, call_id, status, transcript, duration_seconds, ended_at, completed_by,
         drop_plan, number
     )
 ), first AS (
-    SELECT DISTINCT ON (namespace, call_id) * FROM asked ORDER BY namespace, call_id, number
+    SELECT DISTINCT ON (namespace, call_id) * FROM requested ORDER BY namespace, call_id, number
 ), live AS (
     SELECT calls.namespace, calls.call_id
     FROM first JOIN calls ON calls.namespace = first.namespace AND calls.call_id = first.call_id
@@ -160,12 +155,12 @@ WITH asked AS (
 SELECT CASE
     WHEN completed.number IS NOT NULL THEN 'done'
     WHEN live.call_id IS NULL AND calls.call_id IS NOT NULL AND calls.status IS NULL THEN 'busy'
-    ELSE 'over'
+    ELSE 'ended'
 END
-FROM asked
+FROM requested
 LEFT JOIN completed USING (number)
-LEFT JOIN live ON live.namespace = asked.namespace AND live.call_id = asked.call_id
-LEFT JOIN calls ON calls.namespace = asked.namespace AND calls.call_id = asked.call_id
+LEFT JOIN live ON live.namespace = requested.namespace AND live.call_id = requested.call_id
+LEFT JOIN calls ON calls.namespace = requested.namespace AND calls.call_id = requested.call_id
 ORDER BY number;
 
 -- name: drop_plan
@@ -202,31 +197,31 @@ SELECT min(wake_at) FROM calls WHERE wake_at IS NOT NULL;
 
 -- name: finish_deliveries
 -- A plan that was dropped while its delivery was under way stays dropped.
-WITH asked AS (
+WITH requested AS (
     SELECT DISTINCT ON (namespace, call_id) * FROM unnest(
         :namespace::bytea[], :call_id::uuid[], :made::integer[], :response::smallint[],
         :due_at::double precision[]
-    ) WITH ORDINALITY AS asked (namespace, call_id, made, answer, due_at, number)
+    ) WITH ORDINALITY AS requested (namespace, call_id, made, response, due_at, number)
     ORDER BY namespace, call_id, number
 ), open AS (
     SELECT namespace, anchor_wall, anchor, rate FROM namespaces
-    WHERE namespace IN (SELECT namespace FROM asked WHERE due_at IS NOT NULL)
+    WHERE namespace IN (SELECT namespace FROM requested WHERE due_at IS NOT NULL)
     FOR SHARE SKIP LOCKED
 ), claimed AS (
     SELECT calls.namespace, calls.call_id
-    FROM asked JOIN calls ON calls.namespace = asked.namespace AND calls.call_id = asked.call_id
-    WHERE cardinality(calls.delivery_answers) = asked.made
+    FROM requested JOIN calls ON calls.namespace = requested.namespace AND calls.call_id = requested.call_id
+    WHERE cardinality(calls.delivery_statuses) = requested.made
     FOR NO KEY UPDATE OF calls SKIP LOCKED
 ), finished AS (
     UPDATE calls
-    SET delivery_answers = array_append(calls.delivery_answers, asked.answer),
-        due_at = CASE WHEN calls.due_at IS NULL THEN NULL ELSE asked.due_at END,
+    SET delivery_statuses = array_append(calls.delivery_statuses, requested.response),
+        due_at = CASE WHEN calls.due_at IS NULL THEN NULL ELSE requested.due_at END,
         wake_at = CASE WHEN calls.due_at IS NULL THEN NULL
-                  ELSE anchor_wall + (asked.due_at - anchor) / rate END,
+                  ELSE anchor_wall + (requested.due_at - anchor) / rate END,
         leased_until = 0
-    FROM asked JOIN claimed USING (namespace, call_id) LEFT JOIN open USING (namespace)
-    WHERE calls.namespace = asked.namespace AND calls.call_id = asked.call_id
-      AND (asked.due_at IS NULL OR anchor IS NOT NULL)
+    FROM requested JOIN claimed USING (namespace, call_id) LEFT JOIN open USING (namespace)
+    WHERE calls.namespace = requested.namespace AND calls.call_id = requested.call_id
+      AND (requested.due_at IS NULL OR anchor IS NOT NULL)
     RETURNING calls.namespace, calls.call_id
 )
 SELECT CASE
@@ -237,7 +232,7 @@ FROM unnest(:namespace, :call_id, :made) WITH ORDINALITY
     AS every (namespace, call_id, made, number)
 LEFT JOIN finished USING (namespace, call_id)
 LEFT JOIN calls ON calls.namespace = every.namespace AND calls.call_id = every.call_id
-    AND cardinality(calls.delivery_answers) = every.made
+    AND cardinality(calls.delivery_statuses) = every.made
 ORDER BY number;
 
 -- name: delete_idle_namespace
@@ -284,7 +279,7 @@ DELETE FROM journal WHERE namespace = :namespace AND last_seq IN (
             ) AS newer
             FROM journal WHERE namespace = :namespace
         ) AS counted
-        WHERE newer >= :most OR newest_at < :oldest
+        WHERE newer >= :limit OR newest_at < :oldest
     )
     FOR UPDATE SKIP LOCKED
 );

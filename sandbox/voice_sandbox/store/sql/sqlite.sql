@@ -34,25 +34,25 @@ WHERE due_at IS NOT NULL;
 
 -- name: insert_call
 -- A namespace that was emptied meanwhile was emptied with this call in it.
-INSERT INTO calls (
-    namespace, call_id, phone, agent, scenario, created_at,
-    status, transcript, duration_seconds, ended_at, due_at, wake_at
-)
-SELECT
-    namespace, :call_id, :phone, :agent, :scenario, :created_at,
-    :status, :transcript, :duration_seconds, :ended_at, :due_at,
-    anchor_wall + (:due_at - anchor) / rate
+INSERT INTO calls (namespace, call_id, {request_columns}, due_at, wake_at)
+SELECT namespace, :call_id, {request_values}, :due_at, anchor_wall + (:due_at - anchor) / rate
 FROM namespaces WHERE namespace = :namespace;
 
+-- name: insert_sample
+INSERT INTO calls (
+    namespace, call_id, {request_columns}, status, transcript, duration_seconds, ended_at
+)
+VALUES (
+    :namespace, :call_id, {request_values}, :status, :transcript, :duration_seconds, :ended_at
+);
+
 -- name: read_call
-SELECT call_id, phone, agent, scenario, created_at,
-       status, transcript, duration_seconds, ended_at, completed_by, delivery_answers
+SELECT {call_columns}
 FROM calls WHERE namespace = :namespace AND call_id = :call_id;
 
 -- name: read_call_with_clock
 SELECT anchor_wall, anchor, rate,
-       call_id, phone, agent, scenario, created_at,
-       status, transcript, duration_seconds, ended_at, completed_by, delivery_answers
+       {call_columns}
 FROM namespaces LEFT JOIN calls
   ON calls.namespace = namespaces.namespace AND call_id = :call_id
 WHERE namespaces.namespace = :namespace;
@@ -116,14 +116,14 @@ SELECT min(wake_at) FROM calls WHERE wake_at IS NOT NULL;
 -- name: finish_delivery
 -- A plan that was dropped while its delivery was under way stays dropped.
 UPDATE calls
-SET delivery_answers = json_insert(delivery_answers, '$[#]', :response),
+SET delivery_statuses = json_insert(delivery_statuses, '$[#]', :response),
     due_at = iif(due_at IS NULL, NULL, :due_at),
     wake_at = iif(due_at IS NULL, NULL, (
         SELECT anchor_wall + (:due_at - anchor) / rate FROM namespaces WHERE namespace = :namespace
     )),
     leased_until = 0
 WHERE namespace = :namespace AND call_id = :call_id
-  AND json_array_length(delivery_answers) = :made;
+  AND json_array_length(delivery_statuses) = :made;
 
 -- name: is_idle
 SELECT 1 FROM namespaces
@@ -152,7 +152,7 @@ DELETE FROM journal WHERE namespace = :namespace AND last_seq IN (
         ) AS newer
         FROM journal WHERE namespace = :namespace
     )
-    WHERE newer >= :most OR newest_at < :oldest
+    WHERE newer >= :limit OR newest_at < :oldest
 );
 
 -- name: count_coverage

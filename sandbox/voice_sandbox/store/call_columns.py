@@ -1,0 +1,76 @@
+"""The columns of a call: the only list of them in Python and SQL, for both stores.
+
+A new optional field of a request needs its column here and in a migration of each engine, and a
+field of the same name in `Call`. Statements take the columns from here as ``{request_columns}``
+and the like, and rows are decoded by column name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from uuid_utils import UUID
+
+from voice_sandbox.calls.call import Call, Result
+
+REQUEST_COLUMNS: Final[Mapping[str, str]] = {
+    "phone": "text",
+    "agent": "text",
+    "scenario": "text",
+    "created_at": "double precision",
+}
+"""What a call is created with, each with its type in PostgreSQL. `Call` has the same names."""
+
+_RESULT_COLUMNS: Final = (
+    "status",
+    "transcript",
+    "duration_seconds",
+    "ended_at",
+    "completed_by",
+    "delivery_statuses",
+)
+
+FRAGMENTS: Final[Mapping[str, str]] = {
+    "call_columns": ", ".join(
+        f"calls.{column}" for column in ("call_id", *REQUEST_COLUMNS, *_RESULT_COLUMNS)
+    ),
+    "request_columns": ", ".join(REQUEST_COLUMNS),
+    "request_values": ", ".join(f":{column}" for column in REQUEST_COLUMNS),
+    "request_arrays": ", ".join(f":{column}::{kind}[]" for column, kind in REQUEST_COLUMNS.items()),
+}
+"""What stands for each ``{name}`` in a statement."""
+
+
+def request_values(call: Call) -> dict[str, Any]:
+    """The values of the columns that a call is created with."""
+    return {column: getattr(call, column) for column in REQUEST_COLUMNS}
+
+
+def sample_values(call: Call) -> dict[str, Any]:
+    """The values of a call that is stored with its result."""
+    result = call.result
+    return {
+        **request_values(call),
+        "status": result and result.status,
+        "transcript": result and result.transcript,
+        "duration_seconds": result and result.duration_seconds,
+        "ended_at": call.ended_at,
+    }
+
+
+def decode_call(
+    row: Mapping[str, Any], *, call_id: UUID, delivery_statuses: tuple[int, ...]
+) -> Call:
+    """The call of a row. The two values that differ between engines are decoded by the caller."""
+    status = row["status"]
+    return Call(
+        call_id=call_id,
+        result=None
+        if status is None
+        else Result(status, row["transcript"], row["duration_seconds"]),
+        ended_at=row["ended_at"],
+        completed_by=row["completed_by"],
+        delivery_statuses=delivery_statuses,
+        **{column: row[column] for column in REQUEST_COLUMNS},
+    )
