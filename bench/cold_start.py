@@ -67,7 +67,7 @@ def measure(runs: int) -> tuple[list[Start], list[Start]]:
         for _ in range(runs + 1):
             (folder / "voice-sandbox.db").unlink(missing_ok=True)
             port = str(_free_port())
-            sandboxes.append(_start(folder, port, ["-m", "sandbox", "serve", "--port", port]))
+            sandboxes.append(_start(folder, port, ["-m", "voice_sandbox", "serve", "--port", port]))
             bares.append(_start(folder, port, _uvicorn(port)))
     return sandboxes[1:], bares[1:]  # the first ones have compiled the code
 

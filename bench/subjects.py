@@ -82,7 +82,7 @@ class Subject(NamedTuple):
 def sandbox_command(*options: str, database: str = "") -> Callable[[int, Path], list[str]]:
     def command(port: int, folder: Path) -> list[str]:
         url = database or f"sqlite:///{folder}/sandbox.db"
-        serve = [sys.executable, "-m", "sandbox", "serve", "--port", str(port)]
+        serve = [sys.executable, "-m", "voice_sandbox", "serve", "--port", str(port)]
         return [*serve, "--database", url, *options]
 
     return command

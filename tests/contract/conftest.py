@@ -1,4 +1,4 @@
-"""What several rooms of contract tests stand on."""
+"""What several modules of contract tests stand on."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -39,7 +39,7 @@ def agents() -> Any:
 
 @pytest.fixture
 def live(agents: Any) -> Iterator[FakeLiveService]:
-    """A server that poses as the live service."""
+    """A server that stands in for the live service."""
     with fake_live_service(agents) as server:
         yield server
 

@@ -1,4 +1,4 @@
-"""What Schemathesis lacks: rules of this contract that hold of every answer it gets.
+"""What Schemathesis lacks: rules of this contract that hold of every response it gets.
 
 Loaded through `hooks` in schemathesis.toml. The two checks that send a request again do so a few
 times for each operation.
@@ -15,7 +15,7 @@ from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.problems import PROBLEMS
 from voice_sandbox.contract.reader import find_contract, load_contract
 
-MOST_REPETITIONS = 10
+MAX_REPETITIONS = 10
 SAMPLE = str(read_catalogue(load_contract(find_contract())).sample.call_id)
 OTHER_KEY = "Bearer sandbox_schemathesis_other_key"
 
@@ -26,7 +26,7 @@ def is_service(case: Any) -> bool:
 
 @schemathesis.check
 def nothing_provider_internal(ctx: Any, response: Any, case: Any) -> None:
-    """No byte of an answer of the service names the provider's id of a call."""
+    """No byte of a response of the service names the provider's id of a call."""
     if is_service(case):
         headers = "\n".join(value for values in response.headers.values() for value in values)
         assert ID_PREFIX.encode() not in response.content, "the body names the provider's id"
@@ -56,7 +56,7 @@ class Again:
 
     def send(self, case: Any, response: Any, **headers: str) -> requests.Response | None:
         self._sent[case.operation.label] += 1
-        if self._sent[case.operation.label] > MOST_REPETITIONS:
+        if self._sent[case.operation.label] > MAX_REPETITIONS:
             return None
         again = response.request.copy()
         again.headers.update(headers)
@@ -66,7 +66,7 @@ class Again:
 
 
 @schemathesis.check
-class OtherMediaTypesAreRefused(Again):
+class OtherMediaTypesAreRejected(Again):
     """A body that was accepted is 415 when it says that it is something else."""
 
     def after_response(self, ctx: Any, response: Any, case: Any) -> None:

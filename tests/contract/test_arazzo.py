@@ -60,7 +60,7 @@ def command_of_the_page(root: Path, url: str) -> list[str]:
 def test_every_workflow_passes(
     node_tools, root: Path, fast_sandbox: SandboxServer, key: str, tmp_path: Path
 ) -> None:
-    """The page's own command runs, and each step gets the answer that its workflow describes."""
+    """The page's own command runs, and each step gets the response that its workflow describes."""
     words = [
         word.replace("sandbox_demo", key) for word in command_of_the_page(root, fast_sandbox.url)
     ]

@@ -49,8 +49,8 @@ def test_fault_is_caught(name: str) -> None:
 
 
 def test_a_sandbox_without_fault_is_not_accused() -> None:
-    """The workshop itself alters nothing."""
-    with faulty_sandbox(lambda shop: None) as url:
+    """The fault injector itself alters nothing."""
+    with faulty_sandbox(lambda injector: None) as url:
         target = sandbox_target(url)
         found = {name: run_check(name, url, target).finding for name in CHECKS}
     assert {name: finding for name, finding in found.items() if finding} == {}
@@ -58,7 +58,9 @@ def test_a_sandbox_without_fault_is_not_accused() -> None:
 
 def test_passing_through_alters_nothing() -> None:
     """Faults that are put between client and sandbox alter only what they say."""
-    with faulty_sandbox(lambda shop: shop.on_answer(lambda ask, reply: None)) as url:
+    with faulty_sandbox(
+        lambda injector: injector.on_response(lambda request, response: None)
+    ) as url:
         target = sandbox_target(url)
         found = {name: run_check(name, url, target).finding for name in CHECKS}
     assert {name: finding for name, finding in found.items() if finding} == {}

@@ -79,10 +79,10 @@ def test_prism_has_nothing_to_say_about_the_quickstart(
         ("/v1/webhooks/call-completed", {"event_type": "call.started"}, 422),
     ],
 )
-def test_prism_refuses_what_the_sandbox_refuses(
+def test_prism_rejects_what_the_sandbox_rejects(
     through_prism: httpx.Client, path: str, body: object, status: int
 ) -> None:
-    """Both validators find fault with the same requests, and the refusal keeps the contract."""
+    """Both validators find fault with the same requests, and the rejection keeps the contract."""
     response = through_prism.post(path, json=body)
     assert response.status_code == status
     violations = response.headers["sl-violations"]
@@ -93,7 +93,7 @@ def test_prism_refuses_what_the_sandbox_refuses(
 def test_prism_keeps_quiet_about_documented_problems(
     through_prism: httpx.Client, watched: str
 ) -> None:
-    """A refusal for other reasons than the body is a response that the contract describes."""
+    """A rejection for other reasons than the body is a response that the contract describes."""
     unknown = through_prism.get("/v1/calls/01890a5d-ac96-774b-bcce-000000000000")
     assert unknown.status_code == 404
     assert "sl-violations" not in unknown.headers

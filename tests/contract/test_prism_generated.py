@@ -27,7 +27,7 @@ from voice_sandbox.contract.reader import load_contract
 EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES") or 40)
 SEED = os.environ.get("CONTRACT_SEED") or "20261124"
 # What the sandbox says when a request does not fit a schema of the contract.
-SCHEMA_REFUSALS = {"validation_failed", "invalid_idempotency_key"}
+SCHEMA_REJECTIONS = {"validation_failed", "invalid_idempotency_key"}
 
 # A GET without parameters has nothing that could be wrong with it.
 GENERATED = [
@@ -92,7 +92,7 @@ def is_for_prism(arguments: dict[str, Any]) -> bool:
 def test_both_validators_agree(
     operation_id: str, mode: GenerationMode, operations: dict[str, Any], prism: str
 ) -> None:
-    """What one accepts the other accepts, and no answer breaks the contract."""
+    """What one accepts the other accepts, and no response breaks the contract."""
     key = f"sandbox_prism_{secrets.token_hex(8)}"
     signed = {"Authorization": f"Bearer {key}"}
     judged = 0
@@ -116,7 +116,7 @@ def test_both_validators_agree(
         found = violations(response, "request")
         if response.status_code < 400:
             assert found == [], "the sandbox accepts what Prism refuses"
-        elif response.json()["code"] in SCHEMA_REFUSALS:
+        elif response.json()["code"] in SCHEMA_REJECTIONS:
             assert found, f"the sandbox refuses what Prism accepts: {response.text}"
 
     agree()
@@ -125,7 +125,7 @@ def test_both_validators_agree(
 
 
 def _sent(case: Any, url: str, headers: dict[str, str]) -> httpx.Response:
-    """Sends a generated request as Schemathesis would, and gives the answer as httpx does."""
+    """Sends a generated request as Schemathesis would, and gives the response as httpx does."""
     found = case.call(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
     pairs = [(name, value) for name, values in found.headers.items() for value in values]
     kept = [(name, value) for name, value in pairs if name.lower() != "content-encoding"]
@@ -161,7 +161,7 @@ def test_prism_hangs_on_what_is_no_json(prism: str, key: str) -> None:
 def test_prism_dies_of_a_name_that_is_no_header_text(
     node_tools, contract_path: Path, sandbox_server: SandboxServer, key: str
 ) -> None:
-    """It copies the name of an unknown field into a header, and Node refuses that."""
+    """It copies the name of an unknown field into a header, and Node rejects that."""
     port = free_port()
     command = node_tools.command(
         "prism", "proxy", contract_path, sandbox_server.url, "--host", "127.0.0.1", "--port", port

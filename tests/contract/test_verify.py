@@ -17,7 +17,7 @@ from read_once import contracts
 from sandbox_process import SandboxServer
 from verify_command import LISTED, SERVICE_KEY, verify
 from voice_sandbox.verification.curl import as_curl
-from voice_sandbox.verification.http1 import Http1Client, NoAnswer, SentRequest
+from voice_sandbox.verification.http1 import Http1Client, NoResponse, SentRequest
 
 pytestmark = pytest.mark.usefixtures("one_process")
 
@@ -71,7 +71,7 @@ def test_fault_is_named(name: str, tmp_path: Path) -> None:
 
 
 def test_curl_shows_the_fault_again() -> None:
-    """The command that stands beside a finding gets the same answer from a shell."""
+    """The command that stands beside a finding gets the same response from a shell."""
     with faulty_sandbox(FAULTS["duplicate_keys_are_taken"].alter) as url:
         result = verify(url)
         lines = [line.strip() for line in result.output.splitlines()]
@@ -169,7 +169,7 @@ def test_what_cannot_be_told_is_2(url: str, arguments: tuple[str, ...]) -> None:
 
 
 def test_service_without_a_key_is_2(live: FakeLiveService) -> None:
-    """A service is not judged by how it refuses everything."""
+    """A service is not judged by how it rejects everything."""
     result = verify(live.url, key=None)
     assert result.exit_code == 2
     assert "--key" in result.output
@@ -177,7 +177,7 @@ def test_service_without_a_key_is_2(live: FakeLiveService) -> None:
     assert verify(live.url).exit_code == 2
 
 
-def test_deployment_that_stops_answering_is_2(live: FakeLiveService) -> None:
+def test_deployment_that_stops_responding_is_2(live: FakeLiveService) -> None:
     """A run that breaks off proves nothing, and does not go on for hours."""
     contract, control = contracts()
     path = "/v1/calls/00000000-0000-4000-8000-000000000000"
@@ -201,8 +201,8 @@ def test_prism_mock_is_told_apart(node_tools, contract_path: Path) -> None:
     assert "completes no call" in result.output
 
 
-def test_wire_gives_up_in_time(live: FakeLiveService) -> None:
-    """No exchange outlives its deadline, however slowly an answer drips."""
+def test_client_gives_up_in_time(live: FakeLiveService) -> None:
+    """No exchange outlives its deadline, however slowly a response drips."""
     live.hang_seconds["/slow"] = 30
-    with pytest.raises(NoAnswer, match=r"0\.2 seconds"):
+    with pytest.raises(NoResponse, match=r"0\.2 seconds"):
         Http1Client(live.url, timeout_seconds=0.2).exchange(SentRequest("GET", "/slow"))

@@ -1,6 +1,6 @@
 """The guard of `voice-sandbox verify`, tested as if lives depended on it.
 
-A server that poses as the live service counts every request that would ring a phone.
+A server that stands in for the live service counts every request that would ring a phone.
 """
 
 import itertools
@@ -126,8 +126,8 @@ def test_impostor_that_forges_a_journal_under_another_id_is_no_sandbox(
     """The proof asks for the very exchange that was made."""
     live.responses["/sandbox"] = as_sandbox()
     contract, control = contracts()
-    wire = Http1Client(live.url, timeout_seconds=1)
-    assert identify(wire, contract, control, new_key=new_key).kind is Kind.OTHER
+    client = Http1Client(live.url, timeout_seconds=1)
+    assert identify(client, contract, control, new_key=new_key).kind is Kind.OTHER
 
 
 def test_host_that_the_contract_names_is_live(live: FakeLiveService) -> None:
@@ -136,8 +136,8 @@ def test_host_that_the_contract_names_is_live(live: FakeLiveService) -> None:
     hosts = [server.url for server in contract.servers if "127.0.0.1" not in server.url]
     assert hosts
     for url in hosts:
-        wire = Http1Client(url, timeout_seconds=0.1)
-        found = identify(wire, contract, control, new_key=new_key)
+        client = Http1Client(url, timeout_seconds=0.1)
+        found = identify(client, contract, control, new_key=new_key)
         assert found.kind is Kind.OTHER
 
 
@@ -238,7 +238,7 @@ def guarded(program: str, url: str, address: str = "127.0.0.1") -> subprocess.Co
     )
 
 
-def test_made_up_requests_reach_one_address_alone(
+def test_generated_requests_reach_one_address_alone(
     live: FakeLiveService, sandbox_server: SandboxServer
 ) -> None:
     """No name, no redirect and no other port leads Schemathesis away from the proved sandbox."""
@@ -259,12 +259,12 @@ def test_made_up_requests_reach_one_address_alone(
     assert live.requests == []
 
 
-def test_made_up_requests_end_with_the_sandbox(
+def test_generated_requests_end_with_the_sandbox(
     live: FakeLiveService, sandbox_server: SandboxServer
 ) -> None:
     """Before a creation is sent the sandbox is proved again, and without proof nothing is sent."""
-    assert guarded("g.watch.prove()\nprint('on')", sandbox_server.url).stdout == "on\n"
-    ran = guarded("g.watch.prove()\nprint('on')", live.url)
+    assert guarded("g.address_guard.prove()\nprint('on')", sandbox_server.url).stdout == "on\n"
+    ran = guarded("g.address_guard.prove()\nprint('on')", live.url)
     assert (ran.returncode, ran.stdout) == (70, "")
     assert "no sandbox any more" in ran.stderr
     assert live.dials == []
@@ -276,7 +276,7 @@ def test_generated_requests_ask_no_proxy(
     """--generate lets Schemathesis make requests up, in a namespace of its own and directly."""
     proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY", "HTTPS_PROXY"), live.url)
     ran = subprocess.run(
-        [sys.executable, "-m", "sandbox", "verify", sandbox_server.url, "--generate", "1"],
+        [sys.executable, "-m", "voice_sandbox", "verify", sandbox_server.url, "--generate", "1"],
         env={**os.environ, **proxies, "no_proxy": "", "NO_PROXY": ""},
         capture_output=True,
         text=True,
@@ -289,7 +289,7 @@ def test_generated_requests_ask_no_proxy(
 
 
 def test_generated_requests_are_judged_alike(root: Path) -> None:
-    """--generate takes for refused and accepted what the project's own tests do."""
+    """--generate takes for rejected and accepted what the project's own tests do."""
     own = tomllib.loads((root / "schemathesis.toml").read_text("utf-8"))
     ours = tomllib.loads(command._CONFIGURATION.format(hooks='""', key="KEY", examples=1))
     for name in ("checks", "suppress-health-check", "request-timeout"):
@@ -304,8 +304,8 @@ def test_other_names_of_a_live_host_are_live(host: str, monkeypatch: pytest.Monk
     named = [replace(server, url=f"http://{name}") for name in ("live.example", "192.0.2.7")]
     monkeypatch.setattr(Http1Client, "exchange", lambda *_, **__: pytest.fail("it is asked"))
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [(0, 0, 0, "", (host, 80))])
-    wire = Http1Client(f"http://[{host}]" if ":" in host else f"http://{host}", timeout_seconds=1)
-    found = identify(wire, replace(contract, servers=tuple(named)), control, new_key=new_key)
+    client = Http1Client(f"http://[{host}]" if ":" in host else f"http://{host}", timeout_seconds=1)
+    found = identify(client, replace(contract, servers=tuple(named)), control, new_key=new_key)
     assert found.kind is Kind.OTHER
     assert "server of its own" in found.why
 
@@ -317,8 +317,8 @@ def test_check_that_tries_too_much_blames_nobody(live: FakeLiveService) -> None:
         api.post("/v1/calls", {"phone": "+4930123456", "agent": "x"})
 
     contract, control = contracts()
-    wire = Http1Client(live.url, timeout_seconds=1)
-    target = make_target(wire, contract, control, is_sandbox=False, new_key=new_key)
+    client = Http1Client(live.url, timeout_seconds=1)
+    target = make_target(client, contract, control, is_sandbox=False, new_key=new_key)
     outcome = run_one(
         Check("dial", "It dials.", Needs.READ, dial), target, key=SERVICE_KEY, base_url=""
     )
@@ -335,8 +335,8 @@ def test_named_numbers_are_called_once_each(live: FakeLiveService) -> None:
         assert f"One call will be placed to {number}." in result.output
 
 
-def test_numbers_do_not_open_the_way_for_made_up_calls(live: FakeLiveService) -> None:
-    """--generate is refused beside --call-number too, before anything is dialed."""
+def test_numbers_do_not_open_the_way_for_generated_calls(live: FakeLiveService) -> None:
+    """--generate is rejected beside --call-number too, before anything is dialed."""
     result = verify(live.url, "--call-number", NUMBERS[0], "--generate", "5")
     assert result.exit_code == 2
     assert live.dials == []
@@ -345,7 +345,7 @@ def test_numbers_do_not_open_the_way_for_made_up_calls(live: FakeLiveService) ->
 @pytest.mark.parametrize(
     "number", ["", "0700", "+1 202", "+999000x", "+99900000001\n", "+٩٩٩٠٠٠٠٠٠١"]
 )
-def test_numbers_of_a_wrong_form_are_refused(number: str, live: FakeLiveService) -> None:
+def test_numbers_of_a_wrong_form_are_rejected(number: str, live: FakeLiveService) -> None:
     """A number that is no number is never sent."""
     assert verify(live.url, "--call-number", number).exit_code == 2
     assert live.requests == []
@@ -395,7 +395,7 @@ def test_guard_lets_nothing_else_through(sent: SentRequest, live: FakeLiveServic
     with pytest.raises(NotAllowed):
         guard.exchange(sent)
     with pytest.raises(NotAllowed):
-        guard.exchange_together([sent])
+        guard.exchange_at_once([sent])
     assert live.requests == []
 
 

@@ -53,7 +53,7 @@ def test_listed_keys_are_asked_for(keys: tuple[str, ...], listing: SandboxServer
 
 
 def test_key_that_is_not_listed_is_named(listing: SandboxServer) -> None:
-    """Which of the keys is refused is said, and the key itself is not."""
+    """Which of the keys is rejected is said, and the key itself is not."""
     result = with_keys(listing.url, LISTED[0], "sandbox_of_nobody")
     assert result.exit_code == 2
     assert "second key that was given is not on the list" in result.output
@@ -73,7 +73,7 @@ def test_namespace_that_is_in_use_is_kept(listing: SandboxServer) -> None:
 
 
 def test_sandbox_with_listed_keys_conforms(listing: SandboxServer, tmp_path: Path) -> None:
-    """Two listed keys are enough for every check and for made-up requests, and are left empty."""
+    """Two listed keys are enough for every check and for generated requests, and are left empty."""
     report = tmp_path / "report.json"
     more = ("--json", str(report), "--generate", "1")
     result = with_keys(listing.url, *LISTED, "sandbox_left_alone", more=more)
@@ -104,7 +104,7 @@ def test_workers_are_one_sandbox(tmp_path: Path) -> None:
     keys.write_text("\n".join(LISTED))
     with start_sandbox(tmp_path, "--workers", "2", "--keys-file", str(keys)) as server:
         ran = subprocess.run(
-            [sys.executable, "-m", "sandbox", "verify", server.url],
+            [sys.executable, "-m", "voice_sandbox", "verify", server.url],
             env={**os.environ, "VOICE_API_KEY": " ".join(LISTED)},
             capture_output=True,
             text=True,
@@ -132,18 +132,18 @@ def test_both_listed_keys_are_taken_from_the_environment(
 def test_listed_keys_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is found under keys that a person gave is shown without them."""
 
-    def alter(shop: FaultInjector) -> None:
-        """Calls of other keys are read, and keys that are not listed are refused."""
+    def alter(injector: FaultInjector) -> None:
+        """Calls of other keys are read, and keys that are not listed are rejected."""
 
-        def refuse(ask: FaultyRequest) -> None:
+        def reject(request: FaultyRequest) -> None:
             tokens = [
-                value.removeprefix(b"Bearer ").decode() for value in ask.values("authorization")
+                value.removeprefix(b"Bearer ").decode() for value in request.values("authorization")
             ]
             if not {*tokens} <= {*LISTED}:
-                ask.put("authorization", b"Bearer of-nobody")
+                request.put("authorization", b"Bearer of-nobody")
 
-        FAULTS["calls_of_other_keys_are_shown"].alter(shop)
-        shop.on_request(refuse)
+        FAULTS["calls_of_other_keys_are_shown"].alter(injector)
+        injector.on_request(reject)
 
     only(monkeypatch, "calls_of_other_keys_do_not_exist", "keys_that_differ_in_case_are_two")
     junit, as_json = tmp_path / "report.xml", tmp_path / "report.json"
@@ -161,8 +161,8 @@ def test_listed_keys_are_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyP
 def test_impostor_with_a_list_is_no_sandbox(keys: tuple[str, ...], live: FakeLiveService) -> None:
     """Whoever only speaks like a sandbox with a list is asked for no call, whatever is given."""
     live.responses["/sandbox"] = as_sandbox()
-    refusal = problem(401, "invalid_token", "The token is not accepted")
-    live.responses["/sandbox/clock"] = (401, JSON, refusal)
+    rejection = problem(401, "invalid_token", "The token is not accepted")
+    live.responses["/sandbox/clock"] = (401, JSON, rejection)
     live.responses["/sandbox/journal"] = (200, JSON, b'{"exchanges": []}')
     result = with_keys(live.url, *keys)
     assert result.exit_code == 2, result.output

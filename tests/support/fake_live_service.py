@@ -1,4 +1,4 @@
-"""A server that poses as the live service and counts every request that would ring a phone.
+"""A server that stands in for the live service and counts every request that would ring a phone.
 
 It can also stand before a sandbox and be the live service for some requests only: a gateway that
 sends reads to one machine and calls to another, or a deployment that is replaced meanwhile.

@@ -1,4 +1,4 @@
-"""Sandboxes with one deliberate fault each: the workshop that `tests/contract/faults` uses."""
+"""Sandboxes with one deliberate fault each, which `tests/contract/faults` injects."""
 
 import asyncio
 import copy
@@ -50,7 +50,7 @@ class FaultyRequest:
 
 @dataclass
 class FaultyResponse:
-    """An answer on its way out."""
+    """A response on its way out."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -129,8 +129,8 @@ class FaultInjector:
         """Alter each request before the sandbox sees it, or answer it in its place."""
         self.before.append(change)
 
-    def on_answer(self, change: Callable[[FaultyRequest, FaultyResponse], None]) -> None:
-        """Alter each answer before the client sees it."""
+    def on_response(self, change: Callable[[FaultyRequest, FaultyResponse], None]) -> None:
+        """Alter each response before the client sees it."""
         self.after.append(change)
 
 
@@ -203,32 +203,32 @@ class _Server(uvicorn.Server):
 
 
 def _altered(app: Any, injector: FaultInjector) -> Any:
-    """An ASGI application that lets a workshop alter requests and answers."""
+    """An ASGI application that lets a fault injector alter requests and responses."""
 
     async def altered(scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        ask = FaultyRequest(
+        request = FaultyRequest(
             scope["method"], scope["path"], scope["query_string"], list(scope["headers"]), b""
         )
-        ask.is_whole = int((ask.values("content-length") or [b"0"])[0]) <= LONGEST_BODY
-        if ask.is_whole:
-            ask.body = await _read(receive)
-        reply = None
+        request.is_whole = int((request.values("content-length") or [b"0"])[0]) <= LONGEST_BODY
+        if request.is_whole:
+            request.body = await _read(receive)
+        response = None
         for change in injector.before:
-            reply = reply or change(ask)
-        if reply is None:
-            reply = await _passed_on(app, scope, ask, None if ask.is_whole else receive)
+            response = response or change(request)
+        if response is None:
+            response = await _passed_on(app, scope, request, None if request.is_whole else receive)
         for alter in injector.after:
-            alter(ask, reply)
-        length = str(len(reply.body)).encode()
-        if reply.values("content-length") and ask.method != "HEAD":
-            reply.put("content-length", length)
+            alter(request, response)
+        length = str(len(response.body)).encode()
+        if response.values("content-length") and request.method != "HEAD":
+            response.put("content-length", length)
         await send(
-            {"type": "http.response.start", "status": reply.status, "headers": reply.headers}
+            {"type": "http.response.start", "status": response.status, "headers": response.headers}
         )
-        await send({"type": "http.response.body", "body": reply.body})
+        await send({"type": "http.response.body", "body": response.body})
 
     return altered
 
@@ -242,8 +242,8 @@ async def _read(receive: Any) -> bytes:
             return body
 
 
-async def _passed_on(app: Any, scope: Any, ask: FaultyRequest, unread: Any) -> FaultyResponse:
-    reply = FaultyResponse(0, [], b"")
+async def _passed_on(app: Any, scope: Any, request: FaultyRequest, unread: Any) -> FaultyResponse:
+    response = FaultyResponse(0, [], b"")
     given = False
 
     async def receive() -> dict[str, Any]:
@@ -251,20 +251,20 @@ async def _passed_on(app: Any, scope: Any, ask: FaultyRequest, unread: Any) -> F
         if given:
             await asyncio.Event().wait()
         given = True
-        return {"type": "http.request", "body": ask.body, "more_body": False}
+        return {"type": "http.request", "body": request.body, "more_body": False}
 
     async def send(message: dict[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            reply.status, reply.headers = message["status"], list(message["headers"])
+            response.status, response.headers = message["status"], list(message["headers"])
         else:
-            reply.body += message.get("body", b"")
+            response.body += message.get("body", b"")
 
     changed = {
-        "method": ask.method,
-        "path": ask.path,
-        "raw_path": ask.path.encode(),
-        "query_string": ask.query,
-        "headers": ask.headers,
+        "method": request.method,
+        "path": request.path,
+        "raw_path": request.path.encode(),
+        "query_string": request.query,
+        "headers": request.headers,
     }
     await app({**scope, **changed}, unread or receive, send)
-    return reply
+    return response

@@ -2,7 +2,7 @@
 
     python tests/support/json_fuzzer.py -max_total_time=60
 
-Whatever arrives, there is a refusal, or a value that Python's decoder gives too and that can be
+Whatever arrives, there is a rejection, or a value that Python's decoder gives too and that can be
 sent back. The arguments are libFuzzer's: https://llvm.org/docs/LibFuzzer.html#options.
 """
 

@@ -49,7 +49,7 @@ def is_local(host: object) -> bool:
 
 def install() -> None:
     """Guard this process from now on. An audit hook cannot be taken back."""
-    sys.addaudithook(_refuse_other_hosts)
+    sys.addaudithook(_reject_other_hosts)
 
 
 def environment(inherited: dict[str, str]) -> dict[str, str]:
@@ -64,7 +64,7 @@ def environment(inherited: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _refuse_other_hosts(event: str, arguments: tuple[Any, ...]) -> None:
+def _reject_other_hosts(event: str, arguments: tuple[Any, ...]) -> None:
     if event not in GUARDED_EVENTS:
         return
     if event in EVENTS_ABOUT_A_SOCKET:

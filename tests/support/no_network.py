@@ -52,20 +52,20 @@ def use(url: str) -> int:
     client.connect()
     opened = client.sock
 
-    def ask(method: str, path: str, body: Any = None) -> Any:
+    def request(method: str, path: str, body: Any = None) -> Any:
         headers = {**TOKEN, "Content-Type": "application/json"}
         client.request(method, path, None if body is None else json.dumps(body), headers)
         return json.loads(client.getresponse().read() or "null")
 
-    agent = ask("GET", "/v1/agents")["agents"][0]["key"]
-    for scenario in ask("GET", "/sandbox/scenarios")["scenarios"]:
-        call = ask("POST", "/v1/calls", {"phone": scenario["number"], "agent": agent})
-        ask("POST", "/sandbox/clock", {"until": "idle"})
+    agent = request("GET", "/v1/agents")["agents"][0]["key"]
+    for scenario in request("GET", "/sandbox/scenarios")["scenarios"]:
+        call = request("POST", "/v1/calls", {"phone": scenario["number"], "agent": agent})
+        request("POST", "/sandbox/clock", {"until": "idle"})
         if "call_id" in call:
-            ask("GET", f"/v1/calls/{call['call_id']}")
-    ended = ask("GET", "/sandbox/journal/har")["log"]["entries"]
+            request("GET", f"/v1/calls/{call['call_id']}")
+    ended = request("GET", "/sandbox/journal/har")["log"]["entries"]
     for path in ("/healthz", "/readyz", "/sandbox", "/sandbox/coverage", "/v1/nowhere"):
-        ask("GET", path)
+        request("GET", path)
     assert client.sock is opened, "the one connection was closed on the way"
     client.close()
     return sum(entry["request"]["url"].endswith("call-completed") for entry in ended)

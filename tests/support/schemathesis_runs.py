@@ -49,7 +49,7 @@ def schemathesis(
 
 
 class Gates:
-    """What a run over any contract must have reached; a room gives the `report`."""
+    """What a run over any contract must have reached; a module gives the `report`."""
 
     def test_no_check_finds_a_failure(self, report: dict[str, Any]) -> None:
         """Every generated request is answered as the contract says."""

@@ -10,7 +10,7 @@ from read_once import contracts
 from voice_sandbox.cli.main import main
 from voice_sandbox.verification.api import Target
 from voice_sandbox.verification.guard import Guard
-from voice_sandbox.verification.http1 import Wire
+from voice_sandbox.verification.http1 import Http1Client
 from voice_sandbox.verification.registry import CHECKS
 from voice_sandbox.verification.runner import Outcome, make_target, run_one
 
@@ -33,14 +33,14 @@ def new_key() -> str:
 @cache
 def _any_target() -> Target:
     contract, control = contracts()
-    wire = Wire("http://127.0.0.1:9", timeout_seconds=TIMEOUT_SECONDS)
-    return make_target(wire, contract, control, is_sandbox=True, new_key=new_key)
+    client = Http1Client("http://127.0.0.1:9", timeout_seconds=TIMEOUT_SECONDS)
+    return make_target(client, contract, control, is_sandbox=True, new_key=new_key)
 
 
 def sandbox_target(url: str, *, timeout_seconds: float = TIMEOUT_SECONDS) -> Target:
     """A sandbox, known to be one. Compiling the contract takes long, so that is done once."""
-    wire = Wire(url, timeout_seconds=timeout_seconds)
-    return replace(_any_target(), guard=Guard(wire, is_sandbox=True))
+    client = Http1Client(url, timeout_seconds=timeout_seconds)
+    return replace(_any_target(), guard=Guard(client, is_sandbox=True))
 
 
 def run_check(name: str, url: str, target: Target) -> Outcome:

@@ -1,4 +1,4 @@
-"""A deployment as a check sees it: the operations of the contract, and every answer looked at."""
+"""A deployment as a check sees it: the operations of the contract, and every response looked at."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from voice_sandbox.verification.response_validation import ResponseValidator
 
 JSON: Final = ("Content-Type", "application/json")
 UNKNOWN_CALL_ID: Final = "00000000-0000-4000-8000-000000000000"
-NOT_OVER: Final = ("queued", "ringing", "in_progress")
+UNFINISHED: Final = ("queued", "ringing", "in_progress")
 _BUSY: Final = (429, 503)
 
 
@@ -41,7 +41,7 @@ class Target:
     new_key: Callable[[], str]
     numbers: Sequence[str] = ()
     """The numbers that a person named, for checks that need `Needs.CALL`."""
-    given_keys: Sequence[str] = ()
+    listed_keys: Sequence[str] = ()
     """The keys that ``new_key`` gives, where a sandbox accepts the keys on its list alone."""
 
 
@@ -86,16 +86,16 @@ class Api:
         return self.send(SentRequest("POST", path, self._headers(headers, True), body))
 
     def send(self, sent: SentRequest, *, timeout_seconds: float | None = None) -> ReceivedResponse:
-        """Raises: `Finding` where the answer breaks a rule of every answer, `NoAnswer`."""
+        """Raises: `Finding` where the response breaks a rule of every response, `NoResponse`."""
         response = self.target.guard.exchange(sent, timeout_seconds=timeout_seconds)
-        self._look_at(response)
+        self._validate(response)
         return response
 
-    def send_together(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
+    def send_at_once(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
         """Sends all at the same moment."""
-        responses = self.target.guard.exchange_together(requests)
+        responses = self.target.guard.exchange_at_once(requests)
         for response in responses:
-            self._look_at(response)
+            self._validate(response)
         return responses
 
     # Facts of the contract
@@ -149,7 +149,7 @@ class Api:
 
     def is_open(self, call_id: str) -> bool:
         """Whether a call is not over, however slowly answers come from where it is."""
-        return self.read(call_id)["status"] in NOT_OVER
+        return self.read(call_id)["status"] in UNFINISHED
 
     def complete(self, **changes: Any) -> ReceivedResponse:
         """Posts a completion of the newest call."""
@@ -183,12 +183,12 @@ class Api:
         authorization = (("Authorization", f"Bearer {self.key}"),) if signed else ()
         return (*authorization, *headers)
 
-    def _look_at(self, response: ReceivedResponse) -> None:
+    def _validate(self, response: ReceivedResponse) -> None:
         self.exchanges.append(response)
         if response.status in _BUSY and not self.target.guard.is_sandbox:
             raise CannotTell(f"The deployment is busy: it answered {response.status}.")
         is_control = response.sent.target.startswith("/sandbox")
-        (self.target.control if is_control else self.target.service).look_at(response)
+        (self.target.control if is_control else self.target.service).validate(response)
 
 
 def is_uuid(text: object) -> bool:

@@ -21,7 +21,7 @@ from voice_sandbox.contract.model import Contract, ContractError
 from voice_sandbox.contract.reader import find_contract, load_contract
 from voice_sandbox.verification.api import Target
 from voice_sandbox.verification.check import Needs
-from voice_sandbox.verification.http1 import JOURNAL_SECONDS, Http1Client, NoAnswer, SentRequest
+from voice_sandbox.verification.http1 import JOURNAL_SECONDS, Http1Client, NoResponse, SentRequest
 from voice_sandbox.verification.identity import Identity, Kind, identify, no_longer_proved
 from voice_sandbox.verification.listed_keys import ListedKeys
 from voice_sandbox.verification.registry import CHECKS
@@ -117,18 +117,18 @@ def verify(
     try:
         contract = load_contract(contract_path or find_contract())
         control = load_contract(find_contract("control.yaml"), components_from=contract)
-        wire = Http1Client(url.rstrip("/"), timeout_seconds=timeout_seconds)
+        client = Http1Client(url.rstrip("/"), timeout_seconds=timeout_seconds)
     except (ContractError, ValueError) as error:
         raise _CannotTell(str(error)) from error
     _check_numbers(contract, numbers)
     try:
-        identity = identify(wire, contract, control, new_key=_new_key)
-        given: ListedKeys | None = None
+        identity = identify(client, contract, control, new_key=_new_key)
+        listed: ListedKeys | None = None
         if identity.kind is Kind.LISTED:
             click.echo(identity.why)
-            given = _fitting(wire, keys)
-            identity = identify(wire, contract, control, new_key=given.next)
-    except NoAnswer as error:
+            listed = _fitting(client, keys)
+            identity = identify(client, contract, control, new_key=listed.next)
+    except NoResponse as error:
         raise _CannotTell(f"{url} gives no answer: {error}.") from error
     click.echo(identity.why)
     if identity.kind is Kind.LISTED:
@@ -138,26 +138,26 @@ def verify(
     is_sandbox = identity.kind is Kind.SANDBOX
     if not is_sandbox:
         _announce(examples, numbers)
-        given = None
-        _check_key(wire, keys)
+        listed = None
+        _check_key(client, keys)
     target = make_target(
-        wire,
+        client,
         contract,
         control,
         is_sandbox=is_sandbox,
-        new_key=given.next if given else _new_key,
+        new_key=listed.next if listed else _new_key,
         numbers=() if is_sandbox else numbers,
-        given_keys=given.keys if given else (),
+        listed_keys=listed.keys if listed else (),
     )
 
     def why_not_on() -> str:
         """The proof once more, and fresh namespaces for what comes next."""
         if not is_sandbox:
             return ""
-        key = given.keys[0] if given else _new_key()
-        if why_not := no_longer_proved(wire, contract, control, key=key):
+        key = listed.keys[0] if listed else _new_key()
+        if why_not := no_longer_proved(client, contract, control, key=key):
             return f"This is no sandbox any more, so the rest was not tried: {why_not}"
-        return _emptied(given) if given else ""
+        return _emptied(listed) if listed else ""
 
     try:
         report = _run(url.rstrip("/"), identity, target, keys[0] if keys else "", why_not_on)
@@ -170,12 +170,12 @@ def verify(
         if examples is not None and not report.stopped:
             if why_not := why_not_on():
                 raise _CannotTell(why_not)
-            made_up = _generate(wire, contract, examples, key=target.new_key())
-            code = max(code, made_up, key=(0, 2, 1).index)
+            generated = _generate(client, contract, examples, key=target.new_key())
+            code = max(code, generated, key=(0, 2, 1).index)
     finally:
-        if given:
+        if listed:
             clock.sleep(JOURNAL_SECONDS / 2)  # what another worker writes down late goes too
-        if given and (why_not := why_not_on()):
+        if listed and (why_not := why_not_on()):
             click.echo(f"The namespaces of the keys given are left as they are. {why_not}")
     context.exit(code)
 
@@ -214,25 +214,25 @@ def _announce(examples: int | None, numbers: Sequence[str]) -> None:
         click.echo(f"It may ring real phones. One call will be placed to {number}.")
 
 
-def _fitting(wire: Http1Client, keys: Sequence[str]) -> ListedKeys:
-    """The keys given, where they do for a sandbox that accepts no made-up ones."""
-    given = ListedKeys(wire, keys)
-    if why_not := given.why_not():
+def _fitting(client: Http1Client, keys: Sequence[str]) -> ListedKeys:
+    """The keys listed, where they do for a sandbox that accepts no generated ones."""
+    listed = ListedKeys(client, keys)
+    if why_not := listed.why_not():
         raise _CannotTell(why_not)
     click.echo("It is verified under the two keys given, whose namespaces are emptied meanwhile.")
-    return given
+    return listed
 
 
-def _emptied(given: ListedKeys) -> str:
+def _emptied(listed: ListedKeys) -> str:
     """Empties the namespaces of the keys given; says why where that fails."""
     try:
-        why_not = given.empty()
-    except NoAnswer as error:
+        why_not = listed.empty()
+    except NoResponse as error:
         why_not = f"the deployment gave no answer: {error}."
     return why_not and f"The namespaces of the keys given could not be emptied: {why_not}"
 
 
-def _check_key(wire: Http1Client, keys: Sequence[str]) -> None:
+def _check_key(client: Http1Client, keys: Sequence[str]) -> None:
     if not keys:
         raise _CannotTell(f"Name the service key by --key or in {OWN_KEY}.")
     if len(keys) > 1:
@@ -242,8 +242,8 @@ def _check_key(wire: Http1Client, keys: Sequence[str]) -> None:
         raise _CannotTell("The key must be visible ASCII without spaces.")
     try:
         signed = (("Authorization", f"Bearer {key}"),)
-        response = wire.exchange(SentRequest("GET", "/v1/agents", signed))
-    except NoAnswer as error:
+        response = client.exchange(SentRequest("GET", "/v1/agents", signed))
+    except NoResponse as error:
         raise _CannotTell(f"The deployment gives no answer: {error}.") from error
     if response.status in (401, 403):
         raise _CannotTell(f"The key is not accepted: GET /v1/agents is {response.status}.")
@@ -269,19 +269,19 @@ def _run(
             break
         outcome = run_one(one, target, key=key, base_url=url)
         outcomes.append(outcome)
-        if outcome.unanswered and not _still_answers(target, key):
+        if outcome.has_no_response and not _still_responds(target, key):
             stopped = "The deployment stopped answering, so the rest was not tried."
             break
     _progress("")
     return Report(url, identity, outcomes, left_out, stopped)
 
 
-def _still_answers(target: Target, key: str) -> bool:
+def _still_responds(target: Target, key: str) -> bool:
     try:
         target.guard.exchange(
             SentRequest("GET", "/v1/agents", (("Authorization", f"Bearer {key}"),))
         )
-    except NoAnswer:
+    except NoResponse:
         return False
     return True
 
@@ -296,12 +296,12 @@ def _say(report: Report) -> None:
     for outcome, names in found:
         also = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
         click.echo(f"\n✗ {outcome.finding}  [{names[0]}{also}]")
-        before = len(outcome.steps) - 1
+        before = len(outcome.requests) - 1
         if outcome.key:
             click.echo(f"  {OWN_KEY}={outcome.key}")
         if 0 < before <= 5:
-            for step in outcome.steps[:-1]:
-                click.echo(f"  {step}")
+            for request in outcome.requests[:-1]:
+                click.echo(f"  {request}")
         elif before > 0:
             click.echo(f"  # after {before} other requests; --json has them all")
         if outcome.curl:
@@ -329,7 +329,7 @@ def _write(path: Path, content: bytes) -> None:
         raise _CannotTell(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def _generate(wire: Http1Client, contract: Contract, examples: int, *, key: str) -> int:
+def _generate(client: Http1Client, contract: Contract, examples: int, *, key: str) -> int:
     """Runs Schemathesis in the namespace of a key; returns its verdict as an exit code."""
     beside = Path(sys.executable).with_name("schemathesis")
     program = str(beside) if beside.is_file() else shutil.which("schemathesis")
@@ -348,14 +348,14 @@ def _generate(wire: Http1Client, contract: Contract, examples: int, *, key: str)
         )
         command = [program, f"--config-file={configuration}", "run", str(contract.path)]
         ran = subprocess.run(  # noqa: S603  (its own arguments, no shell)
-            [*command, f"--url={wire.origin}{wire.prefix}"],
+            [*command, f"--url={client.origin}{client.prefix}"],
             env={
                 **inherited,
                 OWN_KEY: key,
                 "NO_PROXY": "*",
                 "NETRC": os.devnull,  # it would put another token in the place of ours
-                "VOICE_PROVED_URL": f"{wire.origin}{wire.prefix}",
-                "VOICE_PROVED_ADDRESS": wire.address,
+                "VOICE_PROVED_URL": f"{client.origin}{client.prefix}",
+                "VOICE_PROVED_ADDRESS": client.address,
             },
             check=False,
         )

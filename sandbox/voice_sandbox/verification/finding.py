@@ -15,7 +15,7 @@ class Finding(Exception):
 
 
 class CannotTell(Exception):
-    """The deployment gave no answer that a check could judge; the message says why."""
+    """The deployment gave no response that a check could judge; the message says why."""
 
 
 def must(holds: bool, sentence: str, response: ReceivedResponse | None = None) -> None:
@@ -25,7 +25,7 @@ def must(holds: bool, sentence: str, response: ReceivedResponse | None = None) -
 
 
 def must_be(response: ReceivedResponse, status: int, code: str | None = None, *, when: str) -> None:
-    """Raises: `Finding` unless the answer has this status and this problem code.
+    """Raises: `Finding` unless the response has this status and this problem code.
 
     ``when`` completes the sentence: ``"the token is missing"``.
     """

@@ -1,7 +1,7 @@
 """Keeps Schemathesis at the one deployment that was proved to be a sandbox.
 
 `voice-sandbox verify --generate` loads it through ``hooks`` into the process that makes requests
-up. There a connection to any other address is refused before it is opened, whatever a redirect, a
+up. There a connection to any other address is rejected before it is opened, whatever a redirect, a
 proxy or a name server says; and creations wait until the deployment was proved once more, if the
 last proof is older than a second. When a proof fails the process ends at once.
 """
@@ -26,27 +26,27 @@ EXIT_UNPROVED: Final = 70
 _CONNECTING: Final = ("socket.connect", "socket.sendto", "socket.sendmsg")
 
 
-class Watch:
+class AddressGuard:
     """What the process was told of the deployment by `voice-sandbox verify`."""
 
     def __init__(self) -> None:
         self._contract = load_contract(find_contract())
         self._control = load_contract(find_contract("control.yaml"), components_from=self._contract)
-        self._wire = Http1Client(os.environ["VOICE_PROVED_URL"], timeout_seconds=10)
-        self._wire.stay_at(os.environ["VOICE_PROVED_ADDRESS"])
+        self._client = Http1Client(os.environ["VOICE_PROVED_URL"], timeout_seconds=10)
+        self._client.stay_at(os.environ["VOICE_PROVED_ADDRESS"])
         self._proved_at = float("-inf")
 
-    def refuse_elsewhere(self, event: str, arguments: tuple[Any, ...]) -> None:
+    def reject_other_addresses(self, event: str, arguments: tuple[Any, ...]) -> None:
         """An audit hook. Raises: `PermissionError` on the way to any other address."""
         if event not in _CONNECTING or arguments[0].family == getattr(socket, "AF_UNIX", None):
             return
-        if arguments[1][:2] != (self._wire.address, self._wire.port):
+        if arguments[1][:2] != (self._client.address, self._client.port):
             raise PermissionError(f"{arguments[1]} is not the sandbox that was proved")
 
-    def answer_name(self, *_: Any, **__: Any) -> Any:
+    def resolve_name(self, *_: Any, **__: Any) -> Any:
         """Stands in the place of `socket.getaddrinfo`: there is one address, whatever the name."""
-        family = socket.AF_INET6 if ":" in self._wire.address else socket.AF_INET
-        address = (self._wire.address, self._wire.port)
+        family = socket.AF_INET6 if ":" in self._client.address else socket.AF_INET
+        address = (self._client.address, self._client.port)
         return [(family, socket.SOCK_STREAM, socket.IPPROTO_TCP, "", address)]
 
     def prove(self) -> None:
@@ -54,20 +54,20 @@ class Watch:
         if clock.monotonic() - self._proved_at < PROOF_SECONDS:
             return
         key = os.environ["VOICE_API_KEY"]
-        if why_not := no_longer_proved(self._wire, self._contract, self._control, key=key):
+        if why_not := no_longer_proved(self._client, self._contract, self._control, key=key):
             click.echo(f"Stopped, because this is no sandbox any more: {why_not}", err=True)
             sys.stdout.flush()
             os._exit(EXIT_UNPROVED)
         self._proved_at = clock.monotonic()
 
 
-watch = Watch()
-socket.getaddrinfo = watch.answer_name
-sys.addaudithook(watch.refuse_elsewhere)
+address_guard = AddressGuard()
+socket.getaddrinfo = address_guard.resolve_name
+sys.addaudithook(address_guard.reject_other_addresses)
 
 
 @schemathesis.hook
 def before_call(context: Any, case: Any, kwargs: Any) -> None:
     """Runs before each request that Schemathesis sends."""
     if case.method.upper() not in ("GET", "HEAD"):
-        watch.prove()
+        address_guard.prove()

@@ -41,26 +41,28 @@ class NotAllowed(Exception):
 class Guard:
     """Sends what is allowed. ``numbers`` are those that a person named, for one call each."""
 
-    def __init__(self, wire: Http1Client, *, is_sandbox: bool, numbers: Iterable[str] = ()) -> None:
+    def __init__(
+        self, client: Http1Client, *, is_sandbox: bool, numbers: Iterable[str] = ()
+    ) -> None:
         self.is_sandbox = is_sandbox
-        self._wire = wire
+        self._client = client
         self._unspent = list(dict.fromkeys(numbers))
 
     def exchange(
         self, sent: SentRequest, *, timeout_seconds: float | None = None
     ) -> ReceivedResponse:
-        """Raises: `NotAllowed` before anything is sent, `NoAnswer`."""
+        """Raises: `NotAllowed` before anything is sent, `NoResponse`."""
         self._allow(sent)
-        return self._wire.exchange(sent, timeout_seconds=timeout_seconds)
+        return self._client.exchange(sent, timeout_seconds=timeout_seconds)
 
-    def exchange_together(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
+    def exchange_at_once(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
         """Sends all at the same moment, each over a connection of its own."""
         for sent in requests:
             self._allow(sent)
         barrier = Barrier(len(requests))
         with ThreadPoolExecutor(len(requests)) as threads:
             return list(
-                threads.map(lambda sent: self._wire.exchange_together(sent, barrier), requests)
+                threads.map(lambda sent: self._client.exchange_at_once(sent, barrier), requests)
             )
 
     def _allow(self, sent: SentRequest) -> None:

@@ -23,7 +23,7 @@ import h11
 
 from voice_sandbox import clock
 
-MOST_ANSWER_BYTES: Final = 4 * 1024 * 1024
+MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 JOURNAL_SECONDS: Final = 3.0
 """What one worker of a sandbox journals every other one shows a second later, and surely by now."""
 PAUSE_SECONDS: Final = 0.05
@@ -36,8 +36,8 @@ _Address = tuple[socket.AddressFamily, Any]
 """How a socket is connected: the family, and an address of it."""
 
 
-class NoAnswer(Exception):
-    """No whole HTTP answer arrived; the message says what happened instead."""
+class NoResponse(Exception):
+    """No whole HTTP response arrived; the message says what happened instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +120,11 @@ class Http1Client:
     def exchange(
         self, sent: SentRequest, *, timeout_seconds: float | None = None
     ) -> ReceivedResponse:
-        """Sends one request over a connection of its own. Raises: `NoAnswer`."""
+        """Sends one request over a connection of its own. Raises: `NoResponse`."""
         return self._exchange(sent, timeout_seconds or self._timeout_seconds, None)
 
-    def exchange_together(self, sent: SentRequest, barrier: Barrier) -> ReceivedResponse:
-        """Connects, waits for all others at the barrier, then sends. Raises: `NoAnswer`."""
+    def exchange_at_once(self, sent: SentRequest, barrier: Barrier) -> ReceivedResponse:
+        """Connects, waits for all others at the barrier, then sends. Raises: `NoResponse`."""
         return self._exchange(sent, self._timeout_seconds, barrier)
 
     def _exchange(
@@ -135,13 +135,13 @@ class Http1Client:
             with closing(self._connect(timeout_seconds)) as connection:
                 if barrier is not None:
                     barrier.wait(timeout_seconds)
-                return self._over(connection, sent, deadline)
+                return self._exchange_over(connection, sent, deadline)
         except (TimeoutError, BrokenBarrierError):
-            raise NoAnswer(f"no answer arrived within {timeout_seconds:g} seconds") from None
+            raise NoResponse(f"no answer arrived within {timeout_seconds:g} seconds") from None
         except h11.RemoteProtocolError as error:
-            raise NoAnswer(f"what came back is not HTTP ({error})") from None
+            raise NoResponse(f"what came back is not HTTP ({error})") from None
         except OSError as error:
-            raise NoAnswer(f"the connection failed ({error.strerror or error})") from None
+            raise NoResponse(f"the connection failed ({error.strerror or error})") from None
 
     def _connect(self, timeout_seconds: float) -> socket.socket:
         connection = self._connected(timeout_seconds)
@@ -173,10 +173,10 @@ class Http1Client:
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         return [(family, address) for family, _, _, _, address in found]
 
-    def _over(
+    def _exchange_over(
         self, connection: socket.socket, sent: SentRequest, deadline: float
     ) -> ReceivedResponse:
-        # A server may refuse before it has read everything.
+        # A server may reject before it has read everything.
         with suppress(BrokenPipeError, ConnectionResetError):
             connection.sendall(self._bytes(sent))
         parser = h11.Connection(h11.CLIENT)
@@ -203,12 +203,12 @@ class Http1Client:
             elif isinstance(event, h11.Data):
                 chunks.append(bytes(event.data))
                 received += len(event.data)
-                if received > MOST_ANSWER_BYTES:
-                    raise NoAnswer(f"the answer is longer than {MOST_ANSWER_BYTES} bytes")
+                if received > MAX_RESPONSE_BYTES:
+                    raise NoResponse(f"the answer is longer than {MAX_RESPONSE_BYTES} bytes")
             elif isinstance(event, h11.EndOfMessage):
                 return ReceivedResponse(sent, status, headers, b"".join(chunks))
             elif isinstance(event, h11.ConnectionClosed):
-                raise NoAnswer("the connection was closed without an answer")
+                raise NoResponse("the connection was closed without an answer")
 
     def _bytes(self, sent: SentRequest) -> bytes:
         lines = [

@@ -7,7 +7,7 @@ First a read is looked for there. Only then each operation that changes somethin
 body that names no number and no call, so that a gateway which sends reads to a sandbox and calls
 to the live service is found out before a number is named.
 
-A sandbox may accept the keys on a list alone. Then it refuses a made-up key at its own control
+A sandbox may accept the keys on a list alone. Then it rejects a generated key at its own control
 operations too, which is told apart from two machines, but proves nothing: that takes a listed key.
 """
 
@@ -30,7 +30,7 @@ from voice_sandbox.verification.http1 import (
     JOURNAL_SECONDS,
     PAUSE_SECONDS,
     Http1Client,
-    NoAnswer,
+    NoResponse,
     ReceivedResponse,
     SentRequest,
 )
@@ -42,7 +42,7 @@ _PRISM: Final = b"stoplight.io/prism"
 class Kind(Enum):
     SANDBOX = "sandbox"
     LISTED = "sandbox_with_listed_keys"
-    """It says that it is a sandbox, and refuses a key because it is not on its list."""
+    """It says that it is a sandbox, and rejects a key because it is not on its list."""
     MOCK = "mock"
     OTHER = "other"
 
@@ -56,15 +56,15 @@ class Identity:
 
 
 def identify(
-    wire: Http1Client, contract: Contract, control: Contract, *, new_key: Callable[[], str]
+    client: Http1Client, contract: Contract, control: Contract, *, new_key: Callable[[], str]
 ) -> Identity:
-    """Looks by reads alone. Raises: `NoAnswer` where nothing listens at all."""
-    if _is_named_as_live(wire, contract):
+    """Looks by reads alone. Raises: `NoResponse` where nothing listens at all."""
+    if _is_named_as_live(client, contract):
         return Identity(Kind.OTHER, "The contract lists this host as a server of its own.")
     try:
-        said = _asked(wire, SentRequest("GET", "/sandbox"))
-    except NoAnswer as error:
-        _asked(wire, SentRequest("GET", "/v1/agents"))
+        said = _exchange_quickly(client, SentRequest("GET", "/sandbox"))
+    except NoResponse as error:
+        _exchange_quickly(client, SentRequest("GET", "/v1/agents"))
         return Identity(Kind.OTHER, f"GET /sandbox gave no answer: {error}.")
     if _PRISM in said.body:
         return Identity(
@@ -78,8 +78,8 @@ def identify(
             f"GET /sandbox was answered {said.status}, and not as a sandbox identifies itself.",
         )
     key = new_key()
-    why_not = unproved(wire, contract, control, key=key)
-    if why_not and _refuses(wire, key):
+    why_not = unproved(client, contract, control, key=key)
+    if why_not and _rejects(client, key):
         return Identity(
             Kind.LISTED,
             "It identifies itself as a sandbox, and accepts the keys on its list alone.",
@@ -89,35 +89,37 @@ def identify(
     return Identity(Kind.SANDBOX, "It identifies itself as a sandbox, and its journal proves it.")
 
 
-def unproved(wire: Http1Client, contract: Contract, control: Contract, *, key: str) -> str:
+def unproved(client: Http1Client, contract: Contract, control: Contract, *, key: str) -> str:
     """Why a deployment is not proved to be a sandbox just now; empty where it is."""
     try:
-        if not _says_sandbox(_asked(wire, SentRequest("GET", "/sandbox")), control):
+        if not _says_sandbox(_exchange_quickly(client, SentRequest("GET", "/sandbox")), control):
             return "GET /sandbox was not answered as a sandbox identifies itself."
         operations = [one for one in contract.operations.values() if "{" not in one.path]
         for operation in sorted(operations, key=lambda one: one.body is not None):
-            if not _journal_has_seen(wire, operation, key):
+            if not _journal_has_seen(client, operation, key):
                 return (
                     "GET /sandbox says sandbox, but its journal has not seen "
                     f"{operation.method} {operation.path}: they may be two machines."
                 )
-    except NoAnswer as error:
+    except NoResponse as error:
         return f"GET /sandbox says sandbox, but the proof failed: {error}."
     return ""
 
 
-def no_longer_proved(wire: Http1Client, contract: Contract, control: Contract, *, key: str) -> str:
+def no_longer_proved(
+    client: Http1Client, contract: Contract, control: Contract, *, key: str
+) -> str:
     """The proof once more, in the three requests that it takes for the operation that dials."""
     dialing = {name: one for name, one in contract.operations.items() if one.path == CALLS_PATH}
-    return unproved(wire, replace(contract, operations=dialing), control, key=key)
+    return unproved(client, replace(contract, operations=dialing), control, key=key)
 
 
-def _is_named_as_live(wire: Http1Client, contract: Contract) -> bool:
+def _is_named_as_live(client: Http1Client, contract: Contract) -> bool:
     named = {urlsplit(server.url).hostname for server in contract.servers}
     hosts = {host.rstrip(".").lower() for host in named if host and not _is_loopback(host)}
     # A live service may also go by another name, or by its address in another notation.
-    return not hosts.isdisjoint({wire.host.rstrip(".").lower()}) or not hosts.isdisjoint(
-        wire.addresses()
+    return not hosts.isdisjoint({client.host.rstrip(".").lower()}) or not hosts.isdisjoint(
+        client.addresses()
     )
 
 
@@ -140,13 +142,13 @@ def _says_sandbox(response: ReceivedResponse, control: Contract) -> bool:
     return Validator(control, schema).is_valid(said) and said["sandbox"] is True
 
 
-def _refuses(wire: Http1Client, key: str) -> bool:
-    """Whether the sandbox itself, not only the service, refuses a key of the right form."""
+def _rejects(client: Http1Client, key: str) -> bool:
+    """Whether the sandbox itself, not only the service, rejects a key of the right form."""
     signed = (("Authorization", f"Bearer {key}"),)
     try:
-        response = _asked(wire, SentRequest("GET", "/sandbox/clock", signed))
+        response = _exchange_quickly(client, SentRequest("GET", "/sandbox/clock", signed))
         problem = response.json()
-    except (NoAnswer, ValueError, RecursionError):
+    except (NoResponse, ValueError, RecursionError):
         return False
     return (
         response.status == 401
@@ -155,25 +157,29 @@ def _refuses(wire: Http1Client, key: str) -> bool:
     )
 
 
-def _asked(wire: Http1Client, sent: SentRequest) -> ReceivedResponse:
-    return wire.exchange(sent, timeout_seconds=IDENTIFY_SECONDS)
+def _exchange_quickly(client: Http1Client, sent: SentRequest) -> ReceivedResponse:
+    return client.exchange(sent, timeout_seconds=IDENTIFY_SECONDS)
 
 
-def _journal_has_seen(wire: Http1Client, operation: Operation, key: str) -> bool:
+def _journal_has_seen(client: Http1Client, operation: Operation, key: str) -> bool:
     """Whether the journal holds a request that was made just now and can change nothing."""
     signed = (("Authorization", f"Bearer {key}"),)
     if operation.body is None:
-        asked = _asked(wire, SentRequest(operation.method, operation.path, signed))
+        response = _exchange_quickly(client, SentRequest(operation.method, operation.path, signed))
     else:
         headers = (*signed, ("Content-Type", "application/json"))
-        asked = _asked(wire, SentRequest(operation.method, operation.path, headers, b"{}"))
-    request_ids = asked.values("x-request-id")
+        response = _exchange_quickly(
+            client, SentRequest(operation.method, operation.path, headers, b"{}")
+        )
+    request_ids = response.values("x-request-id")
     if len(request_ids) != 1 or not request_ids[0].replace("_", "").replace("-", "").isalnum():
         return False
     look_up = SentRequest("GET", f"/sandbox/exchanges/{request_ids[0]}", signed)
     deadline = clock.monotonic() + JOURNAL_SECONDS
     # Each request may reach another worker, which sees it a little later.
-    while (found := _asked(wire, look_up)).status == 404 and clock.monotonic() < deadline:
+    while (
+        found := _exchange_quickly(client, look_up)
+    ).status == 404 and clock.monotonic() < deadline:
         clock.sleep(PAUSE_SECONDS)
     try:
         entry = found.json()
@@ -184,11 +190,11 @@ def _journal_has_seen(wire: Http1Client, operation: Operation, key: str) -> bool
         and isinstance(entry, dict)
         and entry.get("request_id") == request_ids[0]
         and (entry.get("method"), entry.get("path")) == (operation.method, operation.path)
-        and _is_harmless(operation, asked.status)
+        and _is_harmless(operation, response.status)
         and _is_harmless(operation, entry.get("status"))
     )
 
 
 def _is_harmless(operation: Operation, status: object) -> bool:
-    """Whether a read was answered, or a body that names nothing was refused."""
+    """Whether a read was answered, or a body that names nothing was rejected."""
     return isinstance(status, int) and (operation.body is None) == (status < 400)

@@ -2,7 +2,7 @@
 
 Checks want keys that nobody used before. Where none can be made up, the namespaces of the keys
 that were given are emptied before each check, so only keys that nothing else uses will do: one
-whose journal holds anything is refused, and nothing of it is touched.
+whose journal holds anything is rejected, and nothing of it is touched.
 """
 
 from __future__ import annotations
@@ -25,17 +25,17 @@ _ORDINALS: Final = ("first", "second")
 class ListedKeys:
     """Hands the keys out one after another, and empties their namespaces in between."""
 
-    def __init__(self, wire: Http1Client, keys: Iterable[str]) -> None:
+    def __init__(self, client: Http1Client, keys: Iterable[str]) -> None:
         """Keys of a service, and more keys than are needed, are never sent."""
         fitting = dict.fromkeys(key for key in keys if _SANDBOX_KEY.fullmatch(key))
         self.keys = tuple(fitting)[:KEYS_NEEDED]
-        self._wire = wire
+        self._client = client
         self._handed_out = 0
 
     def why_not(self) -> str:
         """Why they will not do, and what is needed instead; empty where they do. It only reads.
 
-        Raises: `NoAnswer`.
+        Raises: `NoResponse`.
         """
         if len(self.keys) < KEYS_NEEDED:
             was_given = ("none was", "one was")[len(self.keys)]
@@ -44,7 +44,7 @@ class ListedKeys:
                 f"{was_given} given. Have two added to the list, and name both: "
                 "--key sandbox_… --key sandbox_…, or both in VOICE_API_KEY with a space between."
             )
-        guard = Guard(self._wire, is_sandbox=False)
+        guard = Guard(self._client, is_sandbox=False)
         for key, ordinal in zip(self.keys, _ORDINALS, strict=True):
             found = guard.exchange(_signed("GET", "/sandbox/journal", key))
             if found.status == 401:
@@ -75,10 +75,10 @@ class ListedKeys:
     def empty(self) -> str:
         """Empties the namespaces of a proved sandbox; says why where that fails.
 
-        Raises: `NoAnswer`.
+        Raises: `NoResponse`.
         """
         self._handed_out = 0
-        guard = Guard(self._wire, is_sandbox=True)
+        guard = Guard(self._client, is_sandbox=True)
         for key in self.keys:
             status = guard.exchange(_signed("DELETE", "/sandbox/state", key)).status
             if status != 204:

@@ -39,7 +39,7 @@ class Report:
 
     @property
     def verdict(self) -> Verdict:
-        if any(outcome.finding and not outcome.unanswered for outcome in self.outcomes):
+        if any(outcome.finding and not outcome.has_no_response for outcome in self.outcomes):
             return Verdict.BREAKS
         if self.stopped or not self.outcomes or any(outcome.doubt for outcome in self.outcomes):
             return Verdict.UNCLEAR
@@ -77,7 +77,7 @@ def as_json(report: Report) -> str:
                 "seconds": round(outcome.seconds, 3),
                 "finding": outcome.finding or outcome.doubt or None,
                 "curl": outcome.curl or None,
-                "steps": list(outcome.steps),
+                "steps": list(outcome.requests),
                 "key": outcome.key or None,
             }
             for outcome in report.outcomes
@@ -115,7 +115,7 @@ def as_junit(report: Report) -> bytes:
     for outcome in report.outcomes:
         case = _case(suite, outcome.check, outcome.seconds)
         if outcome.finding:
-            text = "\n".join([outcome.check.sentence, *outcome.steps])
+            text = "\n".join([outcome.check.sentence, *outcome.requests])
             _child(case, "failure", outcome.finding, text)
         elif outcome.doubt:
             _child(case, "error", outcome.doubt, outcome.check.sentence)

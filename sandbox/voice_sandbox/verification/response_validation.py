@@ -1,4 +1,4 @@
-"""What must hold of every single answer, whatever the check is about."""
+"""What must hold of every single response, whatever the check is about."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _ANYWHERE: Final = {"not_found", "method_not_allowed"}
 
 
 class ResponseValidator:
-    """Compares answers with one contract; it remembers request ids, which never repeat."""
+    """Compares responses with one contract; it remembers request ids, which never repeat."""
 
     def __init__(self, contract: Contract, *, may_name_provider: bool = False) -> None:
         self._templates = [
@@ -37,8 +37,8 @@ class ResponseValidator:
         self._compiled: set[tuple[str, int]] = set()
         self._seen: set[str] = set()
 
-    def look_at(self, response: ReceivedResponse) -> None:
-        """Raises: `Finding` on the first thing that no answer may do."""
+    def validate(self, response: ReceivedResponse) -> None:
+        """Raises: `Finding` on the first thing that no response may do."""
         operation = self._operation(response)
         documented = None if operation is None else operation.responses.get(response.status)
         # The worst first: a server that breaks gives none of the headers that are looked at next.
@@ -49,13 +49,13 @@ class ResponseValidator:
             )
         if response.status < 400 and documented is None:
             self._raise_undocumented(response, operation)
-        request_id = self._look_at_request_id(response)
-        self._look_for_provider(response)
+        request_id = self._validate_request_id(response)
+        self._reject_provider_id(response)
         document = self._document(response, documented)
         if response.status >= 400:
-            self._look_at_problem(response, document, request_id, operation)
+            self._validate_problem(response, document, request_id, operation)
         if operation is not None and documented is not None:
-            self._look_at_response(response, document, operation, documented)
+            self._validate_documented(response, document, operation, documented)
 
     def _raise_undocumented(self, response: ReceivedResponse, operation: Operation | None) -> None:
         if operation is None:
@@ -89,7 +89,7 @@ class ResponseValidator:
                 return operation
         return None
 
-    def _look_at_request_id(self, response: ReceivedResponse) -> str:
+    def _validate_request_id(self, response: ReceivedResponse) -> str:
         values = response.values("x-request-id")
         if len(values) != 1 or not (
             8 <= len(values[0]) <= 64 and self._request_id.fullmatch(values[0])
@@ -104,7 +104,7 @@ class ResponseValidator:
         self._seen.add(values[0])
         return values[0]
 
-    def _look_for_provider(self, response: ReceivedResponse) -> None:
+    def _reject_provider_id(self, response: ReceivedResponse) -> None:
         if self._may_name_provider:
             return
         headers = "\n".join(f"{name}: {value}" for name, value in response.headers)
@@ -112,7 +112,7 @@ class ResponseValidator:
             raise Finding("An answer of the service holds an identifier of the provider.", response)
 
     def _document(self, response: ReceivedResponse, documented: DocumentedResponse | None) -> Any:
-        """The JSON of the answer, ``None`` where it must have no body."""
+        """The JSON of the response, ``None`` where it must have no body."""
         head = response.sent.method == "HEAD"
         if head or (documented is not None and documented.media_type is None):
             if response.body:
@@ -137,7 +137,7 @@ class ResponseValidator:
         except RecursionError:
             raise Finding("The body of an answer is nested without end.", response) from None
 
-    def _look_at_problem(
+    def _validate_problem(
         self,
         response: ReceivedResponse,
         document: Any,
@@ -191,7 +191,7 @@ class ResponseValidator:
                 response,
             )
 
-    def _look_at_response(
+    def _validate_documented(
         self,
         response: ReceivedResponse,
         document: Any,

@@ -13,10 +13,10 @@ from voice_sandbox.verification.check import Check, Needs
 from voice_sandbox.verification.curl import as_curl
 from voice_sandbox.verification.finding import CannotTell, Finding
 from voice_sandbox.verification.guard import Guard, NotAllowed
-from voice_sandbox.verification.http1 import Http1Client, NoAnswer, ReceivedResponse
+from voice_sandbox.verification.http1 import Http1Client, NoResponse, ReceivedResponse
 from voice_sandbox.verification.response_validation import ResponseValidator
 
-MOST_STEPS = 50
+MAX_REQUESTS_SHOWN = 50
 OWN_KEY = "VOICE_API_KEY"
 OTHER_KEY = "OTHER_VOICE_API_KEY"
 
@@ -33,35 +33,35 @@ class Outcome:
     """One sentence that says why nothing can be told."""
     curl: str = ""
     """The request that shows it."""
-    steps: tuple[str, ...] = ()
+    requests: tuple[str, ...] = ()
     """All requests of the check up to it, as curl commands."""
-    unanswered: bool = False
-    """Whether the finding is that no answer came."""
+    has_no_response: bool = False
+    """Whether the finding is that no response came."""
     key: str = ""
     """The sandbox key under which that happened; a key that a person gave is never kept."""
 
 
 def make_target(
-    wire: Http1Client,
+    client: Http1Client,
     contract: Contract,
     control: Contract,
     *,
     is_sandbox: bool,
     new_key: Callable[[], str],
     numbers: Iterable[str] = (),
-    given_keys: Iterable[str] = (),
+    listed_keys: Iterable[str] = (),
 ) -> Target:
     """What the checks of one run share."""
     named = tuple(dict.fromkeys(numbers))
     return Target(
-        guard=Guard(wire, is_sandbox=is_sandbox, numbers=named),
+        guard=Guard(client, is_sandbox=is_sandbox, numbers=named),
         contract=contract,
         catalogue=read_catalogue(contract),
         service=ResponseValidator(contract),
         control=ResponseValidator(control, may_name_provider=True),
         new_key=new_key,
         numbers=named,
-        given_keys=tuple(given_keys),
+        listed_keys=tuple(listed_keys),
     )
 
 
@@ -88,7 +88,7 @@ def run_one(one: Check, target: Target, *, key: str, base_url: str) -> Outcome:
     api = Api(target, own)
     started = clock.monotonic()
     finding = doubt = ""
-    unanswered = False
+    has_no_response = False
     shown: ReceivedResponse | None = None
     try:
         one.run(api)
@@ -98,10 +98,10 @@ def run_one(one: Check, target: Target, *, key: str, base_url: str) -> Outcome:
         doubt = str(error)
     except NotAllowed as error:  # a bug of the check, which must not be blamed on the deployment
         doubt = f"The check was held back: {error}"
-    except NoAnswer as error:
-        finding, unanswered = f"The deployment gave no answer: {error}.", True
+    except NoResponse as error:
+        finding, has_no_response = f"The deployment gave no answer: {error}.", True
     except (LookupError, TypeError, AttributeError, ArithmeticError, ValueError) as error:
-        # An answer that fits the contract cannot cause these.
+        # A response that fits the contract cannot cause these.
         finding = f"An answer does not hold what the contract promises ({error!r})."
     responses = api.exchanges
     if shown is not None and shown in responses:
@@ -113,7 +113,7 @@ def run_one(one: Check, target: Target, *, key: str, base_url: str) -> Outcome:
             for name, value in response.sent.headers
             if name == "Authorization" and value.startswith("Bearer sandbox_verify_")
         }
-        others |= dict.fromkeys(target.given_keys, OTHER_KEY)
+        others |= dict.fromkeys(target.listed_keys, OTHER_KEY)
         return as_curl(response.sent, base_url=base_url, keys={**others, own: OWN_KEY})
 
     has_failed = bool(finding) and bool(responses)
@@ -122,8 +122,8 @@ def run_one(one: Check, target: Target, *, key: str, base_url: str) -> Outcome:
         seconds=clock.monotonic() - started,
         finding=finding,
         doubt=doubt,
-        unanswered=unanswered,
+        has_no_response=has_no_response,
         curl=curl(responses[-1]) if has_failed else "",
-        steps=tuple(map(curl, responses[-MOST_STEPS:])) if has_failed else (),
-        key=own if has_failed and target.guard.is_sandbox and not target.given_keys else "",
+        requests=tuple(map(curl, responses[-MAX_REQUESTS_SHOWN:])) if has_failed else (),
+        key=own if has_failed and target.guard.is_sandbox and not target.listed_keys else "",
     )

@@ -1,4 +1,4 @@
-"""What faults have in common: ways to alter a request, an answer or a store between the two."""
+"""What faults have in common: ways to alter a request, a response or a store between the two."""
 
 import copy
 import json
@@ -20,48 +20,50 @@ CALLS = "/v1/calls"
 WEBHOOK = "/v1/webhooks/call-completed"
 
 
-def is_call(ask: FaultyRequest) -> bool:
-    return ask.method == "GET" and ask.path.startswith(f"{CALLS}/")
+def is_call(request: FaultyRequest) -> bool:
+    return request.method == "GET" and request.path.startswith(f"{CALLS}/")
 
 
-def is_service(ask: FaultyRequest) -> bool:
-    return ask.path.startswith("/v1")
+def is_service(request: FaultyRequest) -> bool:
+    return request.path.startswith("/v1")
 
 
-def change_answers(
-    shop: FaultInjector,
+def change_responses(
+    injector: FaultInjector,
     where: Callable[[FaultyRequest, FaultyResponse], bool],
     change: Callable[[FaultyResponse], None],
 ) -> None:
-    shop.on_answer(lambda ask, reply: change(reply) if where(ask, reply) else None)
+    injector.on_response(
+        lambda request, response: change(response) if where(request, response) else None
+    )
 
 
 def change_json(
-    shop: FaultInjector,
+    injector: FaultInjector,
     where: Callable[[FaultyRequest, FaultyResponse], bool],
     change: Callable[[Any], Any],
 ) -> None:
     """`change` alters the decoded body in place, or returns another one."""
 
-    def alter(reply: FaultyResponse) -> None:
-        value = reply.json
+    def alter(response: FaultyResponse) -> None:
+        value = response.json
         if value is not None:
             changed = change(value)
-            reply.put_json(value if changed is None else changed)
+            response.put_json(value if changed is None else changed)
 
-    change_answers(shop, where, alter)
-
-
-def of_problems(ask: FaultyRequest, reply: FaultyResponse) -> bool:
-    return is_service(ask) and reply.status >= 400
+    change_responses(injector, where, alter)
 
 
-def of_calls(ask: FaultyRequest, reply: FaultyResponse) -> bool:
-    return is_call(ask) and reply.status == 200
+def of_problems(request: FaultyRequest, response: FaultyResponse) -> bool:
+    return is_service(request) and response.status >= 400
 
 
-def of_created(ask: FaultyRequest, reply: FaultyResponse) -> bool:
-    return ask.path == CALLS and reply.status == 201
+def of_calls(request: FaultyRequest, response: FaultyResponse) -> bool:
+    return is_call(request) and response.status == 200
+
+
+def of_created(request: FaultyRequest, response: FaultyResponse) -> bool:
+    return request.path == CALLS and response.status == 201
 
 
 def schemas(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any]], None]:
@@ -69,18 +71,18 @@ def schemas(change: Callable[[dict[str, Any]], None]) -> Callable[[dict[str, Any
 
 
 def plain(status: int, text: str) -> FaultyResponse:
-    """An answer as a framework gives it when the program inside breaks."""
+    """A response as a framework gives it when the program inside breaks."""
     return FaultyResponse(
         status, [(b"content-type", b"text/plain"), (b"content-length", b"0")], text.encode()
     )
 
 
-def is_posted(ask: FaultyRequest) -> bool:
-    return is_service(ask) and ask.method == "POST"
+def is_posted(request: FaultyRequest) -> bool:
+    return is_service(request) and request.method == "POST"
 
 
-def token_of(ask: FaultyRequest) -> bytes:
-    return b"".join(ask.values("authorization"))
+def token_of(request: FaultyRequest) -> bytes:
+    return b"".join(request.values("authorization"))
 
 
 def lenient(body: bytes) -> Any:
@@ -91,38 +93,38 @@ def lenient(body: bytes) -> Any:
         return None
 
 
-def put_problem(reply: FaultyResponse, code: str) -> None:
+def put_problem(response: FaultyResponse, code: str) -> None:
     """Make a problem another one, whole: status, code, title and type."""
     problem = PROBLEMS[code]
-    reply.status = problem.status
-    if reply.body:
-        document = reply.json | {"status": problem.status, "code": code}
+    response.status = problem.status
+    if response.body:
+        document = response.json | {"status": problem.status, "code": code}
         document |= {"title": problem.title, "type": problem.type}
         document.pop("errors", None)
-        reply.put_json(document)
+        response.put_json(document)
 
 
-def become(shop: FaultInjector, status: int, code: str) -> None:
+def become(injector: FaultInjector, status: int, code: str) -> None:
     """Answer one status of the service as another problem."""
-    change_answers(
-        shop,
-        lambda ask, reply: of_problems(ask, reply) and reply.status == status,
-        lambda reply: put_problem(reply, code),
+    change_responses(
+        injector,
+        lambda request, response: of_problems(request, response) and response.status == status,
+        lambda response: put_problem(response, code),
     )
 
 
-def crash_on(shop: FaultInjector, is_met: Callable[[bytes], bool]) -> None:
+def crash_on(injector: FaultInjector, is_met: Callable[[bytes], bool]) -> None:
     """Break on certain bodies of the service."""
 
-    def alter(ask: FaultyRequest) -> FaultyResponse | None:
-        if is_posted(ask) and is_met(ask.body):
+    def alter(request: FaultyRequest) -> FaultyResponse | None:
+        if is_posted(request) and is_met(request.body):
             return plain(500, "Internal Server Error")
         return None
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
-def change_body(shop: FaultInjector, change: Callable[[dict[str, Any]], None]) -> None:
+def change_body(injector: FaultInjector, change: Callable[[dict[str, Any]], None]) -> None:
     """Let the sandbox read another object than was sent; `change` alters it in place."""
 
     def alter(body: bytes) -> bytes:
@@ -133,23 +135,23 @@ def change_body(shop: FaultInjector, change: Callable[[dict[str, Any]], None]) -
         change(value)
         return body if repr(value) == before else json.dumps(value).encode()
 
-    decode_first(shop, alter)
+    decode_first(injector, alter)
 
 
-def change_reference(shop: FaultInjector, is_met: Callable[[FaultyRequest, str], bool]) -> None:
+def change_reference(injector: FaultInjector, is_met: Callable[[FaultyRequest, str], bool]) -> None:
     """Let a completion be one of the newest call where its reference meets a condition."""
     alias = read_catalogue(contracts()[0]).newest_call_alias
 
-    def alter(ask: FaultyRequest) -> None:
-        value = lenient(ask.body) if ask.path == WEBHOOK else None
-        if isinstance(value, dict) and is_met(ask, str(value.get("provider_call_id"))):
-            ask.body = json.dumps(value | {"provider_call_id": alias}).encode()
-            ask.put("content-length", str(len(ask.body)).encode())
+    def alter(request: FaultyRequest) -> None:
+        value = lenient(request.body) if request.path == WEBHOOK else None
+        if isinstance(value, dict) and is_met(request, str(value.get("provider_call_id"))):
+            request.body = json.dumps(value | {"provider_call_id": alias}).encode()
+            request.put("content-length", str(len(request.body)).encode())
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
-def remember_calls(shop: FaultInjector, remember: Callable[[bytes, Call], Any]) -> None:
+def remember_calls(injector: FaultInjector, remember: Callable[[bytes, Call], Any]) -> None:
     """Be told of each call that is saved, with its namespace."""
 
     async def created(original: Any, namespace: bytes, call: Call, **more: Any) -> Any:
@@ -158,22 +160,22 @@ def remember_calls(shop: FaultInjector, remember: Callable[[bytes, Call], Any]) 
             remember(namespace, call)
         return kept
 
-    shop.store("create_call", created)
+    injector.store("create_call", created)
 
 
-def owners_of_calls(shop: FaultInjector) -> dict[str, bytes]:
+def owners_of_calls(injector: FaultInjector) -> dict[str, bytes]:
     """Whose token created a call, by the provider's id of the call."""
     owners: dict[str, bytes] = {}
 
-    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
-        if of_created(ask, reply):
-            owners[provider_call_id(UUID(reply.json["call_id"]))] = token_of(ask)
+    def alter(request: FaultyRequest, response: FaultyResponse) -> None:
+        if of_created(request, response):
+            owners[provider_call_id(UUID(response.json["call_id"]))] = token_of(request)
 
-    shop.on_answer(alter)
+    injector.on_response(alter)
     return owners
 
 
-def show_results(shop: FaultInjector, choose: Callable[[Result, Result], Result]) -> set[UUID]:
+def show_results(injector: FaultInjector, choose: Callable[[Result, Result], Result]) -> set[UUID]:
     """Show of two results of one call the chosen one; fill the set to limit that to its calls."""
     results: dict[UUID, Result] = {}
     only: set[UUID] = set()
@@ -191,40 +193,40 @@ def show_results(shop: FaultInjector, choose: Callable[[Result, Result], Result]
             return found
         return replace(found, result=results[call_id])
 
-    shop.store("complete_call", saved)
-    shop.read_calls(shown)
+    injector.store("complete_call", saved)
+    injector.read_calls(shown)
     return only
 
 
-def refuse_retries(
-    shop: FaultInjector, is_other: Callable[[FaultyRequest, FaultyRequest], bool]
+def reject_retries(
+    injector: FaultInjector, is_other: Callable[[FaultyRequest, FaultyRequest], bool]
 ) -> None:
     """Answer 409 to a creation whose Idempotency-Key was first sent with another one."""
     firsts: dict[bytes, FaultyRequest] = {}
 
-    def alter(ask: FaultyRequest) -> None:
-        for key in ask.values("idempotency-key"):
-            first = firsts.setdefault(token_of(ask) + key, copy.copy(ask))
-            if is_other(first, ask):
-                ask.put("prefer", b"code=409")
+    def alter(request: FaultyRequest) -> None:
+        for key in request.values("idempotency-key"):
+            first = firsts.setdefault(token_of(request) + key, copy.copy(request))
+            if is_other(first, request):
+                request.put("prefer", b"code=409")
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
-def decode_first(shop: FaultInjector, change: Callable[[bytes], bytes]) -> None:
+def decode_first(injector: FaultInjector, change: Callable[[bytes], bytes]) -> None:
     """Let the sandbox read another body than was sent."""
 
-    def alter(ask: FaultyRequest) -> None:
-        if is_posted(ask) and ask.is_whole:
-            ask.body = change(ask.body)
-            if ask.values("content-length"):
-                ask.put("content-length", str(len(ask.body)).encode())
+    def alter(request: FaultyRequest) -> None:
+        if is_posted(request) and request.is_whole:
+            request.body = change(request.body)
+            if request.values("content-length"):
+                request.put("content-length", str(len(request.body)).encode())
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
 def judge(
-    shop: FaultInjector, change: Callable[[CompletionDecision, str, Result], CompletionDecision]
+    injector: FaultInjector, change: Callable[[CompletionDecision, str, Result], CompletionDecision]
 ) -> None:
     original = calls.judge
 
@@ -232,21 +234,21 @@ def judge(
         verdict = original(result, live_status=live_status, ended=ended)
         return change(verdict, live_status, result)
 
-    shop.replace(calls, "judge", judged)
+    injector.replace(calls, "judge", judged)
 
 
-def authorize(shop: FaultInjector, change: Callable[[list[bytes]], list[bytes]]) -> None:
+def authorize(injector: FaultInjector, change: Callable[[list[bytes]], list[bytes]]) -> None:
     """Let other headers decide who sends a request."""
 
-    def alter(ask: FaultyRequest) -> None:
-        values = change(ask.values("authorization"))
-        ask.put("authorization", None)
-        ask.headers += [(b"authorization", value) for value in values]
+    def alter(request: FaultyRequest) -> None:
+        values = change(request.values("authorization"))
+        request.put("authorization", None)
+        request.headers += [(b"authorization", value) for value in values]
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
-def complete(shop: FaultInjector, change: Callable[[Result], Result]) -> None:
+def complete(injector: FaultInjector, change: Callable[[Result], Result]) -> None:
     """Save another result than was judged."""
 
     async def saved(
@@ -254,4 +256,4 @@ def complete(shop: FaultInjector, change: Callable[[Result], Result]) -> None:
     ) -> Any:
         return await original(namespace, call_id, change(result), **m)
 
-    shop.store("complete_call", saved)
+    injector.store("complete_call", saved)

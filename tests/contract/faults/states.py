@@ -25,49 +25,50 @@ from voice_sandbox.calls.call import CompletionDecision, Result
 
 
 @fault("state", "completion_by_hand_ends_the_newest_call")
-def completion_is_ignored(shop: FaultInjector) -> None:
+def completion_is_ignored(injector: FaultInjector) -> None:
     """A completion is answered 200 and changes nothing."""
-    shop.replace(calls, "judge", lambda *_, **__: CompletionDecision.REPEATED)
+    injector.replace(calls, "judge", lambda *_, **__: CompletionDecision.REPEATED)
 
 
 @fault("state", "first_result_stands")
-def last_result_stands(shop: FaultInjector) -> None:
+def last_result_stands(injector: FaultInjector) -> None:
     """A different completion of a finished call overwrites the first."""
-    shop.replace(calls, "judge", lambda *_, **__: CompletionDecision.ACCEPTED)
-    show_results(shop, lambda first, last: last)
+    injector.replace(calls, "judge", lambda *_, **__: CompletionDecision.ACCEPTED)
+    show_results(injector, lambda first, last: last)
 
 
 @fault("state", "repeated_completion_changes_nothing")
-def repeated_completion_conflicts(shop: FaultInjector) -> None:
+def repeated_completion_conflicts(injector: FaultInjector) -> None:
     """The same completion again is 409."""
     judge(
-        shop,
+        injector,
         lambda v, *_: CompletionDecision.ALREADY_ENDED if v is CompletionDecision.REPEATED else v,
     )
 
 
 @fault("state", "first_result_stands")
-def conflict_is_swallowed(shop: FaultInjector) -> None:
+def conflict_is_swallowed(injector: FaultInjector) -> None:
     """A different completion of a finished call is answered 200 and dropped."""
     judge(
-        shop,
+        injector,
         lambda v, *_: CompletionDecision.REPEATED if v is CompletionDecision.ALREADY_ENDED else v,
     )
 
 
 @fault("state", "answered_calls_cannot_go_unanswered")
-def answered_call_becomes_busy(shop: FaultInjector) -> None:
+def answered_call_becomes_busy(injector: FaultInjector) -> None:
     """A call in progress may end as busy."""
     judge(
-        shop, lambda v, *_: CompletionDecision.ACCEPTED if v is CompletionDecision.IMPOSSIBLE else v
+        injector,
+        lambda v, *_: CompletionDecision.ACCEPTED if v is CompletionDecision.IMPOSSIBLE else v,
     )
 
 
 @fault("state", "completion_skips_forward")
-def queued_call_cannot_complete(shop: FaultInjector) -> None:
-    """A completion that arrives while the call is queued is refused."""
+def queued_call_cannot_complete(injector: FaultInjector) -> None:
+    """A completion that arrives while the call is queued is rejected."""
     judge(
-        shop,
+        injector,
         lambda v, live, _: (
             CompletionDecision.IMPOSSIBLE
             if v is CompletionDecision.ACCEPTED and live == "queued"
@@ -77,10 +78,10 @@ def queued_call_cannot_complete(shop: FaultInjector) -> None:
 
 
 @fault("state", "answered_calls_cannot_go_unanswered")
-def answered_call_cannot_fail(shop: FaultInjector) -> None:
+def answered_call_cannot_fail(injector: FaultInjector) -> None:
     """A call in progress cannot break off."""
     judge(
-        shop,
+        injector,
         lambda v, live, result: (
             CompletionDecision.IMPOSSIBLE
             if v is CompletionDecision.ACCEPTED
@@ -92,39 +93,39 @@ def answered_call_cannot_fail(shop: FaultInjector) -> None:
 
 
 @fault("state", "repeated_completion_changes_nothing")
-def words_are_compared_before_they_are_normalized(shop: FaultInjector) -> None:
+def words_are_compared_before_they_are_normalized(injector: FaultInjector) -> None:
     """The same outcome in another word of the provider conflicts."""
     words: dict[bytes, bytes] = {}
 
-    def alter(ask: FaultyRequest) -> None:
-        if ask.path == WEBHOOK and (word := re.search(rb'"status":"([a-z-]+)"', ask.body)):
-            token = b"".join(ask.values("authorization"))
+    def alter(request: FaultyRequest) -> None:
+        if request.path == WEBHOOK and (word := re.search(rb'"status":"([a-z-]+)"', request.body)):
+            token = b"".join(request.values("authorization"))
             if words.setdefault(token, word[1]) != word[1]:
-                ask.put("prefer", b"code=409")
+                request.put("prefer", b"code=409")
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
 @fault("state", "call_goes_through_its_states")
-def call_never_rings(shop: FaultInjector) -> None:
+def call_never_rings(injector: FaultInjector) -> None:
     """A call goes from queued to in_progress without ringing."""
     change_json(
-        shop, of_calls, lambda c: c | {"status": "queued"} if c["status"] == "ringing" else c
+        injector, of_calls, lambda c: c | {"status": "queued"} if c["status"] == "ringing" else c
     )
 
 
 @fault("state", "call_goes_through_its_states")
-def transcript_comes_late(shop: FaultInjector) -> None:
+def transcript_comes_late(injector: FaultInjector) -> None:
     """A call is shown as in_progress with its transcript already there."""
 
     def change(call: dict[str, Any]) -> dict[str, Any]:
         return call | {"transcript": "agent: Hello"} if call["status"] == "in_progress" else call
 
-    change_json(shop, of_calls, change)
+    change_json(injector, of_calls, change)
 
 
 @fault("state", "call_goes_through_its_states")
-def state_goes_back(shop: FaultInjector) -> None:
+def state_goes_back(injector: FaultInjector) -> None:
     """A call that is in progress is shown as ringing again."""
     reads: dict[str, int] = {}
 
@@ -135,44 +136,44 @@ def state_goes_back(shop: FaultInjector) -> None:
                 return call | {"status": "ringing"}
         return call
 
-    change_json(shop, of_calls, change)
+    change_json(injector, of_calls, change)
 
 
 @fault("state", "end_arrives_whole")
-def finished_call_has_no_duration(shop: FaultInjector) -> None:
+def finished_call_has_no_duration(injector: FaultInjector) -> None:
     """A finished call has no duration."""
     change_json(
-        shop, of_calls, lambda c: c | {"duration": None} if c["status"] == "completed" else c
+        injector, of_calls, lambda c: c | {"duration": None} if c["status"] == "completed" else c
     )
 
 
 @fault("state", "end_arrives_whole")
-def finished_call_has_no_transcript(shop: FaultInjector) -> None:
+def finished_call_has_no_transcript(injector: FaultInjector) -> None:
     """A finished call has lost its transcript."""
-    change_json(shop, of_calls, lambda c: c | {"transcript": None})
+    change_json(injector, of_calls, lambda c: c | {"transcript": None})
 
 
-def normalize(shop: FaultInjector, change: Callable[[str, str | None, int], Result]) -> None:
-    shop.replace(calls, "normalized", change)
+def normalize(injector: FaultInjector, change: Callable[[str, str | None, int], Result]) -> None:
+    injector.replace(calls, "normalized", change)
 
 
 @fault("state", "words_of_the_provider_are_normalized")
-def unanswered_call_keeps_the_transcript(shop: FaultInjector) -> None:
+def unanswered_call_keeps_the_transcript(injector: FaultInjector) -> None:
     """A call that nobody answered shows a transcript."""
 
     def change(call: dict[str, Any]) -> dict[str, Any]:
         unanswered = call["status"] in calls.UNANSWERED_ENDS
         return call | {"transcript": "agent: Hello"} if unanswered else call
 
-    change_json(shop, of_calls, change)
+    change_json(injector, of_calls, change)
 
 
 @fault("state", "words_of_the_provider_are_normalized")
-def unanswered_call_keeps_the_duration(shop: FaultInjector) -> None:
+def unanswered_call_keeps_the_duration(injector: FaultInjector) -> None:
     """A call that nobody answered lasted as long as it rang."""
     original = calls.normalized
     normalize(
-        shop,
+        injector,
         lambda status, text, seconds: replace(
             original(status, text, seconds), duration_seconds=seconds
         ),
@@ -180,63 +181,67 @@ def unanswered_call_keeps_the_duration(shop: FaultInjector) -> None:
 
 
 @fault("state", "empty_transcript_is_null")
-def empty_transcript_stays_empty(shop: FaultInjector) -> None:
+def empty_transcript_stays_empty(injector: FaultInjector) -> None:
     """An empty transcript is returned as an empty text."""
 
     def kept(status: str, text: str | None, seconds: int) -> Result:
         return Result(status, None if status in calls.UNANSWERED_ENDS else text, seconds)
 
-    normalize(shop, kept)
+    normalize(injector, kept)
 
 
-def provider_word(shop: FaultInjector, word: str, status: str) -> None:
+def provider_word(injector: FaultInjector, word: str, status: str) -> None:
     def change(found: dict[str, Any]) -> None:
         found["ProviderStatus"]["x-normalized-status"][word] = status
 
-    shop.contract(schemas(change))
+    injector.contract(schemas(change))
 
 
 @fault("state", "words_of_the_provider_are_normalized")
-def voicemail_is_failed(shop: FaultInjector) -> None:
+def voicemail_is_failed(injector: FaultInjector) -> None:
     """One word of the provider is saved as another status than the table says."""
-    provider_word(shop, "voicemail", "failed")
+    provider_word(injector, "voicemail", "failed")
 
 
 @fault("state", "words_of_the_provider_are_normalized")
-def rejected_is_canceled(shop: FaultInjector) -> None:
+def rejected_is_canceled(injector: FaultInjector) -> None:
     """A declined call is saved as canceled."""
-    provider_word(shop, "rejected", "canceled")
+    provider_word(injector, "rejected", "canceled")
 
 
 @fault("state", "first_result_stands")
-def conflict_overwrites_the_transcript(shop: FaultInjector) -> None:
-    """A completion that is refused with 409 leaves its transcript behind."""
+def conflict_overwrites_the_transcript(injector: FaultInjector) -> None:
+    """A completion that is rejected with 409 leaves its transcript behind."""
     texts: dict[bytes, str] = {}
 
-    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
-        if ask.path == WEBHOOK and reply.status == 409:
-            texts[token_of(ask)] = lenient(ask.body)["transcript"] or ""
-        if of_calls(ask, reply) and token_of(ask) in texts and reply.json["transcript"]:
-            reply.put_json(reply.json | {"transcript": texts[token_of(ask)] or None})
+    def alter(request: FaultyRequest, response: FaultyResponse) -> None:
+        if request.path == WEBHOOK and response.status == 409:
+            texts[token_of(request)] = lenient(request.body)["transcript"] or ""
+        if (
+            of_calls(request, response)
+            and token_of(request) in texts
+            and response.json["transcript"]
+        ):
+            response.put_json(response.json | {"transcript": texts[token_of(request)] or None})
 
-    shop.on_answer(alter)
+    injector.on_response(alter)
 
 
 @fault("state", "one_of_many_completions_wins")
-def completions_race(shop: FaultInjector) -> None:
+def completions_race(injector: FaultInjector) -> None:
     """Completions at the same moment are all received, because judging and saving are two steps."""
-    show_results(shop, lambda first, last: last)
+    show_results(injector, lambda first, last: last)
     under_way: set[int] = set()
 
-    def comes(ask: FaultyRequest) -> None:
-        if ask.path == WEBHOOK:
-            under_way.add(id(ask))
+    def comes(request: FaultyRequest) -> None:
+        if request.path == WEBHOOK:
+            under_way.add(id(request))
 
     async def shown(read: Any, namespace: bytes, call_id: UUID) -> Any:
         found = await read(namespace, call_id)
         await asyncio.sleep(0.03 if under_way else 0)
         return found
 
-    shop.on_request(comes)
-    shop.on_answer(lambda ask, _: under_way.discard(id(ask)))
-    shop.read_calls(shown)
+    injector.on_request(comes)
+    injector.on_response(lambda request, _: under_way.discard(id(request)))
+    injector.read_calls(shown)

@@ -7,14 +7,14 @@ from faults.altering import (
     WEBHOOK,
     authorize,
     become,
-    change_answers,
+    change_responses,
     is_posted,
     lenient,
 )
 from faults.fault import fault
 
 
-def sandbox_key(shop: FaultInjector, pattern: bytes) -> None:
+def sandbox_key(injector: FaultInjector, pattern: bytes) -> None:
     """Let another pattern say which token is good."""
 
     def change(values: list[bytes]) -> list[bytes]:
@@ -23,158 +23,164 @@ def sandbox_key(shop: FaultInjector, pattern: bytes) -> None:
             for value in values
         ]
 
-    authorize(shop, change)
+    authorize(injector, change)
 
 
 @fault("auth", "missing_token_is_401")
-def no_token_is_needed(shop: FaultInjector) -> None:
+def no_token_is_needed(injector: FaultInjector) -> None:
     """A request without a token is served."""
-    authorize(shop, lambda values: values or [b"Bearer sandbox_nobody"])
+    authorize(injector, lambda values: values or [b"Bearer sandbox_nobody"])
 
 
 @fault("auth", "wrong_tokens_are_401")
-def any_token_is_accepted(shop: FaultInjector) -> None:
+def any_token_is_accepted(injector: FaultInjector) -> None:
     """A token of any form is accepted."""
-    sandbox_key(shop, rb"[A-Za-z0-9._~+/-]+=*")
+    sandbox_key(injector, rb"[A-Za-z0-9._~+/-]+=*")
 
 
 @fault("auth", "wrong_tokens_are_401")
-def start_of_the_token_decides(shop: FaultInjector) -> None:
+def start_of_the_token_decides(injector: FaultInjector) -> None:
     """Whatever starts like a good token is accepted."""
-    sandbox_key(shop, rb"sandbox_[A-Za-z0-9_-]{4,64}.+")
+    sandbox_key(injector, rb"sandbox_[A-Za-z0-9_-]{4,64}.+")
 
 
 @fault("auth", "wrong_tokens_are_401")
-def short_tokens_are_accepted(shop: FaultInjector) -> None:
+def short_tokens_are_accepted(injector: FaultInjector) -> None:
     """A token shorter than allowed is accepted."""
-    sandbox_key(shop, rb"sandbox_[A-Za-z0-9_-]{0,3}")
+    sandbox_key(injector, rb"sandbox_[A-Za-z0-9_-]{0,3}")
 
 
 @fault("auth", "wrong_tokens_are_401")
-def long_tokens_are_accepted(shop: FaultInjector) -> None:
+def long_tokens_are_accepted(injector: FaultInjector) -> None:
     """A token longer than allowed is accepted."""
-    sandbox_key(shop, rb"sandbox_[A-Za-z0-9_-]{65,}")
+    sandbox_key(injector, rb"sandbox_[A-Za-z0-9_-]{65,}")
 
 
 @fault("auth", "wrong_tokens_are_401")
-def token_ignores_case(shop: FaultInjector) -> None:
+def token_ignores_case(injector: FaultInjector) -> None:
     """A token in capitals is accepted."""
-    sandbox_key(shop, rb"SANDBOX_[A-Za-z0-9_-]{4,64}")
+    sandbox_key(injector, rb"SANDBOX_[A-Za-z0-9_-]{4,64}")
 
 
 @fault("auth", "wrong_tokens_are_401")
-def basic_is_accepted(shop: FaultInjector) -> None:
+def basic_is_accepted(injector: FaultInjector) -> None:
     """The scheme of Authorization is not looked at."""
-    authorize(shop, lambda values: [re.sub(rb"^(Basic|Token) ", b"Bearer ", v) for v in values])
+    authorize(injector, lambda values: [re.sub(rb"^(Basic|Token) ", b"Bearer ", v) for v in values])
 
 
 @fault("auth", "wrong_tokens_are_401")
-def bare_token_is_accepted(shop: FaultInjector) -> None:
+def bare_token_is_accepted(injector: FaultInjector) -> None:
     """A token without a scheme is accepted."""
-    authorize(shop, lambda values: [re.sub(rb"^(?=sandbox_)", b"Bearer ", v) for v in values])
+    authorize(injector, lambda values: [re.sub(rb"^(?=sandbox_)", b"Bearer ", v) for v in values])
 
 
 @fault("auth", "bearer_is_written_in_any_case")
-def bearer_must_be_capitalized(shop: FaultInjector) -> None:
-    """`bearer` in lower case is refused."""
-    authorize(shop, lambda values: [re.sub(rb"^bearer ", b"no-bearer ", v) for v in values])
+def bearer_must_be_capitalized(injector: FaultInjector) -> None:
+    """`bearer` in lower case is rejected."""
+    authorize(injector, lambda values: [re.sub(rb"^bearer ", b"no-bearer ", v) for v in values])
 
 
 @fault("auth", "token_given_twice_is_401")
-def first_of_two_tokens_counts(shop: FaultInjector) -> None:
+def first_of_two_tokens_counts(injector: FaultInjector) -> None:
     """Of two Authorization headers the first counts."""
-    authorize(shop, lambda values: values[:1])
+    authorize(injector, lambda values: values[:1])
 
 
 @fault("auth", "token_counts_in_its_header_alone")
-def cookie_is_accepted(shop: FaultInjector) -> None:
+def cookie_is_accepted(injector: FaultInjector) -> None:
     """A token in a cookie is accepted."""
 
-    def alter(ask: FaultyRequest) -> None:
-        for cookie in ask.values("cookie"):
+    def alter(request: FaultyRequest) -> None:
+        for cookie in request.values("cookie"):
             if match := re.search(rb"access_token=([^;]+)", cookie):
-                ask.put("authorization", b"Bearer " + match[1])
+                request.put("authorization", b"Bearer " + match[1])
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
 @fault("auth", "webhook_needs_a_token")
-def webhook_is_open(shop: FaultInjector) -> None:
+def webhook_is_open(injector: FaultInjector) -> None:
     """The webhook takes completions without a token."""
 
-    def alter(ask: FaultyRequest) -> None:
-        if ask.path == WEBHOOK and not ask.values("authorization"):
-            ask.put("authorization", b"Bearer sandbox_nobody")
+    def alter(request: FaultyRequest) -> None:
+        if request.path == WEBHOOK and not request.values("authorization"):
+            request.put("authorization", b"Bearer sandbox_nobody")
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
-@fault("auth", "refused_token_says_how_to_authenticate")
-def challenge_is_missing(shop: FaultInjector) -> None:
+@fault("auth", "rejected_token_says_how_to_authenticate")
+def challenge_is_missing(injector: FaultInjector) -> None:
     """A 401 carries no WWW-Authenticate."""
-    change_answers(shop, lambda _, r: r.status == 401, lambda r: r.put("www-authenticate", None))
+    change_responses(
+        injector, lambda _, r: r.status == 401, lambda r: r.put("www-authenticate", None)
+    )
 
 
-@fault("auth", "refused_token_says_how_to_authenticate")
-def challenge_asks_for_basic(shop: FaultInjector) -> None:
+@fault("auth", "rejected_token_says_how_to_authenticate")
+def challenge_asks_for_basic(injector: FaultInjector) -> None:
     """A 401 asks for Basic, and browsers open a window."""
-    change_answers(
-        shop, lambda _, r: r.status == 401, lambda r: r.put("www-authenticate", b"Basic realm=x")
+    change_responses(
+        injector,
+        lambda _, r: r.status == 401,
+        lambda r: r.put("www-authenticate", b"Basic realm=x"),
     )
 
 
 @fault("auth", "wrong_tokens_are_401")
-def wrong_token_is_403(shop: FaultInjector) -> None:
+def wrong_token_is_403(injector: FaultInjector) -> None:
     """A wrong token is 403."""
-    change_answers(shop, lambda _, r: r.status == 401, lambda r: setattr(r, "status", 403))
+    change_responses(injector, lambda _, r: r.status == 401, lambda r: setattr(r, "status", 403))
 
 
 @fault("auth", "missing_token_is_401")
-def missing_token_is_called_invalid(shop: FaultInjector) -> None:
+def missing_token_is_called_invalid(injector: FaultInjector) -> None:
     """A missing token has the code of a wrong one."""
-    become(shop, 401, "invalid_token")
+    become(injector, 401, "invalid_token")
 
 
-@fault("auth", "refused_token_says_how_to_authenticate")
-def refusal_repeats_the_token(shop: FaultInjector) -> None:
+@fault("auth", "rejected_token_says_how_to_authenticate")
+def rejection_repeats_the_token(injector: FaultInjector) -> None:
     """A 401 shows the token that was sent."""
 
-    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
-        if reply.status == 401 and ask.values("authorization") and reply.body:
-            token = ask.values("authorization")[0].decode("latin-1")
-            reply.put_json(reply.json | {"detail": f"The token {token[:200]} is not accepted."})
+    def alter(request: FaultyRequest, response: FaultyResponse) -> None:
+        if response.status == 401 and request.values("authorization") and response.body:
+            token = request.values("authorization")[0].decode("latin-1")
+            response.put_json(
+                response.json | {"detail": f"The token {token[:200]} is not accepted."}
+            )
 
-    shop.on_answer(alter)
+    injector.on_response(alter)
 
 
-@fault("auth", "refusals_come_in_order")
-def body_is_looked_at_before_the_token(shop: FaultInjector) -> None:
-    """A wrong body without a token is refused for the body."""
+@fault("auth", "rejections_come_in_order")
+def body_is_looked_at_before_the_token(injector: FaultInjector) -> None:
+    """A wrong body without a token is rejected for the body."""
 
-    def alter(ask: FaultyRequest) -> None:
-        if is_posted(ask) and not ask.values("authorization") and not lenient(ask.body):
-            ask.put("authorization", b"Bearer sandbox_nobody")
+    def alter(request: FaultyRequest) -> None:
+        if is_posted(request) and not request.values("authorization") and not lenient(request.body):
+            request.put("authorization", b"Bearer sandbox_nobody")
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
 @fault("auth", "token_is_taken_from_nowhere_else")
-def token_in_the_query_is_accepted(shop: FaultInjector) -> None:
+def token_in_the_query_is_accepted(injector: FaultInjector) -> None:
     """A token in the query, which every log keeps, is accepted."""
 
-    def alter(ask: FaultyRequest) -> None:
-        if match := re.search(rb"access_token=([^&]+)", ask.query):
-            ask.put("authorization", b"Bearer " + match[1])
+    def alter(request: FaultyRequest) -> None:
+        if match := re.search(rb"access_token=([^&]+)", request.query):
+            request.put("authorization", b"Bearer " + match[1])
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
 @fault("auth", "token_is_taken_from_nowhere_else")
-def api_key_header_is_accepted(shop: FaultInjector) -> None:
+def api_key_header_is_accepted(injector: FaultInjector) -> None:
     """A token in X-Api-Key is accepted."""
 
-    def alter(ask: FaultyRequest) -> None:
-        for value in ask.values("x-api-key"):
-            ask.put("authorization", b"Bearer " + value)
+    def alter(request: FaultyRequest) -> None:
+        for value in request.values("x-api-key"):
+            request.put("authorization", b"Bearer " + value)
 
-    shop.on_request(alter)
+    injector.on_request(alter)

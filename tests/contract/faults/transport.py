@@ -9,7 +9,7 @@ from faults.altering import (
     CALLS,
     WEBHOOK,
     become,
-    change_answers,
+    change_responses,
     is_posted,
     is_service,
     lenient,
@@ -20,266 +20,274 @@ from faults.fault import fault
 
 
 @fault("transport", "trailing_slash_is_404")
-def trailing_slash_is_ignored(shop: FaultInjector) -> None:
+def trailing_slash_is_ignored(injector: FaultInjector) -> None:
     """A path with a trailing slash is served like one without."""
 
-    def strip(ask: FaultyRequest) -> None:
-        if is_service(ask):
-            ask.path = ask.path.rstrip("/")
+    def strip(request: FaultyRequest) -> None:
+        if is_service(request):
+            request.path = request.path.rstrip("/")
 
-    shop.on_request(strip)
+    injector.on_request(strip)
 
 
 @fault("transport", "creation_with_trailing_slash_is_404")
-def trailing_slash_redirects(shop: FaultInjector) -> None:
+def trailing_slash_redirects(injector: FaultInjector) -> None:
     """A POST to a path with a trailing slash is redirected with 307."""
 
-    def redirect(ask: FaultyRequest) -> FaultyResponse | None:
-        if ask.path == f"{CALLS}/" and ask.method == "POST":
+    def redirect(request: FaultyRequest) -> FaultyResponse | None:
+        if request.path == f"{CALLS}/" and request.method == "POST":
             return FaultyResponse(
                 307, [(b"location", CALLS.encode()), (b"content-length", b"0")], b""
             )
         return None
 
-    shop.on_request(redirect)
+    injector.on_request(redirect)
 
 
 @fault("transport", "path_is_taken_letter_by_letter")
-def path_ignores_case(shop: FaultInjector) -> None:
+def path_ignores_case(injector: FaultInjector) -> None:
     """Paths are matched without regard to case."""
 
-    def lower(ask: FaultyRequest) -> None:
-        if ask.path.lower() == "/v1/agents":
-            ask.path = "/v1/agents"
+    def lower(request: FaultyRequest) -> None:
+        if request.path.lower() == "/v1/agents":
+            request.path = "/v1/agents"
 
-    shop.on_request(lower)
+    injector.on_request(lower)
 
 
 @fault("transport", "path_is_taken_letter_by_letter")
-def double_slash_is_merged(shop: FaultInjector) -> None:
+def double_slash_is_merged(injector: FaultInjector) -> None:
     """Two slashes count as one."""
 
-    def merge(ask: FaultyRequest) -> None:
-        ask.path = re.sub("//+", "/", ask.path)
+    def merge(request: FaultyRequest) -> None:
+        request.path = re.sub("//+", "/", request.path)
 
-    shop.on_request(merge)
+    injector.on_request(merge)
 
 
 @fault("transport", "head_is_get_without_a_body")
-def head_is_refused(shop: FaultInjector) -> None:
+def head_is_rejected(injector: FaultInjector) -> None:
     """HEAD is a wrong method."""
 
-    def alter(ask: FaultyRequest) -> None:
-        if ask.method == "HEAD":
-            ask.method = "TRACE"
+    def alter(request: FaultyRequest) -> None:
+        if request.method == "HEAD":
+            request.method = "TRACE"
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
 @fault("transport", "head_is_get_without_a_body")
-def head_has_no_length(shop: FaultInjector) -> None:
+def head_has_no_length(injector: FaultInjector) -> None:
     """HEAD says that the body would be empty."""
-    change_answers(
-        shop, lambda ask, _: ask.method == "HEAD", lambda r: r.put("content-length", b"0")
+    change_responses(
+        injector,
+        lambda request, _: request.method == "HEAD",
+        lambda r: r.put("content-length", b"0"),
     )
 
 
 @fault("transport", "head_is_get_without_a_body")
-def head_is_always_200(shop: FaultInjector) -> None:
+def head_is_always_200(injector: FaultInjector) -> None:
     """HEAD of a call that does not exist is 200."""
 
-    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
-        if ask.method == "HEAD" and reply.status == 404:
-            reply.status = 200
-            reply.put("content-type", b"application/json")
+    def alter(request: FaultyRequest, response: FaultyResponse) -> None:
+        if request.method == "HEAD" and response.status == 404:
+            response.status = 200
+            response.put("content-type", b"application/json")
 
-    shop.on_answer(alter)
+    injector.on_response(alter)
 
 
 @fault("transport", "wrong_method_is_405_with_allow")
-def allow_is_missing(shop: FaultInjector) -> None:
+def allow_is_missing(injector: FaultInjector) -> None:
     """A 405 does not say which methods the path takes."""
-    change_answers(shop, lambda _, r: r.status == 405, lambda r: r.put("allow", None))
+    change_responses(injector, lambda _, r: r.status == 405, lambda r: r.put("allow", None))
 
 
 @fault("transport", "wrong_method_is_405_with_allow")
-def allow_lists_everything(shop: FaultInjector) -> None:
+def allow_lists_everything(injector: FaultInjector) -> None:
     """A 405 lists the same methods for every path."""
-    change_answers(
-        shop,
+    change_responses(
+        injector,
         lambda _, r: r.status == 405,
         lambda r: r.put("allow", b"DELETE, GET, HEAD, PATCH, POST, PUT"),
     )
 
 
 @fault("transport", "other_methods_are_405")
-def allow_forgets_head(shop: FaultInjector) -> None:
+def allow_forgets_head(injector: FaultInjector) -> None:
     """A 405 of a path that takes GET does not list HEAD."""
-    change_answers(
-        shop, lambda _, r: r.values("allow") == [b"GET, HEAD"], lambda r: r.put("allow", b"GET")
+    change_responses(
+        injector, lambda _, r: r.values("allow") == [b"GET, HEAD"], lambda r: r.put("allow", b"GET")
     )
 
 
 @fault("transport", "wrong_method_is_405_with_allow")
-def wrong_method_is_404(shop: FaultInjector) -> None:
+def wrong_method_is_404(injector: FaultInjector) -> None:
     """A wrong method is answered as an unknown path."""
-    become(shop, 405, "not_found")
+    become(injector, 405, "not_found")
 
 
 @fault("transport", "other_methods_are_405")
-def options_is_answered(shop: FaultInjector) -> None:
+def options_is_answered(injector: FaultInjector) -> None:
     """OPTIONS is answered 204 by a cross-origin layer."""
-    shop.on_request(
-        lambda ask: (
+    injector.on_request(
+        lambda request: (
             FaultyResponse(
                 204, [(b"access-control-allow-origin", b"*"), (b"x-request-id", b"cors-layer")], b""
             )
-            if ask.method == "OPTIONS"
+            if request.method == "OPTIONS"
             else None
         )
     )
 
 
 @fault("transport", "unknown_path_is_404")
-def unknown_path_is_plain_text(shop: FaultInjector) -> None:
+def unknown_path_is_plain_text(injector: FaultInjector) -> None:
     """An unknown path is answered by the framework in plain text."""
 
-    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
-        if reply.status == 404 and b'"not_found"' in reply.body:
-            reply.put("content-type", b"text/plain")
-            reply.body = b"Not Found"
+    def alter(request: FaultyRequest, response: FaultyResponse) -> None:
+        if response.status == 404 and b'"not_found"' in response.body:
+            response.put("content-type", b"text/plain")
+            response.body = b"Not Found"
 
-    shop.on_answer(alter)
+    injector.on_response(alter)
 
 
 @fault("transport", "unknown_path_is_404")
-def unknown_path_asks_for_a_token(shop: FaultInjector) -> None:
+def unknown_path_asks_for_a_token(injector: FaultInjector) -> None:
     """An unknown path without a token is 401."""
 
-    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
-        if of_problems(ask, reply) and not ask.values("authorization") and reply.status == 404:
-            put_problem(reply, "missing_token")
-            reply.put("www-authenticate", b"Bearer")
+    def alter(request: FaultyRequest, response: FaultyResponse) -> None:
+        if (
+            of_problems(request, response)
+            and not request.values("authorization")
+            and response.status == 404
+        ):
+            put_problem(response, "missing_token")
+            response.put("www-authenticate", b"Bearer")
 
-    shop.on_answer(alter)
+    injector.on_response(alter)
 
 
 @fault("transport", "size_is_limited_however_it_is_declared")
-def chunked_body_has_no_limit(shop: FaultInjector) -> None:
+def chunked_body_has_no_limit(injector: FaultInjector) -> None:
     """The size is limited by Content-Length alone."""
     most = plain_contract()["paths"][WEBHOOK]["post"]["requestBody"]["x-max-body-bytes"]
-    limit(shop, 10**9)
+    limit(injector, 10**9)
 
-    def alter(ask: FaultyRequest) -> None:
-        if int((ask.values("content-length") or [b"0"])[0]) > most:
-            ask.put("prefer", b"code=413")
+    def alter(request: FaultyRequest) -> None:
+        if int((request.values("content-length") or [b"0"])[0]) > most:
+            request.put("prefer", b"code=413")
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
-def limit(shop: FaultInjector, most: int) -> None:
+def limit(injector: FaultInjector, most: int) -> None:
     def change(document: dict[str, Any]) -> None:
         for path in (CALLS, WEBHOOK):
             document["paths"][path]["post"]["requestBody"]["x-max-body-bytes"] = most
 
-    shop.contract(change)
+    injector.contract(change)
 
 
 @fault("transport", "size_is_limited_however_it_is_declared")
-def body_has_no_limit(shop: FaultInjector) -> None:
+def body_has_no_limit(injector: FaultInjector) -> None:
     """A body of any size is read."""
-    limit(shop, 10**9)
+    limit(injector, 10**9)
 
 
 @fault("transport", "body_at_the_limit_is_read")
-def limit_is_off_by_one(shop: FaultInjector) -> None:
+def limit_is_off_by_one(injector: FaultInjector) -> None:
     """A body of exactly the limit is too large."""
-    limit(shop, 1024 * 1024 - 1)
+    limit(injector, 1024 * 1024 - 1)
 
 
 @fault("transport", "longest_completion_is_accepted")
-def limit_is_too_low(shop: FaultInjector) -> None:
+def limit_is_too_low(injector: FaultInjector) -> None:
     """The size limit lies below the largest body that the schema allows."""
-    limit(shop, 256 * 1024)
+    limit(injector, 256 * 1024)
 
 
 @fault("transport", "size_is_limited_however_it_is_declared")
-def too_large_is_400(shop: FaultInjector) -> None:
+def too_large_is_400(injector: FaultInjector) -> None:
     """A body that is too large is 400 malformed_json."""
-    become(shop, 413, "malformed_json")
+    become(injector, 413, "malformed_json")
 
 
-@fault("transport", "refusals_come_in_order")
-def size_is_looked_at_before_the_type(shop: FaultInjector) -> None:
+@fault("transport", "rejections_come_in_order")
+def size_is_looked_at_before_the_type(injector: FaultInjector) -> None:
     """A wrong media type is only noticed after the body was decoded."""
 
-    def alter(ask: FaultyRequest) -> None:
-        if is_posted(ask) and lenient(ask.body) is None:
-            ask.put("content-type", b"application/json")
+    def alter(request: FaultyRequest) -> None:
+        if is_posted(request) and lenient(request.body) is None:
+            request.put("content-type", b"application/json")
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
-def answer_instead(
-    shop: FaultInjector,
+def respond_instead(
+    injector: FaultInjector,
     where: Callable[[FaultyRequest], bool],
     status: int,
     *headers: tuple[bytes, bytes],
 ) -> None:
     """Answer some requests without asking the sandbox, as a layer before it would."""
     kept = [(b"content-length", b"0"), (b"x-request-id", b"req_of_a_layer_before"), *headers]
-    shop.on_request(lambda ask: FaultyResponse(status, list(kept), b"") if where(ask) else None)
+    injector.on_request(
+        lambda request: FaultyResponse(status, list(kept), b"") if where(request) else None
+    )
 
 
 @fault("transport", "conditions_and_wishes_change_nothing")
-def range_is_served(shop: FaultInjector) -> None:
-    """A request with Range gets a part of the answer."""
+def range_is_served(injector: FaultInjector) -> None:
+    """A request with Range gets a part of the response."""
 
-    def alter(ask: FaultyRequest, reply: FaultyResponse) -> None:
-        if ask.values("range") and reply.status == 200:
-            reply.status, reply.body = 206, reply.body[:2]
+    def alter(request: FaultyRequest, response: FaultyResponse) -> None:
+        if request.values("range") and response.status == 200:
+            response.status, response.body = 206, response.body[:2]
 
-    shop.on_answer(alter)
+    injector.on_response(alter)
 
 
 @fault("transport", "conditions_and_wishes_change_nothing")
-def condition_is_answered(shop: FaultInjector) -> None:
+def condition_is_answered(injector: FaultInjector) -> None:
     """A request with If-None-Match: * is 304."""
-    answer_instead(shop, lambda ask: ask.values("if-none-match") == [b"*"], 304)
+    respond_instead(injector, lambda request: request.values("if-none-match") == [b"*"], 304)
 
 
 @fault("transport", "conditions_and_wishes_change_nothing")
-def other_media_types_are_406(shop: FaultInjector) -> None:
+def other_media_types_are_406(injector: FaultInjector) -> None:
     """A request that accepts only HTML is 406."""
-    answer_instead(shop, lambda ask: ask.values("accept") == [b"text/html"], 406)
+    respond_instead(injector, lambda request: request.values("accept") == [b"text/html"], 406)
 
 
 @fault("transport", "method_is_that_of_the_request")
-def method_is_overridden(shop: FaultInjector) -> None:
+def method_is_overridden(injector: FaultInjector) -> None:
     """X-HTTP-Method-Override makes another method of a request."""
 
-    def alter(ask: FaultyRequest) -> None:
-        for value in ask.values("x-http-method-override"):
-            ask.method = value.decode()
+    def alter(request: FaultyRequest) -> None:
+        for value in request.values("x-http-method-override"):
+            request.method = value.decode()
 
-    shop.on_request(alter)
+    injector.on_request(alter)
 
 
 @fault("transport", "agents_are_those_of_the_contract")
-def content_type_is_sent_twice(shop: FaultInjector) -> None:
-    """Two Content-Type headers stand in an answer."""
-    change_answers(
-        shop,
-        lambda ask, _: is_service(ask),
+def content_type_is_sent_twice(injector: FaultInjector) -> None:
+    """Two Content-Type headers stand in a response."""
+    change_responses(
+        injector,
+        lambda request, _: is_service(request),
         lambda r: r.headers.append((b"content-type", b"text/html")),
     )
 
 
 @fault("transport", "agents_are_those_of_the_contract")
-def answers_are_cut(shop: FaultInjector) -> None:
-    """The last byte of an answer is lost on the way."""
-    change_answers(
-        shop,
-        lambda ask, r: is_service(ask) and r.status == 200,
+def responses_are_cut(injector: FaultInjector) -> None:
+    """The last byte of a response is lost on the way."""
+    change_responses(
+        injector,
+        lambda request, r: is_service(request) and r.status == 200,
         lambda r: setattr(r, "body", r.body[:-1]),
     )

@@ -15,7 +15,7 @@ from voice_sandbox.verification.guard import CALLS_PATH, WEBHOOK_PATH
 from voice_sandbox.verification.http1 import SentRequest
 
 UNANSWERED: Final = ("no_answer", "busy", "canceled")
-OVER: Final = (*UNANSWERED, "completed", "failed")
+FINAL_STATUSES: Final = (*UNANSWERED, "completed", "failed")
 TEXTS: Final = (
     "agent: Hello\nuser: Hi",
     "user: 🙂👩‍👩‍👧‍👦🇰🇬 é e\u0301",
@@ -44,14 +44,14 @@ def call_goes_through_its_states(api: Api) -> None:
         call = api.read(call_id)
         if not seen or seen[-1] != call["status"]:
             seen.append(call["status"])
-        if call["status"] not in OVER:
+        if call["status"] not in FINAL_STATUSES:
             must(
                 call["transcript"] is None and call["duration"] is None,
                 "Transcript and duration must be null until the call is over.",
                 api.last(),
             )
     whole = ["queued", "ringing", "in_progress", "completed"]
-    if clock.monotonic() - started > 0.9:  # a state may pass between two slow answers
+    if clock.monotonic() - started > 0.9:  # a state may pass between two slow responses
         whole = [status for status in whole if status in seen or status == "completed"]
     must(
         seen == whole,
@@ -87,7 +87,7 @@ def end_arrives_whole(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
-def every_outcome_can_be_provoked(api: Api) -> None:
+def every_outcome_can_be_triggered(api: Api) -> None:
     """Each scenario ends the call as its number says."""
     expected = {
         "answered": "completed",
@@ -218,7 +218,7 @@ def one_of_many_completions_wins(api: Api) -> None:
     call_id = api.create()
     headers = (("Authorization", f"Bearer {api.key}"), JSON)
     bodies = [orjson.dumps(api.completion(duration=100 + number)) for number in range(10)]
-    responses = api.send_together(
+    responses = api.send_at_once(
         [SentRequest("POST", WEBHOOK_PATH, headers, body) for body in bodies]
     )
     winners = [number for number, response in enumerate(responses) if response.status == 200]
@@ -239,7 +239,7 @@ def one_of_many_completions_wins(api: Api) -> None:
 
 @check(Needs.SANDBOX)
 def calls_are_not_cached(api: Api) -> None:
-    """No answer about a call may be kept by a cache: the call goes on."""
+    """No response about a call may be kept by a cache: the call goes on."""
     response = api.get(f"{CALLS_PATH}/{api.create()}")
     said = (response.header("cache-control") or "").lower()
     must(
@@ -251,7 +251,7 @@ def calls_are_not_cached(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
-def transcript_with_a_provider_id_is_refused(api: Api) -> None:
+def transcript_with_a_provider_id_is_rejected(api: Api) -> None:
     """A transcript that names the provider's id could never be shown: 422 at `/transcript`."""
     call_id = api.create("never_completes")
     reference = api.inspect(call_id)["provider_call_id"]
@@ -511,7 +511,7 @@ def completion_that_is_not_strict_json_ends_no_call(api: Api) -> None:
 
 @check(Needs.SANDBOX)
 def provider_is_never_named(api: Api) -> None:
-    """Neither the provider's id nor its words for an outcome are in an answer of the service."""
+    """Neither the provider's id nor its words for an outcome are in a response of the service."""
     call_id = api.create("no_answer")
     reference = api.inspect(call_id)["provider_call_id"]
     responses = [
@@ -545,7 +545,7 @@ def completion_by_the_provider_id_ends_that_call(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
-def every_delivery_is_answered_as_the_contract_says(api: Api) -> None:
+def every_delivery_gets_a_documented_response(api: Api) -> None:
     """The provider's own deliveries meet the same rules: 200, 200 again, 409, 422."""
     expected = {
         "delivered_twice": [200, 200],

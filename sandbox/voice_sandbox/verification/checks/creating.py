@@ -1,4 +1,4 @@
-"""Creating calls: what is taken, what is refused, and that a retry rings no second phone."""
+"""Creating calls: what is taken, what is rejected, and that a retry rings no second phone."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def wrong_agents_are_422(api: Api) -> None:
 
 @check(Needs.SANDBOX)
 def fields_are_neither_guessed_nor_ignored(api: Api) -> None:
-    """A missing field has no default, and an unknown one is refused."""
+    """A missing field has no default, and an unknown one is rejected."""
     call = api.new_call()
     for body, pointer in (
         ({"phone": call["phone"]}, "/agent"),
@@ -154,8 +154,8 @@ def creation_is_held_to_json(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
-def creation_is_refused_in_order(api: Api) -> None:
-    """A creation without token, or of a wrong type, is refused before its body is looked at."""
+def creation_is_rejected_in_order(api: Api) -> None:
+    """A creation without token, or of a wrong type, is rejected before its body is looked at."""
     body = b"{"
     signed = ("Authorization", f"Bearer {api.key}")
     for headers, status in (((JSON,), 401), ((signed,), 415), ((signed, JSON), 400)):
@@ -168,7 +168,7 @@ def creation_is_refused_in_order(api: Api) -> None:
 
 @check(Needs.SANDBOX)
 def other_methods_are_405(api: Api) -> None:
-    """PUT, PATCH, DELETE, OPTIONS and made-up methods are 405 with what the path takes."""
+    """PUT, PATCH, DELETE, OPTIONS and generated methods are 405 with what the path takes."""
     call_id = api.create()
     for path, allowed in (
         ("/v1/agents", "GET, HEAD"),
@@ -203,7 +203,7 @@ def creation_with_trailing_slash_is_404(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
-def refused_creations_say_when_to_retry(api: Api) -> None:
+def rejected_creations_say_when_to_retry(api: Api) -> None:
     """429 and 503 carry `Retry-After` in whole seconds, and no call was created."""
     for scenario, status, code in (
         ("rate_limited", 429, "rate_limited"),
@@ -278,7 +278,7 @@ def method_is_that_of_the_request(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
-def size_is_refused_before_it_is_sent(api: Api) -> None:
+def size_is_rejected_before_it_is_sent(api: Api) -> None:
     """A body whose Content-Length is over the limit is 413 while it is still on its way."""
     body = api.target.contract.operations["createCall"].body
     assert body is not None
@@ -291,8 +291,8 @@ def size_is_refused_before_it_is_sent(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
-def retry_returns_the_first_answer(api: Api) -> None:
-    """The same `Idempotency-Key` with the same body returns the first answer and says so."""
+def retry_returns_the_first_response(api: Api) -> None:
+    """The same `Idempotency-Key` with the same body returns the first response and says so."""
     key = ("Idempotency-Key", "order-1842")
     first = api.post(CALLS_PATH, api.new_call(), key)
     must_be(first, 201, when="a call is created with an Idempotency-Key")
@@ -350,7 +350,7 @@ def thirty_at_once_create_one_call(api: Api) -> None:
         JSON,
         ("Idempotency-Key", "thirty-at-once"),
     )
-    responses = api.send_together([SentRequest("POST", CALLS_PATH, headers, body)] * 30)
+    responses = api.send_at_once([SentRequest("POST", CALLS_PATH, headers, body)] * 30)
     for response in responses:
         must_be(response, 201, when="thirty requests share an Idempotency-Key")
     must(
@@ -367,8 +367,8 @@ def thirty_at_once_create_one_call(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
-def refused_requests_are_not_kept(api: Api) -> None:
-    """A request that was refused leaves its `Idempotency-Key` free for the next."""
+def rejected_requests_are_not_kept(api: Api) -> None:
+    """A request that was rejected leaves its `Idempotency-Key` free for the next."""
     key = ("Idempotency-Key", "mended")
     for body in ({**api.new_call(), "phone": "wrong"}, {}, api.new_call("provider_unavailable")):
         response = api.post(CALLS_PATH, body, key)
@@ -427,7 +427,7 @@ def idempotency_keys_are_kept_a_day(api: Api) -> None:
 
 @check(Needs.SANDBOX)
 def replay_does_not_follow_the_call(api: Api) -> None:
-    """A retry after the call ended returns the first answer and starts nothing new."""
+    """A retry after the call ended returns the first response and starts nothing new."""
     key = ("Idempotency-Key", "late-retry")
     first = api.create("answered", key)
     api.advance(60)

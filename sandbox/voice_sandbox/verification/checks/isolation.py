@@ -61,7 +61,7 @@ def keys_that_differ_in_case_are_two(api: Api) -> None:
     call_id = api.create()
     for key in (api.key[:8] + api.key[8:].swapcase(), api.key + "x"):
         other = Api(api.target, key, api.exchanges)
-        status, code = (401, "invalid_token") if api.target.given_keys else (404, "call_not_found")
+        status, code = (401, "invalid_token") if api.target.listed_keys else (404, "call_not_found")
         must_be(
             other.get(f"{CALLS_PATH}/{call_id}"),
             status,
@@ -290,7 +290,7 @@ def _of_this_check(api: Api, journal: ReceivedResponse) -> list[Any]:
     Under listed keys another worker may still write down what an earlier check did.
     """
     exchanges: list[Any] = journal.json()["exchanges"]
-    if not api.target.given_keys:
+    if not api.target.listed_keys:
         return exchanges
     own = {value for response in api.exchanges for value in response.values("x-request-id")}
     return [one for one in exchanges if one["request_id"] in own]

@@ -1,4 +1,4 @@
-"""Reads, and refusals that cannot dial: what may be asked of any deployment, a live one too."""
+"""Reads, and rejections that cannot dial: what may be asked of any deployment, a live one too."""
 
 from __future__ import annotations
 
@@ -165,7 +165,7 @@ def bearer_is_written_in_any_case(api: Api) -> None:
 
 
 @check(Needs.READ)
-def refused_token_says_how_to_authenticate(api: Api) -> None:
+def rejected_token_says_how_to_authenticate(api: Api) -> None:
     """A 401 carries `WWW-Authenticate: Bearer` and never repeats what was sent."""
     secret = "verification-" + "z" * 20
     for headers in ((), (("Authorization", f"Bearer {secret}"),)):
@@ -307,7 +307,7 @@ def body_of_another_kind_is_422(api: Api) -> None:
 
 
 @check(Needs.READ)
-def numbers_out_of_range_are_refused(api: Api) -> None:
+def numbers_out_of_range_are_rejected(api: Api) -> None:
     """`NaN`, `Infinity` and endless numerals are 400 `malformed_json`, never a crash."""
     endless = (b"9" * 5000, b"1." + b"0" * 5000, b"1e99999999999")
     for numeral in (b"NaN", b"Infinity", b"-Infinity", b"1e400", *endless):
@@ -349,7 +349,7 @@ def nesting_without_end_is_400(api: Api) -> None:
 
 @check(Needs.READ)
 def missing_fields_are_named(api: Api) -> None:
-    """A 422 names every place to put right by its JSON Pointer."""
+    """A 422 names every place to fix by its JSON Pointer."""
     response = api.post(WEBHOOK_PATH, {"event_type": "call.completed", "surplus": 1})
     must_be(response, 422, "validation_failed", when="fields are missing and one is unknown")
     pointers = sorted(error["pointer"] for error in response.json()["errors"])
@@ -451,7 +451,7 @@ def json_is_recognised_however_it_is_written(api: Api) -> None:
 
 
 @check(Needs.READ)
-def refusals_come_in_order(api: Api) -> None:
+def rejections_come_in_order(api: Api) -> None:
     """Path and method, token, media type, size, JSON, schema: the first that fails decides."""
     limit = max_body_bytes(api)
     text = ("Content-Type", "text/plain")
