@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 CLOCK = "clock"
 NETWORKED = {
     *("server.sockets", "server.uvicorn_server", "server.serve", "server.workers"),
-    *("testing.client", "testing.async_client", "testing.pytest_plugin"),
+    *("testing.client", "testing.async_client", "testing.operations", "testing.pytest_plugin"),
     *("verification.generation_guard", "verification.http1"),
 }
 NETWORK_MODULES = {"socket", "ssl", "http.client", "urllib.request", "urllib3", "requests", "httpx"}

@@ -1,11 +1,16 @@
 """The commands for a sandbox that runs."""
 
 import json
+import os
+import subprocess
+import sys
 import threading
+import unicodedata
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import Any
 
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 
@@ -288,3 +293,126 @@ def test_a_shell_completes_what_the_contract_lists(run: Run, words: str, offered
 def test_completion_is_printed_for_each_shell(run: Run, shell: str) -> None:
     """The script names the command that it completes."""
     assert "voice-sandbox" in run("completion", shell).output
+
+
+# What a deployment sends is shown, and nothing that it sends acts on the terminal
+
+HOSTILE = "\x1b]0;title\x07\x1b[2J\r\n\x9b31m\u2028\u2029\x85\u202e"
+REPLIES: dict[str, Any] = {
+    "/sandbox": {"sandbox": True},
+    "/v1/calls": {"call_id": HOSTILE},
+    f"/v1/calls/{HOSTILE}": {"duration": 1, "transcript": HOSTILE},
+    f"/sandbox/calls/{HOSTILE}": {
+        "timeline": [{"at": "2026-11-24T09:30:00Z", "status": HOSTILE}],
+        "deliveries": [
+            {"due_at": "2026-11-24T09:30:00Z", "answered": 200, "payload": {"status": HOSTILE}}
+        ],
+    },
+    f"/sandbox/calls/{HOSTILE}/end": {"status": HOSTILE},
+    "/sandbox/clock": {"now": HOSTILE, "next_due_at": HOSTILE},
+    "/sandbox/coverage": {
+        "percent": 1.0,
+        "items": [{"kind": "status", "name": HOSTILE, "exchanges": 1}],
+    },
+    "/sandbox/scenarios": {
+        "default_agent": HOSTILE,
+        "scenarios": [{"name": "busy", "number": HOSTILE, "line": HOSTILE}],
+    },
+    "/sandbox/journal": {
+        "exchanges": [
+            {
+                **dict.fromkeys(("at", "sender", "method", "path", "code", "seq"), HOSTILE),
+                "status": 404,
+                "duration_ms": 1.0,
+                "replayed": False,
+            }
+        ]
+    },
+}
+"""Responses with hostile text wherever there is text: path → body."""
+
+
+@pytest.fixture
+def hostile_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each command meets a deployment whose every text holds control characters."""
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        if request.method == "DELETE":
+            problem = dict.fromkeys(("title", "code", "detail"), HOSTILE)
+            return httpx.Response(400, json=problem)
+        return httpx.Response(200, json=REPLIES[request.url.path])
+
+    client, transport = httpx.Client, httpx.MockTransport(respond)
+    monkeypatch.setattr(
+        "voice_sandbox.testing.client.httpx.Client",
+        lambda **options: client(**{**options, "transport": transport}),
+    )
+
+
+@pytest.mark.usefixtures("hostile_deployment")
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+@pytest.mark.parametrize(
+    ("command", "lines"),
+    [
+        (("call", "busy", "--watch"), 7),
+        (("clock", "show"), 1),
+        (("coverage",), 4),
+        (("end", HOSTILE), 1),
+        (("logs",), 1),
+        (("reset",), 4),
+        (("scenarios",), 1),
+    ],
+    ids=lambda value: value[0] if isinstance(value, tuple) else None,
+)
+def test_no_control_character_reaches_the_terminal(
+    run: Run, command: tuple[str, ...], lines: int, form: tuple[str, ...]
+) -> None:
+    """Neither escape sequences nor forged lines get through, and the text is still readable."""
+    ran = run(*command, *form)
+    assert "title" in ran.output, ran.exception
+    assert [c for c in ran.output if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")] == [
+        "\n"
+    ] * ran.output.count("\n")
+    assert ran.output.count("\n") <= lines
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "cp1252", "cp866", "utf-8"])
+@pytest.mark.parametrize("form", [(), ("--json",)], ids=["text", "json"])
+def test_every_text_can_be_printed(
+    voice_sandbox: SandboxClient, encoding: str, form: tuple[str, ...]
+) -> None:
+    """Where the output cannot hold a character an escape stands for it, which JSON undoes."""
+    word = "Салам-✓-é-😀"
+    voice_sandbox.client.get(f"/v1/calls/{word}")
+    command = ["logs", "--url", voice_sandbox.url]
+    ran = subprocess.run(
+        [sys.executable, "-m", "voice_sandbox", *command, "--key", voice_sandbox.key, *form],
+        env={**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"},
+        capture_output=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    if form:
+        assert json.loads(ran.stdout.decode(encoding))["path"] == f"/v1/calls/{word}"
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp437", "cp1252", "cp866"])
+def test_every_help_can_be_printed(encoding: str) -> None:
+    """What a command says of itself needs no UTF-8."""
+    for command in ((), ("serve",), ("verify",), ("logs",), ("call",)):
+        ran = subprocess.run(
+            [sys.executable, "-m", "voice_sandbox", *command, "--help"],
+            env={**os.environ, "PYTHONIOENCODING": encoding},
+            capture_output=True,
+        )
+        assert ran.returncode == 0, ran.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
+def test_a_closed_output_ends_no_command(voice_sandbox: SandboxClient, closed: str) -> None:
+    """A command whose output nobody holds open does its work and exits with 0."""
+    command = f'"$0" -m voice_sandbox call busy --url "$1" --key "$2" {closed}'
+    ran = subprocess.run(
+        ["sh", "-c", command, sys.executable, voice_sandbox.url, voice_sandbox.key]
+    )
+    assert ran.returncode == 0
+    assert len(voice_sandbox.journal(operation="createCall")) == 1

@@ -1,11 +1,15 @@
 """Commands for a sandbox that runs: place calls, move its clock, read its journal.
 
-Each prints for people, or JSON with ``--json``. Exit codes: 0 done, 1 the sandbox refused or a
-goal was missed, 2 the command was used wrongly, 3 no sandbox answers.
+Each prints for people, or JSON with ``--json``. What the sandbox sends is shown escaped: it may
+hold line breaks and sequences that control a terminal. Exit codes: 0 done, 1 the sandbox rejected
+the request or a goal was missed, 2 the command was used wrongly, 3 no sandbox responds.
 """
 
 from __future__ import annotations
 
+import json
+import re
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from functools import wraps
 from math import isnan
@@ -24,11 +28,13 @@ if TYPE_CHECKING:
     from voice_sandbox.contract.model import Contract
     from voice_sandbox.testing.client import SandboxClient
 
-EXIT_REFUSED: Final = 1
+EXIT_REJECTED: Final = 1
 EXIT_UNREACHABLE: Final = 3
 
 _WATCH_SECONDS: Final = 0.25
 _COLOURS: Final = {2: "green", 4: "yellow", 5: "red"}
+# Controls (C0, DEL, C1), separators of lines, and what changes the direction of writing.
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069]")
 
 P = ParamSpec("P")
 Command = Callable[Concatenate["SandboxClient", bool, P], None]
@@ -47,7 +53,7 @@ class _Number(click.FloatRange):
 
 
 def remote(command: Command[P]) -> Callable[..., None]:
-    """Gives a command ``--url``, ``--key`` and ``--json``, and turns refusals into exit codes."""
+    """Gives a command ``--url``, ``--key`` and ``--json``, and turns problems into exit codes."""
 
     @click.option(
         "--url",
@@ -76,14 +82,14 @@ def remote(command: Command[P]) -> Callable[..., None]:
                 f"this key is not for a sandbox, and was not sent. {HOW_A_KEY_LOOKS}",
                 param_hint="--key",
             )
-        with SandboxClient(url.rstrip("/"), key) as client:
-            try:
+        try:
+            with SandboxClient(url.rstrip("/"), key) as client:
                 client.identify()
                 command(client, as_json, *args, **kwargs)
-            except SandboxError as error:
-                _fail(str(error), EXIT_UNREACHABLE if error.code is None else EXIT_REFUSED)
-            except KeyboardInterrupt:
-                click.echo()
+        except SandboxError as error:
+            _fail(str(error), EXIT_UNREACHABLE if error.code is None else EXIT_REJECTED)
+        except KeyboardInterrupt:
+            click.echo()
 
     return wrapped
 
@@ -145,7 +151,7 @@ def call(client: SandboxClient, as_json: bool, number: str, agent: str | None, w
         call_id = client.call(number, agent)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="NUMBER|SCENARIO") from error
-    _show({"call_id": call_id}, call_id, as_json=as_json)
+    _show({"call_id": call_id}, _escaped(call_id), as_json=as_json)
     if not watch:
         return
     for event in _watched(client, call_id):
@@ -154,8 +160,8 @@ def call(client: SandboxClient, as_json: bool, number: str, agent: str | None, w
     if as_json:
         _print_json(ended)
     else:
-        click.echo(f"{ended['duration']} s")
-        click.echo(ended["transcript"] or "(nobody spoke)")
+        click.echo(_escaped(f"{ended['duration']} s"))
+        click.echo(_escaped_lines(ended["transcript"] or "(nobody spoke)"))
 
 
 def _watched(client: SandboxClient, call_id: str) -> Iterator[dict[str, Any]]:
@@ -213,7 +219,7 @@ def end(
     voice-sandbox end CALL_ID --status busy
     """
     ended = client.end(call_id, status, transcript, duration)
-    _show(ended, f"{call_id}  {ended['status']}", as_json=as_json)
+    _show(ended, _escaped(f"{call_id}  {ended['status']}"), as_json=as_json)
 
 
 @click.group()
@@ -298,7 +304,7 @@ def scenarios(client: SandboxClient, as_json: bool) -> None:
         _print_json(catalogue)
         return
     for scenario in catalogue["scenarios"]:
-        click.echo(f"{scenario['number']}  {scenario['name']:20}  {scenario['line']}")
+        click.echo(_escaped(f"{scenario['number']}  {scenario['name']:20}  {scenario['line']}"))
 
 
 @click.command()
@@ -317,9 +323,9 @@ def coverage(client: SandboxClient, as_json: bool, fail_under: float | None, mis
     else:
         items = [Item(**item) for item in measured["items"]]
         for line in table(items, only_missing=missing):
-            click.echo(line)
+            click.echo(_escaped(line))
     if fail_under is not None and measured["percent"] < fail_under:
-        _fail(f"Coverage is {measured['percent']} %, under {fail_under:g} %.", EXIT_REFUSED)
+        _fail(f"Coverage is {measured['percent']} %, under {fail_under:g} %.", EXIT_REJECTED)
 
 
 @click.command()
@@ -331,31 +337,31 @@ def reset(client: SandboxClient, as_json: bool) -> None:
 
 
 def _event_line(event: Mapping[str, Any]) -> str:
-    words = (
-        event["status"]
-        if "status" in event
-        else f"the provider delivers {event['delivered']}: {_status(event['answered'])}"
-    )
-    return f"{event['after_seconds']:8.1f} s  {words}"
+    began = f"{event['after_seconds']:8.1f} s  "
+    if "status" in event:
+        return _escaped(began + event["status"])
+    delivers = f"the provider delivers {event['delivered']}: "
+    return _escaped(began + delivers) + _status(event["answered"])
 
 
 def _status(status: int) -> str:
-    return click.style(str(status), fg=_COLOURS.get(status // 100))
+    return click.style(f"{status:d}", fg=_COLOURS.get(status // 100))
 
 
 def _exchange_line(entry: Mapping[str, Any]) -> str:
     sender = "provider" if entry["sender"] == "provider" else ""
-    began = f"{entry['at'][11:23]}  {_status(entry['status'])} {entry['duration_ms']:8.1f} ms"
     code = f"  {entry['code']}" if entry["code"] else ""
     replayed = "  replayed" if entry["replayed"] else ""
-    return f"{began}  {sender:8}  {entry['method']:6} {entry['path']}{code}{replayed}"
+    request = f"{sender:8}  {entry['method']:6} {entry['path']}{code}{replayed}"
+    began, duration = f"{entry['at'][11:23]}  ", f" {entry['duration_ms']:8.1f} ms  "
+    return _escaped(began) + _status(entry["status"]) + _escaped(duration + request)
 
 
 def _show_clock(clock: Mapping[str, Any], *, as_json: bool) -> None:
     due = clock["next_due_at"]
     _show(
         clock,
-        f"{clock['now']}  {f'next completion due {due}' if due else 'nothing pending'}",
+        _escaped(f"{clock['now']}  {f'next completion due {due}' if due else 'nothing pending'}"),
         as_json=as_json,
     )
 
@@ -368,9 +374,22 @@ def _show(value: Any, line: str, *, as_json: bool) -> None:
 
 
 def _print_json(value: Any) -> None:
-    click.echo(orjson.dumps(value).decode())
+    """One line of JSON, in ASCII where the output cannot hold every character."""
+    if "utf" in (sys.stdout.encoding or "").lower():
+        click.echo(_escaped(orjson.dumps(value).decode()))
+    else:
+        click.echo(json.dumps(value))
+
+
+def _escaped(text: str) -> str:
+    """One line without anything that a terminal acts on; valid as JSON too, where it was JSON."""
+    return _CONTROLS.sub(lambda control: f"\\u{ord(control[0]):04x}", text)
+
+
+def _escaped_lines(text: str) -> str:
+    return "\n".join(map(_escaped, text.split("\n")))
 
 
 def _fail(message: str, code: int) -> NoReturn:
-    click.echo(f"Error: {message}", err=True)
+    click.echo(f"Error: {_escaped_lines(message)}", err=True)
     raise SystemExit(code)

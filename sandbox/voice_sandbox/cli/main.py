@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,6 +28,10 @@ _IMPORTED_LATE: Final = {
 
 
 class _Commands(click.Group):
+    def main(self, *args: Any, **options: Any) -> Any:
+        _prepare_output()
+        return super().main(*args, **options)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *_IMPORTED_LATE])
 
@@ -39,11 +45,22 @@ class _Commands(click.Group):
 @click.group(cls=_Commands, context_settings=_CONTEXT)
 @click.version_option(voice_sandbox.__version__, prog_name="voice-sandbox")
 def main() -> None:
-    """A sandbox of the voice API: it behaves like the service and rings nobody.
+    """A sandbox of the voice API: it behaves like the service and rings nowhere.
 
     Start it with "voice-sandbox serve", then send requests with any key of the form
     sandbox_ plus 4 to 64 letters, digits, _ or -. Each key has calls of its own.
     """
+
+
+def _prepare_output() -> None:
+    """Makes every text printable, whatever the encoding is and even where nowhere reads."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:  # closed: the next file that is opened would take its place
+            nowhere = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115  (stays open)
+            setattr(sys, name, nowhere)
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 @main.command()

@@ -208,8 +208,10 @@ class Journal:
                 quiet_seconds += _WRITE_SECONDS
                 for shown in self._found(fresh, search):
                     quiet_seconds = 0.0
-                    data = orjson.dumps(shown).decode()
-                    yield f"id: {shown['seq']}\nevent: exchange\ndata: {data}\n\n".encode()
+                    yield b"id: %b\nevent: exchange\ndata: %b\n\n" % (
+                        shown["seq"].encode(),
+                        _one_line(shown),
+                    )
                 told = {seq for seq in told if seq > settled}
                 if quiet_seconds >= _HEARTBEAT_SECONDS:
                     quiet_seconds = 0.0
@@ -309,6 +311,14 @@ def _words(shown: dict[str, Any]) -> str:
         words += [f"{name}: {value}" for name, value in message["headers"]]
         words.append(message["body"])
     return "\n".join(words).casefold()
+
+
+def _one_line(shown: dict[str, Any]) -> bytes:
+    """JSON without the separators at which readers of lines split although JSON allows them."""
+    line = orjson.dumps(shown)
+    for separator in ("\x85", "\u2028", "\u2029"):
+        line = line.replace(separator.encode(), f"\\u{ord(separator):04x}".encode())
+    return line
 
 
 async def _passes(event: asyncio.Event, seconds: float) -> None:

@@ -1,0 +1,224 @@
+"""What a client of a running sandbox does, as the requests it sends: without any input or output.
+
+Each method is a generator. It yields a request, is sent the response, and returns the result, so
+that the blocking client and the async client are two short drivers of the same steps.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Generator, Mapping
+from contextlib import suppress
+from difflib import get_close_matches
+from ipaddress import ip_address
+from typing import Any, Final, NamedTuple, TypeVar
+from urllib.parse import quote
+from urllib.request import getproxies
+
+import httpx
+
+TIMEOUT_SECONDS: Final = 30.0
+
+NOT_SENT: Final = (httpx.TransportError, httpx.InvalidURL, UnicodeError)
+"""What httpx raises where no response came. A host like ``a..b`` fails when it is encoded."""
+
+T = TypeVar("T")
+
+
+class SandboxError(Exception):
+    """The sandbox rejected the request, or no sandbox responded; the message says what to do.
+
+    ``code`` is the problem's code, ``None`` where no sandbox responded.
+    """
+
+    def __init__(self, message: str, *, code: str | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Request(NamedTuple):
+    """One request; ``url`` is relative to the address of the sandbox."""
+
+    method: str
+    url: str
+    json: Any = None
+    params: Mapping[str, str] | None = None
+
+
+Steps = Generator[Request, httpx.Response, T]
+"""Yields requests, is sent their responses, and returns the result."""
+
+
+class Operations:
+    """The operations of one key on one sandbox. Each raises `SandboxError` for every problem."""
+
+    def __init__(self, url: str, key: str, *, catalogue: Mapping[str, Any] | None = None) -> None:
+        """``catalogue`` is what the sandbox at this address has sent before, if it has."""
+        self.url = url
+        self.key = key
+        self._catalogue = catalogue
+
+    def client_options(self) -> dict[str, Any]:
+        """The arguments of an httpx client whose requests carry the key."""
+        return {
+            "base_url": self.url,
+            "headers": {"Authorization": f"Bearer {self.key}"},
+            "timeout": TIMEOUT_SECONDS,
+            # A proxy of the environment must not receive the key of a request to this machine.
+            "trust_env": not is_loopback(self.url),
+        }
+
+    def identify(self) -> Steps[dict[str, Any]]:
+        """What the deployment says it is. Raises: `SandboxError` where it is no sandbox."""
+        response = yield Request("GET", "/sandbox")
+        try:
+            identity = response.json() if response.status_code == 200 else None
+        except ValueError:
+            identity = None
+        if not isinstance(identity, dict) or identity.get("sandbox") is not True:
+            raise SandboxError(
+                f"{self.url} does not say that it is a sandbox, so nothing more was sent there. "
+                "A live service rings real phones. Start a sandbox with voice-sandbox serve."
+            )
+        return identity
+
+    def call(self, phone: str, agent: str | None = None) -> Steps[str]:
+        """Places a call to a number, or to the number of a scenario; returns its ``call_id``.
+
+        Without an agent the first one speaks. Asks first whether this is a sandbox: nothing here
+        may ring a phone. Raises: `SandboxError`, `ValueError` where no scenario has that name.
+        """
+        body = _new_call((yield from self.catalogue()), phone, agent)
+        created = yield from _json(Request("POST", "/v1/calls", json=body))
+        call_id: str = created["call_id"]
+        return call_id
+
+    def status(self, call_id: str) -> Steps[dict[str, Any]]:
+        """The call as the contract's ``getCall`` returns it."""
+        return _json(Request("GET", f"/v1/calls/{_segment(call_id)}"))
+
+    def inspect(self, call_id: str) -> Steps[dict[str, Any]]:
+        """The provider's side of a call."""
+        return _json(Request("GET", f"/sandbox/calls/{_segment(call_id)}"))
+
+    def clock(self) -> Steps[dict[str, Any]]:
+        """What the virtual clock shows."""
+        return _json(Request("GET", "/sandbox/clock"))
+
+    def advance(self, seconds: float) -> Steps[dict[str, Any]]:
+        """Advances the virtual clock; everything due by then has happened on return."""
+        return _json(Request("POST", "/sandbox/clock", json={"advance_seconds": seconds}))
+
+    def until_idle(self) -> Steps[dict[str, Any]]:
+        """Advances the virtual clock until no completion is pending."""
+        return _json(Request("POST", "/sandbox/clock", json={"until": "idle"}))
+
+    def end(
+        self,
+        call_id: str,
+        status: str = "completed",
+        transcript: str | None = None,
+        duration: int = 0,
+    ) -> Steps[dict[str, Any]]:
+        """Has the provider end a call now, with its own word for the outcome."""
+        ending = {"status": status, "transcript": transcript, "duration": duration}
+        return _json(Request("POST", f"/sandbox/calls/{_segment(call_id)}/end", json=ending))
+
+    def scenarios(self) -> Steps[dict[str, str]]:
+        """The number of each scenario by its name."""
+        return _numbers((yield from self.catalogue()))
+
+    def catalogue(self) -> Steps[Mapping[str, Any]]:
+        """The scenarios as the control API lists them; requested once."""
+        if self._catalogue is None:
+            yield from self.identify()
+            self._catalogue = yield from _json(Request("GET", "/sandbox/scenarios"))
+        return self._catalogue
+
+    def journal(self, /, **search: str) -> Steps[list[dict[str, Any]]]:
+        """The exchanges that match, the newest first; see ``searchJournal`` for the parameters."""
+        found = yield from _json(Request("GET", "/sandbox/journal", params=search))
+        exchanges: list[dict[str, Any]] = found["exchanges"]
+        return exchanges
+
+    def exchange(self, request_id: str) -> Steps[dict[str, Any]]:
+        """One exchange with headers and bodies, as curl and as a pytest test."""
+        return _json(Request("GET", f"/sandbox/exchanges/{_segment(request_id)}"))
+
+    def coverage(self) -> Steps[dict[str, Any]]:
+        """What the requests of the key have covered of the contract and the catalogue."""
+        return _json(Request("GET", "/sandbox/coverage"))
+
+    def reset(self) -> Steps[None]:
+        """Empties the namespace."""
+        _succeeded((yield Request("DELETE", "/sandbox/state")))
+
+
+def is_loopback(url: str) -> bool:
+    """Whether a URL can only lead to this machine. A name is not looked up."""
+    host = httpx.URL(url).host.rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3
+        return True
+    with suppress(OSError):  # inet_aton takes every form that connecting takes, such as 127.1
+        host = socket.inet_ntoa(socket.inet_aton(host))
+    try:
+        ip = ip_address(host)
+    except ValueError:
+        return False
+    ip = getattr(ip, "ipv4_mapped", None) or ip
+    return ip.is_loopback or ip.is_unspecified
+
+
+def unreachable(url: str, error: Exception) -> SandboxError:
+    """No response came."""
+    hints = "Start one with voice-sandbox serve, or name another by --url."
+    if getproxies():  # whose addresses may hold a password
+        hints += " A proxy of the environment is used for every host but this machine."
+    return SandboxError(f"No sandbox responds at {url} ({error!r}). {hints}")
+
+
+def rejected(response: httpx.Response) -> SandboxError:
+    """The problem that a response holds."""
+    try:
+        problem = response.json()
+        kind = f"{problem['title']} ({response.status_code} {problem['code']})"
+        lines = [f"{kind}: {problem['detail']}"]
+        lines += [f"  {e['pointer']}: {e['detail']}" for e in problem.get("errors", ())]
+        return SandboxError("\n".join(lines), code=problem["code"])
+    except (ValueError, KeyError, TypeError):
+        return SandboxError(
+            f"{response.url} responded with {response.status_code}, "
+            "which is not a response of a sandbox."
+        )
+
+
+def _segment(text: str) -> str:
+    """A text as one segment of a path, whatever it holds."""
+    return quote(text, safe="")
+
+
+def _json(request: Request) -> Steps[dict[str, Any]]:
+    body: dict[str, Any] = _succeeded((yield request)).json()
+    return body
+
+
+def _succeeded(response: httpx.Response) -> httpx.Response:
+    if response.status_code >= 400:
+        raise rejected(response)
+    return response
+
+
+def _numbers(catalogue: Mapping[str, Any]) -> dict[str, str]:
+    return {scenario["name"]: scenario["number"] for scenario in catalogue["scenarios"]}
+
+
+def _new_call(catalogue: Mapping[str, Any], phone: str, agent: str | None) -> dict[str, str]:
+    """The body that places a call to a number or a scenario. Raises: `ValueError`."""
+    known = _numbers(catalogue)
+    if not phone.startswith("+") and phone not in known:
+        near = get_close_matches(phone, known, n=1)
+        raise ValueError(
+            f"There is no scenario {phone}{f': is it {near[0]}?' if near else '.'} "
+            "Name one that voice-sandbox scenarios lists, or a number that starts with +."
+        )
+    return {"phone": known.get(phone, phone), "agent": agent or catalogue["default_agent"]}
