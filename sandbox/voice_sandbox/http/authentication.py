@@ -18,6 +18,7 @@ from typing import Final
 import msgspec
 
 from voice_sandbox.contract.problems import ProblemError
+from voice_sandbox.sandbox_key import PATTERN
 
 DEMO_KEY: Final = "sandbox_demo"
 HOW_A_KEY_LOOKS: Final = (
@@ -27,7 +28,7 @@ HOW_A_KEY_LOOKS: Final = (
 _NOT_A_KEY: Final = f"This token is not accepted. {HOW_A_KEY_LOOKS}"
 _MOST_KNOWN: Final = 4096
 
-_SANDBOX_KEY: Final = re.compile(r"sandbox_[A-Za-z0-9_-]{4,64}")
+_SANDBOX_KEY: Final = re.compile(PATTERN)
 _DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}")
 # RFC 9110, section 11.1: the scheme is case-insensitive. RFC 6750, section 2.1: the token follows.
 _BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*) *")

@@ -15,32 +15,42 @@ from urllib.parse import parse_qsl, urlsplit
 
 import voice_sandbox
 from voice_sandbox.calls.scenarios import Scenarios
+from voice_sandbox.curl import curl_command
 
 JournalEntry = Mapping[str, Any]
 
 _REDACTED_PHONE: Final = re.compile(r"\+[1-9][0-9]{2}\*{3,10}[0-9]{2}")
 _SENT_HEADERS: Final = ("content-type", "content-encoding", "idempotency-key", "prefer")
+_KEY: Final = "$VOICE_API_KEY"
 _UNREAD_BYTES: Final = 4 * 1024 * 1024
 """More than any operation takes."""
 
 
 def as_curl(entry: JournalEntry, *, origin: str, scenarios: Scenarios) -> str:
     """A command for a POSIX shell, such as ``curl -X POST http://…``."""
-    words = ["curl", "-X", shlex.quote(entry["method"]), shlex.quote(origin + entry["path"])]
-    if entry["method"] == "HEAD":
-        words[1:3] = ["--head"]
-    words += ["-H", '"Authorization: Bearer $VOICE_API_KEY"']
-    for name, value in sent_headers(entry):
-        # To curl a name with a semicolon is an empty header, and one with a colon is none.
-        words += ["-H", shlex.quote(f"{name}: {value}" if value else f"{name};")]
+
+    def command(*data: str) -> str:
+        return curl_command(
+            entry["method"],
+            origin + entry["path"],
+            headers=[("Authorization", f"Bearer {_KEY}"), *sent_headers(entry)],
+            data=data,
+            quote=_quoted,
+        )
+
     if entry["request"]["truncated"]:
         first = f"# First write the body of {entry['request']['body_bytes']} bytes into body.json."
-        return f"{first}\n{' '.join(words)} --data-binary @body.json"
+        return f"{first}\n{command('--data-binary', '@body.json')}"
     if body := sent_body(entry, scenarios):
-        words += ["--data-raw", shlex.quote(body)]
-    elif unread := declared_bytes(entry):
-        return f"head -c {unread} /dev/zero | {' '.join(words)} --data-binary @-"
-    return " ".join(words)
+        return command("--data-raw", shlex.quote(body))
+    if unread := declared_bytes(entry):
+        return f"head -c {unread} /dev/zero | {command('--data-binary', '@-')}"
+    return command()
+
+
+def _quoted(text: str) -> str:
+    """Shell quoting that lets the shell put the key in, where there is one to put in."""
+    return f'"{text}"' if text == f"Authorization: Bearer {_KEY}" else shlex.quote(text)
 
 
 def as_har(entries: Iterable[JournalEntry], *, origin: str) -> dict[str, Any]:

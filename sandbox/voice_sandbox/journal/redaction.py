@@ -11,6 +11,8 @@ from collections.abc import Container
 from functools import lru_cache
 from typing import Final
 
+from voice_sandbox.sandbox_key import PATTERN
+
 REDACTED: Final = b"[redacted]"
 
 _HEADER_WORDS: Final = (b"auth", b"cookie", b"key", b"passw", b"secret", b"session", b"token")
@@ -21,7 +23,7 @@ _HARMLESS_HEADERS: Final = frozenset({b"idempotency-key", b"www-authenticate"})
 _ESCAPED_ASCII: Final = re.compile(
     rb"\\\\|\\u00(2[013-9a-f]|[346][0-9a-f]|5[0-9abd-f]|7[0-9a-e])", re.I
 )
-_TOKEN: Final = re.compile(rb"sandbox_[A-Za-z0-9_-]{4,64}|(?<=[Bb]earer )[^\s\"']+")
+_TOKEN: Final = re.compile(PATTERN.encode() + rb"|(?<=[Bb]earer )[^\s\"']+")
 # A member of JSON or a parameter of a query. An agent's `key` is no secret.
 _MEMBER_WORDS: Final = (b"authorization", b"api_key", b"apikey", b"passw", b"secret", b"token")
 # The bounds of the name keep the time linear.

@@ -7,40 +7,55 @@ import shlex
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from voice_sandbox.curl import curl_command
+from voice_sandbox.sandbox_key import PREFIX
 from voice_sandbox.verification.http1 import SentRequest
 
 LONGEST_LITERAL: Final = 1000
-_START: Final = "sandbox_"
 _LEAST_REPEATS: Final = 50
 _RUN: Final = re.compile(rb"(.{1,16}?)\1{%d}" % (_LEAST_REPEATS - 1), re.DOTALL)  # how it starts
 
 
 def as_curl(sent: SentRequest, *, base_url: str, keys: Mapping[str, str]) -> str:
     """Such as ``curl -X POST http://…``; ``keys`` names the shell variable of each key."""
-    words = ["curl", "-i"]
-    if sent.method == "HEAD":
-        words.append("--head")
-    elif sent.method != "GET" or sent.body is not None:
-        words += ["-X", sent.method]
-    if "//" in sent.target or "/." in sent.target:
-        words.append("--path-as-is")
-    words.append(shlex.quote(base_url + sent.target))
-    headers = list(sent.headers)
-    if sent.body is not None and not any(name.lower() == "content-type" for name, _ in headers):
-        words += ["-H", "'Content-Type:'"]
-    if sent.chunked:
-        headers.append(("Transfer-Encoding", "chunked"))
-    elif sent.declared_length is not None:
-        headers.append(("Content-Length", str(sent.declared_length)))
-    for name, value in headers:
-        words += ["-H", _quoted(f"{name}: {value}" if value else f"{name};", keys)]
-    if sent.body is None:
-        return " ".join(words)
-    text = _text(sent.body)
-    if text is not None and len(text) <= LONGEST_LITERAL:
-        return " ".join([*words, "--data-raw", _quoted(text, keys)])
+    text = None if sent.body is None else _text(sent.body)
+    is_literal = text is not None and len(text) <= LONGEST_LITERAL
+    data: list[str] = []
+    if text is not None and is_literal:
+        data = ["--data-raw", _quoted(text, keys)]
+    elif sent.body is not None:
+        data = ["--data-binary", "@-"]
+    command = curl_command(
+        None if sent.method == "GET" and sent.body is None else sent.method,
+        base_url + sent.target,
+        headers=_headers(sent),
+        options=[
+            "-i",
+            *(["--path-as-is"] if "//" in sent.target or "/." in sent.target else []),
+            *(["-H", "'Content-Type:'"] if _has_untyped_body(sent) else []),
+        ],
+        data=data,
+        quote=lambda word: _quoted(word, keys),
+    )
+    if sent.body is None or is_literal:
+        return command
     producer = f"import sys; sys.stdout.buffer.write({_expression(sent.body)})"
-    return f"python3 -c {shlex.quote(producer)} | " + " ".join([*words, "--data-binary", "@-"])
+    return f"python3 -c {shlex.quote(producer)} | {command}"
+
+
+def _has_untyped_body(sent: SentRequest) -> bool:
+    """Whether curl has to be kept from declaring a type of its own."""
+    return sent.body is not None and not any(
+        name.lower() == "content-type" for name, _ in sent.headers
+    )
+
+
+def _headers(sent: SentRequest) -> Iterator[tuple[str, str]]:
+    yield from sent.headers
+    if sent.chunked:
+        yield "Transfer-Encoding", "chunked"
+    elif sent.declared_length is not None:
+        yield "Content-Length", str(sent.declared_length)
 
 
 def _quoted(text: str, keys: Mapping[str, str]) -> str:
@@ -65,9 +80,9 @@ def _spellings(key: str, variable: str) -> Iterator[tuple[str, str]]:
 
     Whoever reads a key in capitals has read the key. The last wins where two are the same.
     """
-    if key.startswith(_START):
-        turned = f'$(printf %s "${{{variable}#{_START}}}" | tr a-zA-Z A-Za-z)'
-        yield _START + key.removeprefix(_START).swapcase(), _START + turned
+    if key.startswith(PREFIX):
+        turned = f'$(printf %s "${{{variable}#{PREFIX}}}" | tr a-zA-Z A-Za-z)'
+        yield PREFIX + key.removeprefix(PREFIX).swapcase(), PREFIX + turned
     yield key.upper(), f'$(printf %s "${{{variable}}}" | tr a-z A-Z)'
     yield key, f"${{{variable}}}"
 

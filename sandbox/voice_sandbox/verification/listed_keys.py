@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
+from voice_sandbox.sandbox_key import PATTERN
 from voice_sandbox.verification.finding import CannotTell
 from voice_sandbox.verification.guard import Guard
 from voice_sandbox.verification.http1 import Http1Client, ReceivedResponse, SentRequest
@@ -18,7 +19,6 @@ from voice_sandbox.verification.http1 import Http1Client, ReceivedResponse, Sent
 KEYS_NEEDED: Final = 2
 """No check uses more keys than two at once."""
 
-_SANDBOX_KEY: Final = re.compile(r"sandbox_[A-Za-z0-9_-]{4,64}")
 _ORDINALS: Final = ("first", "second")
 
 
@@ -27,7 +27,7 @@ class ListedKeys:
 
     def __init__(self, client: Http1Client, keys: Iterable[str]) -> None:
         """Keys of a service, and more keys than are needed, are never sent."""
-        fitting = dict.fromkeys(key for key in keys if _SANDBOX_KEY.fullmatch(key))
+        fitting = dict.fromkeys(key for key in keys if re.fullmatch(PATTERN, key))
         self.keys = tuple(fitting)[:KEYS_NEEDED]
         self._client = client
         self._handed_out = 0

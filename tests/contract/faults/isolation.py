@@ -19,6 +19,7 @@ from faults.altering import (
 )
 from faults.fault import fault
 from voice_sandbox.calls.call import Call
+from voice_sandbox.sandbox_key import PATTERN
 from voice_sandbox.store.protocol import KeptCall
 from voice_sandbox.store.sqlite import SQLiteStore
 
@@ -77,7 +78,7 @@ def provider_id_opens_every_key(injector: FaultInjector) -> None:
 
 def share_namespaces(injector: FaultInjector, change: Callable[[bytes], bytes]) -> None:
     """Let another token than was sent choose the namespace; only good ones are changed."""
-    good = re.compile(rb"Bearer sandbox_[A-Za-z0-9_-]{4,64}")
+    good = re.compile(b"Bearer " + PATTERN.encode())
     authorize(injector, lambda values: [change(v) if good.fullmatch(v) else v for v in values])
 
 

@@ -12,6 +12,7 @@ from faults.altering import (
     lenient,
 )
 from faults.fault import fault
+from voice_sandbox.sandbox_key import PATTERN, PREFIX
 
 
 def sandbox_key(injector: FaultInjector, pattern: bytes) -> None:
@@ -41,7 +42,7 @@ def any_token_is_accepted(injector: FaultInjector) -> None:
 @fault("auth", "wrong_tokens_are_401")
 def start_of_the_token_decides(injector: FaultInjector) -> None:
     """Whatever starts like a good token is accepted."""
-    sandbox_key(injector, rb"sandbox_[A-Za-z0-9_-]{4,64}.+")
+    sandbox_key(injector, PATTERN.encode() + b".+")
 
 
 @fault("auth", "wrong_tokens_are_401")
@@ -59,7 +60,7 @@ def long_tokens_are_accepted(injector: FaultInjector) -> None:
 @fault("auth", "wrong_tokens_are_401")
 def token_ignores_case(injector: FaultInjector) -> None:
     """A token in capitals is accepted."""
-    sandbox_key(injector, rb"SANDBOX_[A-Za-z0-9_-]{4,64}")
+    sandbox_key(injector, PATTERN.replace(PREFIX, PREFIX.upper()).encode())
 
 
 @fault("auth", "wrong_tokens_are_401")
