@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -122,45 +123,23 @@ def verify(
         raise _CannotTell(str(error)) from error
     _check_numbers(contract, numbers)
     try:
-        identity = identify(client, contract, control, new_key=_new_key)
-        listed: ListedKeys | None = None
-        if identity.kind is Kind.LISTED:
-            click.echo(identity.why)
-            listed = _fitting(client, keys)
-            identity = identify(client, contract, control, new_key=listed.next)
+        deployment = _identified(client, contract, control, keys)
     except NoResponse as error:
         raise _CannotTell(f"{url} gives no answer: {error}.") from error
-    click.echo(identity.why)
-    if identity.kind is Kind.LISTED:
-        raise _CannotTell("It refuses a key that it accepted a moment ago. Try again.")
-    if identity.kind is Kind.MOCK:
-        raise _CannotTell("A mock cannot keep this contract. Verify a sandbox or a service.")
-    is_sandbox = identity.kind is Kind.SANDBOX
-    if not is_sandbox:
+    if not deployment.is_sandbox:
         _announce(examples, numbers)
-        listed = None
         _check_key(client, keys)
     target = make_target(
         client,
         contract,
         control,
-        is_sandbox=is_sandbox,
-        new_key=listed.next if listed else _new_key,
-        numbers=() if is_sandbox else numbers,
-        listed_keys=listed.keys if listed else (),
+        is_sandbox=deployment.is_sandbox,
+        new_key=deployment.new_key,
+        numbers=() if deployment.is_sandbox else numbers,
+        listed_keys=deployment.listed.keys if deployment.listed else (),
     )
-
-    def why_not_on() -> str:
-        """The proof once more, and fresh namespaces for what comes next."""
-        if not is_sandbox:
-            return ""
-        key = listed.keys[0] if listed else _new_key()
-        if why_not := no_longer_proved(client, contract, control, key=key):
-            return f"This is no sandbox any more, so the rest was not tried: {why_not}"
-        return _emptied(listed) if listed else ""
-
     try:
-        report = _run(url.rstrip("/"), identity, target, keys[0] if keys else "", why_not_on)
+        report = _run(url.rstrip("/"), deployment, target, keys[0] if keys else "")
         _say(report)
         if junit is not None:
             _write(junit, as_junit(report))
@@ -168,16 +147,67 @@ def verify(
             _write(json_file, as_json(report).encode())
         code = report.verdict.value
         if examples is not None and not report.stopped:
-            if why_not := why_not_on():
-                raise _CannotTell(why_not)
-            generated = _generate(client, contract, examples, key=target.new_key())
+            generated = _generate(deployment, examples, new_key=target.new_key)
             code = max(code, generated, key=(0, 2, 1).index)
     finally:
-        if listed:
-            clock.sleep(JOURNAL_SECONDS / 2)  # what another worker writes down late goes too
-        if listed and (why_not := why_not_on()):
-            click.echo(f"The namespaces of the keys given are left as they are. {why_not}")
+        deployment.leave()
     context.exit(code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Deployment:
+    """What listens at the URL, and the keys under which it is verified."""
+
+    client: Http1Client
+    contract: Contract
+    control: Contract
+    identity: Identity
+    listed: ListedKeys | None
+    """The keys given, where a sandbox accepts no others."""
+
+    @property
+    def is_sandbox(self) -> bool:
+        return self.identity.kind is Kind.SANDBOX
+
+    def new_key(self) -> str:
+        return self.listed.next() if self.listed else _new_key()
+
+    def why_stop(self) -> str:
+        """The proof once more, and fresh namespaces for what comes next; empty where both hold."""
+        if not self.is_sandbox:
+            return ""
+        key = self.listed.keys[0] if self.listed else _new_key()
+        if why_not := no_longer_proved(self.client, self.contract, self.control, key=key):
+            return f"This is no sandbox any more, so the rest was not tried: {why_not}"
+        return _emptied(self.listed) if self.listed else ""
+
+    def leave(self) -> None:
+        """Empties the namespaces of the keys given for the last time."""
+        if not self.listed:
+            return
+        clock.sleep(JOURNAL_SECONDS / 2)  # what another worker writes down late goes too
+        if why_not := self.why_stop():
+            click.echo(f"The namespaces of the keys given are left as they are. {why_not}")
+
+
+def _identified(
+    client: Http1Client, contract: Contract, control: Contract, keys: Sequence[str]
+) -> _Deployment:
+    """Says what listens. Raises: `_CannotTell` where that can be no deployment, `NoResponse`."""
+    identity = identify(client, contract, control, new_key=_new_key)
+    listed: ListedKeys | None = None
+    if identity.kind is Kind.LISTED:
+        click.echo(identity.why)
+        listed = _fitting(client, keys)
+        identity = identify(client, contract, control, new_key=listed.next)
+    click.echo(identity.why)
+    if identity.kind is Kind.LISTED:
+        raise _CannotTell("It refuses a key that it accepted a moment ago. Try again.")
+    if identity.kind is Kind.MOCK:
+        raise _CannotTell("A mock cannot keep this contract. Verify a sandbox or a service.")
+    if identity.kind is not Kind.SANDBOX:
+        listed = None
+    return _Deployment(client, contract, control, identity, listed)
 
 
 class _CannotTell(click.ClickException):
@@ -249,13 +279,7 @@ def _check_key(client: Http1Client, keys: Sequence[str]) -> None:
         raise _CannotTell(f"The key is not accepted: GET /v1/agents is {response.status}.")
 
 
-def _run(
-    url: str,
-    identity: Identity,
-    target: Target,
-    key: str,
-    why_not_on: Callable[[], str],
-) -> Report:
+def _run(url: str, deployment: _Deployment, target: Target, key: str) -> Report:
     checks = applicable(CHECKS.values(), target)
     left_out = [one for one in CHECKS.values() if one not in checks]
     if target.guard.is_sandbox:
@@ -265,7 +289,7 @@ def _run(
     for number, one in enumerate(checks, start=1):
         _progress(f"[{number}/{len(checks)}] {one.name}")
         # A deployment may be replaced while it is verified, so no proof is trusted for long.
-        if stopped := why_not_on():
+        if stopped := deployment.why_stop():
             break
         outcome = run_one(one, target, key=key, base_url=url)
         outcomes.append(outcome)
@@ -273,7 +297,7 @@ def _run(
             stopped = "The deployment stopped answering, so the rest was not tried."
             break
     _progress("")
-    return Report(url, identity, outcomes, left_out, stopped)
+    return Report(url, deployment.identity, outcomes, left_out, stopped)
 
 
 def _still_responds(target: Target, key: str) -> bool:
@@ -329,8 +353,11 @@ def _write(path: Path, content: bytes) -> None:
         raise _CannotTell(f"{path} cannot be written: {error.strerror}.") from error
 
 
-def _generate(client: Http1Client, contract: Contract, examples: int, *, key: str) -> int:
+def _generate(deployment: _Deployment, examples: int, *, new_key: Callable[[], str]) -> int:
     """Runs Schemathesis in the namespace of a key; returns its verdict as an exit code."""
+    if why_not := deployment.why_stop():
+        raise _CannotTell(why_not)
+    client, contract, key = deployment.client, deployment.contract, new_key()
     beside = Path(sys.executable).with_name("schemathesis")
     program = str(beside) if beside.is_file() else shutil.which("schemathesis")
     if program is None:
