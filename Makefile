@@ -56,7 +56,7 @@ serve: $(VENV)/serve.stamp site/index.html ## Build the portal and serve it with
 test: $(VENV)/dev.stamp node_modules/.stamp chromium nginx site/index.html ## Run all tests, in a real browser too
 	$(VENV)/bin/pytest $(TOGETHER) $(BOUNDED) $(ARGS)
 
-contract: $(VENV)/dev.stamp node_modules/.stamp site/index.html ## Run the contract tests alone
+contract: $(VENV)/dev.stamp node_modules/.stamp ## Run the contract tests alone
 	CONTRACT_SEED=$(SEED) CONTRACT_EXAMPLES=$(EXAMPLES) $(VENV)/bin/pytest tests/contract $(TOGETHER) $(ARGS)
 
 faults: $(VENV)/dev.stamp ## Run every contract check against every faulty sandbox
@@ -79,8 +79,8 @@ format: $(VENV)/dev.stamp ## Format the code and put right what can be put right
 
 site: $(VENV)/serve.stamp site/index.html ## Build the portal into site/
 
-record: $(VENV)/serve.stamp ## Take the answers that pages show anew from the sandbox
-	VOICE_RECORD=1 $(VENV)/bin/mkdocs build --strict --quiet
+record: $(VENV)/serve.stamp ## Take the responses that pages show anew from the sandbox
+	VOICE_RECORD=write $(VENV)/bin/mkdocs build --strict --quiet
 
 lock: $(VENV)/bin/python ## Pin the newest versions of all packages anew
 	$(PIP) install uv==$(UV_VERSION)

@@ -1,4 +1,4 @@
-"""The contract as cards check answers against it: responses and schemas, without their prose."""
+"""The contract as cards check responses against it: responses and schemas, without their prose."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _PROSE: Final = frozenset(
 
 
 def browser_contract(sources: Sources) -> dict[str, Any]:
-    """Operation → status → what an answer must be; ``refusal`` is that of an unknown path."""
+    """Operation → status → what a response must be; ``refusal`` is that of an unknown path."""
     contract, control = sources.contract, sources.control
     operations = {**control.operations, **contract.operations}
     return {
-        "operations": {name: _answers(operation) for name, operation in operations.items()},
+        "operations": {name: _responses(operation) for name, operation in operations.items()},
         "refusal": {
             "mediaType": MEDIA_TYPE,
             "headers": {},
@@ -45,11 +45,11 @@ def plain(schema: Any) -> Any:
     }
 
 
-def _answers(operation: Operation) -> dict[str, Any]:
-    return {str(status): _answer(response) for status, response in operation.responses.items()}
+def _responses(operation: Operation) -> dict[str, Any]:
+    return {str(status): _response(response) for status, response in operation.responses.items()}
 
 
-def _answer(response: DocumentedResponse) -> dict[str, Any]:
+def _response(response: DocumentedResponse) -> dict[str, Any]:
     return {
         "mediaType": response.media_type,
         "schema": None if response.schema is None else plain(response.schema),

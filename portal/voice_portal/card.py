@@ -1,6 +1,7 @@
-"""The Try API card: what it sends, what it was answered when the page was built, complete as HTML.
+"""The Try API card: what it sends, and the response to it when the page was built, as HTML.
 
-The script gets plain data of the contract in one attribute; it adds nothing of its own.
+It is complete without a script. The script gets plain data of the contract in one attribute; it
+adds nothing of its own.
 """
 
 from __future__ import annotations
@@ -11,100 +12,154 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from voice_portal.chains import links_of
-from voice_portal.recorder import Recorded
+from voice_portal.card_requests import request_of, requests_of
+from voice_portal.fence_options import FenceError, choose
+from voice_portal.links import links_of
+from voice_portal.markup import first_sentence, highlight, marked, phrase, pretty
+from voice_portal.page import Page
+from voice_portal.placeholders import filled
+from voice_portal.request import Request
+from voice_portal.sandbox_responses import Response
 from voice_portal.snippets import Snippet, snippets
-from voice_portal.sources import Sources
-from voice_portal.step import Step
-from voice_portal.steps import step_of
+from voice_portal.sources import PROBLEM_REQUESTS_FILE, Sources
 from voice_portal.tables import codes_of, ended, unfinished_states
-from voice_portal.text import first_sentence, highlight, marked, phrase, pretty
 from voice_sandbox.contract.model import Contract
+from voice_sandbox.contract.problems import PROBLEMS
 
 FOLLOW: Final = "followTheCall"
-"""The link of an answer that leads to the operation which reads the new call."""
+"""The link of a response that leads to the operation which reads the new call."""
 IDEMPOTENCY: Final = "Idempotency-Key"
+PROBLEM_REQUESTS: Final = f"portal/voice_portal/{PROBLEM_REQUESTS_FILE.name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Choice:
     """What the page chose: names are checked against the contract before this is made."""
 
-    steps: tuple[Step, ...]
-    """The last one is the request that the card is about."""
+    requests: tuple[Request, ...]
+    """The last one is what the card is about."""
     title: str
     line: str
     chain: bool
     expect: str | None
-    """The code of the problem that the card provokes."""
+    """The code of the problem that the card triggers."""
 
     @property
-    def step(self) -> Step:
-        return self.steps[-1]
+    def request(self) -> Request:
+        return self.requests[-1]
 
 
-def view(choice: Choice, sources: Sources, answers: list[Recorded]) -> dict[str, Any]:
+def tried(sources: Sources, options: Mapping[str, Any]) -> tuple[Choice, list[Response]]:
+    """What the options of a card choose, and the sandbox's response to each of its requests.
+
+    Raises: `FenceError` where one of them succeeds or fails against what the page says.
+    """
+    choice = _choice(sources, options)
+    responses = sources.responses.record(choice.requests)
+    for request, response in zip(choice.requests, responses, strict=False):
+        expected = choice.expect if request is choice.request else None
+        code = (response.body or {}).get("code") if response.status >= 400 else None
+        if code != expected:
+            raise FenceError(
+                f"The response to {request.method} {request.as_example().target} is "
+                f"{response.status} {code or 'with success'}, not {expected or 'with success'}: "
+                f"{(response.body or {}).get('detail', '')}"
+            )
+    return choice, responses
+
+
+def problem_card(page: Page, code: str) -> tuple[Mapping[str, Any], str | None]:
+    """The options of the card that triggers a problem, or why nothing can trigger it.
+
+    Raises: `FenceError`.
+    """
+    requests = page.sources.problem_requests
+    choose(code, PROBLEMS, "problem")
+    choose(code, requests, f"entry of {PROBLEM_REQUESTS} for")
+    options = {"title": f"Provoke {code}", "chain": False, **filled(requests[code], page)}
+    if never := options.pop("never", None):
+        return {}, str(never)
+    return {**options, "expect": code}, None
+
+
+def view(choice: Choice, sources: Sources, response: Response) -> dict[str, Any]:
     """The values of the template ``card.html``."""
-    step, answer = choice.step, answers[-1]
-    refused = choice.expect is not None
+    request = choice.request.as_example()
     return {
-        "step": step,
-        "endpoint": step.path if "://" not in step.path else step.operation.path,
+        "request": request,
+        "endpoint": request.path if "://" not in request.path else request.operation.path,
         "title": choice.title,
         "line": choice.line,
-        "reference": _reference(step, sources.contract),
+        "reference": _reference(request, sources.contract),
         "tabs": [
             {"label": s.label, "lexer": s.lexer, "html": _live_spans(s, choice, sources)}
-            for s in snippets(choice.steps, base=sources.sandbox_url, refused=refused)
+            for s in snippets(
+                choice.requests, base=sources.sandbox_url, fails=choice.expect is not None
+            )
         ],
-        "live_url": sources.live_url if all(s.is_of_contract for s in choice.steps) else None,
+        "live_url": sources.live_url if all(r.is_of_contract for r in choice.requests) else None,
         "sandbox_url": sources.sandbox_url,
-        "body": step.text if step.pad_to == 0 else None,
-        "raw": step.raw is not None,
+        "body": request.text if request.pad_to == 0 else None,
+        "raw": request.raw is not None,
         "path_parameters": [
-            {"name": name, "value": value} for name, value in step.parameters.items()
+            {"name": name, "value": value} for name, value in request.parameters.items()
         ],
         "scenarios": list(sources.scenarios) if _picks_outcome(choice) else [],
         "other_end": ended(sources.scenarios.default, sources.contract),
-        "first": choice.steps[:-1],
-        "own_token": step.token is not None,
-        "status": answer.status,
-        "phrase": phrase(answer.status),
-        "meaning": _meaning(step, answer.status),
-        "headers": {name.title(): value for name, value in answer.headers.items()},
-        "answer": None if answer.body is None else highlight(pretty(answer.body), "json"),
+        "own_token": request.token is not None,
+        "status": response.status,
+        "phrase": phrase(response.status),
+        "meaning": _meaning(request, response.status),
+        "headers": {name.title(): value for name, value in response.shown_headers.items()},
+        "response": None if response.body is None else highlight(pretty(response.body), "json"),
         "data": _data(choice, sources),
     }
 
 
-def documents(step: Step, code: str) -> bool:
+def _choice(sources: Sources, options: Mapping[str, Any]) -> Choice:
+    requests = requests_of(sources, options)
+    request, expect = requests[-1], options.get("expect")
+    title = options.get("title") or (request.example or request.operation).summary
+    choice = Choice(
+        requests=requests,
+        title=str(title),
+        line=str(options.get("line") or _default_line(request)),
+        chain=options.get("chain", True) is not False,
+        expect=None if expect is None else choose(str(expect), PROBLEMS, "problem"),
+    )
+    if choice.expect is not None and not _documents(request, choice.expect):
+        raise FenceError(f"{request.operation.operation_id} documents no problem {choice.expect}.")
+    return choice
+
+
+def _documents(request: Request, code: str) -> bool:
     """Whether the operation documents the problem, or none can: its path or method is changed."""
-    if (step.path, step.method) != (step.operation.path, step.operation.method):
+    if request.is_changed:
         return True
-    return any(code in codes_of(r.schema) for r in step.operation.responses.values())
+    return any(code in codes_of(r.schema) for r in request.operation.responses.values())
 
 
-def default_line(step: Step) -> str:
+def _default_line(request: Request) -> str:
     """The card's one line: the example's own words, else the operation's."""
-    if step.example is not None and step.example.description:
-        return step.example.description
-    return first_sentence(step.operation.description)
+    if request.example is not None and request.example.description:
+        return request.example.description
+    return first_sentence(request.operation.description)
 
 
-def _reference(step: Step, contract: Contract) -> str | None:
+def _reference(request: Request, contract: Contract) -> str | None:
     """The operation's place in the reference, which has those of the contract alone."""
-    name = step.operation.operation_id
+    name = request.operation.operation_id
     return name if name in contract.operations else None
 
 
 def _picks_outcome(choice: Choice) -> bool:
     """A card that calls a number the reader may choose offers the catalogue of outcomes."""
-    body = choice.step.body
+    body = choice.request.body
     return choice.expect is None and isinstance(body, Mapping) and "phone" in body
 
 
-def _meaning(step: Step, status: int) -> str:
-    response = step.operation.responses.get(status)
+def _meaning(request: Request, status: int) -> str:
+    response = request.operation.responses.get(status)
     return response.description if response else ""
 
 
@@ -115,8 +170,9 @@ def _live_spans(snippet: Snippet, choice: Choice, sources: Sources) -> Markup:
         html += Markup("<span data-body>{}</span>{}").format(
             highlight(snippet.body, snippet.lexer), highlight(snippet.after, snippet.lexer)
         )
-    for name, value in choice.step.parameters.items():
-        html = marked(html, value, f'data-parameter="{name}"')
+    for name, value in choice.request.parameters.items():
+        if isinstance(value, str):  # a linked one is a variable of the program
+            html = marked(html, value, f'data-parameter="{name}"')
     return marked(html, sources.sandbox_url, "data-base")
 
 
@@ -125,52 +181,62 @@ def _data(choice: Choice, sources: Sources) -> dict[str, Any]:
         "title": choice.title,
         "chain": choice.chain,
         "expect": choice.expect,
-        "steps": [_step(step, sources.contract) for step in choice.steps],
-        "proper": choice.step.example.value if choice.step.example else None,
-        "fresh": _fresh(choice.step, sources),
+        "steps": [_request_data(request, sources.contract) for request in choice.requests],
+        "proper": choice.request.example.value if choice.request.example else None,
+        "fresh": _fresh(choice.request, sources),
         "life": _life(choice, sources),
     }
 
 
-def _fresh(step: Step, sources: Sources) -> dict[str, Any] | None:
+def _fresh(request: Request, sources: Sources) -> dict[str, Any] | None:
     """The request that makes a call for this one, where it is about a call."""
     creating = sources.contract.operations["createCall"]
     followers = {link.operation_id for link in creating.success.links.values()}
-    if step.operation.operation_id not in followers:
+    if request.operation.operation_id not in followers:
         return None
-    return _step(step_of(sources, {"operation": creating.operation_id}), sources.contract)
+    request = request_of(sources, {"operation": creating.operation_id})
+    return _request_data(request, sources.contract)
 
 
-def _step(step: Step, contract: Contract) -> dict[str, Any]:
-    operation = step.operation
-    changed = (step.path, step.method) != (operation.path, operation.method)
+def _request_data(request: Request, contract: Contract) -> dict[str, Any]:
+    request = request.as_example()
+    operation = request.operation
     return {
-        # An answer is checked against this operation; another path or method has none.
-        "operation": None if changed else operation.operation_id,
-        "proper": {"method": operation.method, "path": operation.path} if changed else None,
+        # A response is checked against this operation; another path or method has none.
+        "operation": None if request.is_changed else operation.operation_id,
+        "proper": {"method": operation.method, "path": operation.path}
+        if request.is_changed
+        else None,
         "summary": operation.summary,
-        "method": step.method,
-        "path": step.path,
-        "parameters": dict(step.parameters),
-        "query": dict(step.query),
-        "headers": dict(step.headers),
-        "token": step.token,
-        "mediaType": step.media_type if step.text is not None else None,
-        "body": step.body,
-        "raw": step.raw,
-        "padTo": step.pad_to,
+        "method": request.method,
+        "path": request.path,
+        "parameters": dict(request.parameters),
+        "query": dict(request.query),
+        "headers": dict(request.headers),
+        "token": request.token,
+        "mediaType": request.media_type if request.text is not None else None,
+        "body": request.body,
+        "raw": request.raw,
+        "padTo": request.pad_to,
         "idempotent": any(p.name == IDEMPOTENCY for p in operation.parameters),
         "answers": {
             str(status): {"phrase": phrase(status), "meaning": response.description}
             for status, response in operation.responses.items()
         },
-        "links": links_of(operation, contract),
+        "links": [
+            {
+                "operation": link.operation_id,
+                "parameters": dict(link.parameters),
+                "body": link.body,
+            }
+            for link in links_of(operation, contract)
+        ],
     }
 
 
 def _life(choice: Choice, sources: Sources) -> Mapping[str, Any] | None:
     """How to follow what the operation created, or nothing if it creates nothing to follow."""
-    link = choice.step.operation.success.links.get(FOLLOW)
+    link = choice.request.operation.success.links.get(FOLLOW)
     if link is None or choice.expect is not None:
         return None
     contract, control = sources.contract, sources.control

@@ -10,8 +10,8 @@ import uuid
 from collections.abc import Mapping
 from typing import Any, Final
 
+from voice_portal.markup import phrase, pretty
 from voice_portal.sources import Sources
-from voice_portal.text import phrase, pretty
 from voice_sandbox.contract.model import DocumentedResponse, Operation
 
 SCHEMA: Final = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
@@ -19,7 +19,7 @@ _NAMESPACE: Final = uuid.UUID("6ba7b811-9dad-11d1-80b4-00c04fd430c8")  # RFC 956
 
 
 def collection(sources: Sources) -> dict[str, Any]:
-    """One folder a tag, one request an example, one saved answer an example of an answer."""
+    """One folder a tag, one request an example, one saved response an example of a response."""
     contract = sources.contract
     return {
         "info": {
@@ -54,7 +54,7 @@ def _requests(operation: Operation) -> list[dict[str, Any]]:
             "name": example.summary if example else operation.summary,
             "request": (request := _request(operation, example.value if example else None)),
             "response": [
-                _answer(response, name, value.value, request)
+                _response(response, name, value.value, request)
                 for response in operation.responses.values()
                 for name, value in response.examples.items()
             ],
@@ -95,7 +95,9 @@ def _request(operation: Operation, body: Any) -> dict[str, Any]:
     return request
 
 
-def _answer(response: DocumentedResponse, name: str, value: Any, request: Mapping[str, Any]) -> Any:
+def _response(
+    response: DocumentedResponse, name: str, value: Any, request: Mapping[str, Any]
+) -> Any:
     return {
         "name": f"{response.status} {name}",
         "originalRequest": request,

@@ -6,7 +6,6 @@ It stands on ``pymdownx.superfences`` alone, so any builder that speaks Python-M
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from typing import Any, Final
 
 from markdown import Markdown
@@ -16,19 +15,15 @@ from pygments.lexers import get_lexer_by_name
 from pygments.util import ClassNotFound
 from pymdownx.superfences import SuperFencesCodeExtension  # type: ignore[import-untyped]
 
-from voice_portal.fences import FENCES, Fence
+from voice_portal.fence_options import FenceError, choose
+from voice_portal.fences import ENTRIES, FENCES, Fence, with_entries
 from voice_portal.page import Page, PageError
 from voice_portal.placeholders import fill
 from voice_portal.sources import Sources, load_sources
-from voice_portal.steps import Refused, choose
 from voice_sandbox.calls.scenarios import ScenarioError
 from voice_sandbox.contract.model import ContractError
-from voice_sandbox.contract.problems import PROBLEMS
 
 _OPENING: Final = re.compile(r"[ >]*(?P<mark>`{3,}|~{3,})[ \t]*(?P<name>[\w#.+-]*)(?P<rest>.*)$")
-_ENTRIES: Final = "problems"
-"""The fence that becomes one heading and one ``problem`` fence a code: headings must be Markdown
-so that the table of contents and the search see them."""
 
 
 class PortalExtension(Extension):
@@ -38,7 +33,7 @@ class PortalExtension(Extension):
         self.sources = sources
         self.config = {
             "page": ["page.md", "File inside docs/ that is being rendered."],
-            "checks_recordings": [False, "Whether answers must be the recorded ones."],
+            "checks_recordings": [False, "Whether responses must be the recorded ones."],
             "first_line": [1, "The line of that file on which its Markdown begins."],
         }
         super().__init__(**options)
@@ -48,7 +43,7 @@ class PortalExtension(Extension):
             sources = self.sources or load_sources()
         except (ContractError, ScenarioError) as error:
             # Builders load extensions before they can tell a plain error from a broken extension.
-            md.preprocessors.register(_Refusal(md, error), "portal", 28)
+            md.preprocessors.register(_BrokenSources(md, error), "portal", 28)
             return
         page = Page(
             path=self.getConfig("page"),
@@ -68,7 +63,7 @@ class PortalExtension(Extension):
         md.preprocessors.register(_PortalPreprocessor(md, page), "portal", 28)
 
 
-class _Refusal(Preprocessor):
+class _BrokenSources(Preprocessor):
     def __init__(self, md: Markdown, error: Exception) -> None:
         super().__init__(md)
         self.error = error
@@ -85,10 +80,11 @@ class _PortalPreprocessor(Preprocessor):
     def run(self, lines: list[str]) -> list[str]:
         self.page.lines = filled = list(fill(lines, self.page))
         self._check_fences(filled)
-        return list(self._expand(filled))
+        return list(with_entries(filled))
 
     def _check_fences(self, lines: list[str]) -> None:
         """SuperFences shows a fence that it does not know as text; here it stops the build."""
+        known = (*FENCES, ENTRIES)
         closing = ""
         for number, line in enumerate(lines):
             found = _OPENING.match(line)
@@ -100,7 +96,7 @@ class _PortalPreprocessor(Preprocessor):
                 continue
             closing = found["mark"]
             name, rest = found["name"], found["rest"].strip()
-            if name in FENCES or name == _ENTRIES:
+            if name in known:
                 if rest:
                     raise self.page.error(
                         f"The fence {name} takes no {rest} on its first line. "
@@ -109,26 +105,9 @@ class _PortalPreprocessor(Preprocessor):
                     )
             elif name and not _is_language(name):
                 try:
-                    choose(name, (*FENCES, _ENTRIES), "fence or language")
-                except Refused as refused:
-                    raise self.page.error(str(refused), line=number) from None
-
-    def _expand(self, lines: list[str]) -> Iterator[str]:
-        rest = iter(lines)
-        for line in rest:
-            if line.strip() != f"```{_ENTRIES}":
-                yield line
-                continue
-            next(rest)
-            for problem in PROBLEMS.values():
-                yield from (
-                    f"### {problem.title} {{ #{problem.code} }}",
-                    "",
-                    "```problem",
-                    f"code: {problem.code}",
-                    "```",
-                    "",
-                )
+                    choose(name, known, "fence or language")
+                except FenceError as error:
+                    raise self.page.error(str(error), line=number) from None
 
 
 def _formatter(fence: Fence, page: Page) -> Any:

@@ -1,4 +1,4 @@
-"""The fences of the pages: a name, the options it takes, and the HTML it becomes.
+"""The fences of the pages: a name, the options it takes, and what it becomes.
 
 A fence is a code block of ``pymdownx.superfences`` whose body is YAML:
 
@@ -7,203 +7,80 @@ A fence is a code block of ``pymdownx.superfences`` whose body is YAML:
     example: quickstart
     ```
 
-A name or option that does not exist stops the build with file, line and mend.
+Each becomes HTML for the page, and Markdown for readers of text. A name or option that does not
+exist stops the build with file, line and fix.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-import yaml
-
-from voice_portal import card, inspector, recordings, serving, tables
-from voice_portal.fields import listed
-from voice_portal.page import Page, PageError
-from voice_portal.placeholders import filled
-from voice_portal.recorder import Recorded
-from voice_portal.steps import CHANGES, Refused, choose, step_of
-from voice_portal.text import phrase, render
-from voice_sandbox.contract.model import Operation
+from voice_portal import fence_html, fence_text
+from voice_portal.card_requests import REQUEST_OPTIONS
+from voice_portal.fence_options import FenceError, choose, read_options
+from voice_portal.page import Page
 from voice_sandbox.contract.problems import PROBLEMS
+
+ENTRIES: Final = "problems"
+"""The fence that becomes one heading and one ``problem`` fence a code: headings must be Markdown
+so that the table of contents and the search see them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """``render`` gets the page and the options, of which all ``required`` are there."""
+    """Both functions get the page and the options, of which all ``required`` are there."""
 
     name: str
-    render: Callable[[Page, Mapping[str, Any]], str]
+    as_html: Callable[[Page, Mapping[str, Any]], str]
+    as_text: Callable[[Page, Mapping[str, Any]], Iterator[str]]
+    """The lines of Markdown that say the same."""
     required: tuple[str, ...] = ()
     optional: tuple[str, ...] = ()
 
     def html(self, body: str, page: Page) -> str:
         """The HTML of the fence with that body. Raises: `PageError`."""
         try:
-            return self.render(page, self._options(body))
-        except Refused as refused:
+            return self.as_html(page, self._options(body))
+        except FenceError as error:
             line = page.line_of_fence(self.name, body)
-            raise page.error(f"{self.name}: {refused}", line=line) from None
+            raise page.error(f"{self.name}: {error}", line=line) from None
+
+    def text(self, body: str, page: Page) -> list[str]:
+        """The Markdown of the fence with that body. Raises: `PageError`."""
+        try:
+            return list(self.as_text(page, self._options(body)))
+        except FenceError as error:
+            raise page.error(f"{self.name}: {error}") from None
 
     def _options(self, body: str) -> Mapping[str, Any]:
-        try:
-            options = yaml.safe_load(body) or {}
-        except yaml.YAMLError as error:
-            raise Refused(
-                f"The fence is not YAML: {error}. Write one option: value a line."
-            ) from None
-        if not isinstance(options, dict):
-            raise Refused("The fence is not a list of options. Write one option: value a line.")
+        options = read_options(body)
         for option in options:
             choose(str(option), (*self.required, *self.optional), "option")
         for option in self.required:
             if option not in options:
-                raise Refused(f"The option {option} is missing. Add a line {option}: …")
+                raise FenceError(f"The option {option} is missing. Add a line {option}: …")
         return options
 
 
-def _operation(page: Page, name: Any) -> Operation:
-    known = page.sources.contract.operations
-    return known[choose(str(name), known, "operation")]
-
-
-def _try_api(page: Page, options: Mapping[str, Any]) -> str:
-    identity = page.new_id(f"try-{options['operation']}".lower())
-    return _card(page, options, identity)
-
-
-def _card(page: Page, options: Mapping[str, Any], identity: str) -> str:
-    sources = page.sources
-    steps = tuple(step_of(sources, given) for given in (*_first(options), options))
-    step, expect = steps[-1], options.get("expect")
-    title = options.get("title") or (step.example or step.operation).summary
-    choice = card.Choice(
-        steps=steps,
-        title=str(title),
-        line=str(options.get("line") or card.default_line(step)),
-        chain=options.get("chain", True) is not False,
-        expect=None if expect is None else choose(str(expect), PROBLEMS, "problem"),
-    )
-    if choice.expect is not None and not card.documents(step, choice.expect):
-        raise Refused(f"{step.operation.operation_id} documents no problem {choice.expect}.")
-    answers = sources.recorder.record(steps)
-    _check_answers(choice, answers)
-    if page.checks_recordings:
-        sources.recorder.cards.setdefault(page.path, set()).add(identity)
-        recordings.check(sources, page, identity, answers)
-    return render("card", id=identity, page=page, **card.view(choice, sources, answers))
-
-
-def _first(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The options of the steps before the last one: a list, or one written operation/example."""
-    first = options.get("first", [])
-    if isinstance(first, str):
-        operation, _, example = first.partition("/")
-        return [{"operation": operation, **({"example": example} if example else {})}]
-    for step in first:
-        for option in step:
-            choose(str(option), CHANGES, "option")
-    return list(first)
-
-
-def _check_answers(choice: card.Choice, answers: Sequence[Recorded]) -> None:
-    """Every step succeeds, but the last one of a card that provokes a problem."""
-    for step, answer in zip(choice.steps, answers, strict=True):
-        expected = choice.expect if step is choice.step else None
-        code = (answer.body or {}).get("code") if answer.status >= 400 else None
-        if code != expected:
-            raise Refused(
-                f"{step.method} {step.target} is answered {answer.status} "
-                f"{code or 'with success'}, not {expected or 'with success'}: "
-                f"{(answer.body or {}).get('detail', '')}"
+def with_entries(lines: Iterable[str]) -> Iterator[str]:
+    """The lines with a heading and a ``problem`` fence a code in the place of ``problems``."""
+    rest = iter(lines)
+    for line in rest:
+        if line.strip() != f"```{ENTRIES}":
+            yield line
+            continue
+        next(rest)
+        for problem in PROBLEMS.values():
+            yield from (
+                f"### {problem.title} {{ #{problem.code} }}",
+                "",
+                "```problem",
+                f"code: {problem.code}",
+                "```",
+                "",
             )
-
-
-def _fields(page: Page, options: Mapping[str, Any]) -> str:
-    contract = page.sources.contract
-    if ("schema" in options) == ("parameters" in options):
-        raise Refused("Give either schema: or parameters:, one of them.")
-    for option in ("schema", "general"):
-        if option in options:
-            choose(str(options[option]), contract.components["schemas"], "schema")
-    if "parameters" in options:
-        _operation(page, options["parameters"])
-    return render("fields", fields=list(listed(contract, options)))
-
-
-def _operations(page: Page, options: Mapping[str, Any]) -> str:
-    """With ``anchors`` each operation's row is what an address such as ``#getCall`` leads to."""
-    anchors = options.get("anchors", False) is True
-    return render("operations", rows=tables.operations(page.sources), page=page, anchors=anchors)
-
-
-def _connection(page: Page, options: Mapping[str, Any]) -> str:
-    return render("connection", sources=page.sources)
-
-
-def _agents(page: Page, options: Mapping[str, Any]) -> str:
-    return render("agents", agents=page.sources.agents)
-
-
-def _statuses(page: Page, options: Mapping[str, Any]) -> str:
-    return render("statuses", statuses=tables.statuses(page.sources.contract))
-
-
-def _states(page: Page, options: Mapping[str, Any]) -> str:
-    return render("states", **tables.life(page.sources.contract))
-
-
-def _outcomes(page: Page, options: Mapping[str, Any]) -> str:
-    return render("outcomes", outcomes=tables.outcomes(page.sources.contract))
-
-
-def _responses(page: Page, options: Mapping[str, Any]) -> str:
-    operation = _operation(page, options["operation"])
-    rows = tables.responses(operation)
-    return render("responses", operation=operation, rows=rows, page=page)
-
-
-def _scenarios(page: Page, options: Mapping[str, Any]) -> str:
-    return render("scenarios", rows=tables.scenarios(page.sources), page=page)
-
-
-def _serve_options(page: Page, options: Mapping[str, Any]) -> str:
-    return render("options", rows=serving.options(options.get("names", "").split()))
-
-
-def _workflows(page: Page, options: Mapping[str, Any]) -> str:
-    return render("workflows", workflows=tables.workflows(page.sources), page=page)
-
-
-def _inspector(page: Page, options: Mapping[str, Any]) -> str:
-    return render("inspector", **inspector.view(page.sources))
-
-
-def _problem_index(page: Page, options: Mapping[str, Any]) -> str:
-    return render("problem-index", codes=tables.problem_index(), phrase=phrase)
-
-
-def _problem(page: Page, options: Mapping[str, Any]) -> str:
-    code = choose(str(options["code"]), PROBLEMS, "problem")
-    provocation = page.sources.provocations[
-        choose(
-            code, page.sources.provocations, "entry of portal/voice_portal/provocations.yaml for"
-        )
-    ]
-    options = {"title": f"Provoke {code}", "chain": False, **filled(provocation, page)}
-    never = options.get("never")
-    try:
-        provoke = None if never else _card(page, {**options, "expect": code}, f"provoke-{code}")
-    except Refused as refused:
-        raise Refused(f"portal/voice_portal/provocations.yaml, {code}: {refused}") from None
-    return render(
-        "problem",
-        page=page,
-        never=never,
-        card=provoke,
-        **tables.problem(code, page.sources.contract),
-    )
 
 
 FENCES: Final[Mapping[str, Fence]] = {
@@ -211,25 +88,34 @@ FENCES: Final[Mapping[str, Fence]] = {
     for fence in (
         Fence(
             "try-api",
-            _try_api,
-            ("operation",),
-            (*CHANGES[1:], "title", "line", "chain", "first", "expect"),
+            fence_html.try_api,
+            fence_text.try_api,
+            required=("operation",),
+            optional=(*REQUEST_OPTIONS[1:], "title", "line", "chain", "first", "expect"),
         ),
-        Fence("fields", _fields, (), ("schema", "general", "parameters")),
-        Fence("operations", _operations, (), ("anchors",)),
-        Fence("connection", _connection),
-        Fence("agents", _agents),
-        Fence("statuses", _statuses),
-        Fence("states", _states),
-        Fence("outcomes", _outcomes),
-        Fence("responses", _responses, ("operation",)),
-        Fence("scenarios", _scenarios),
-        Fence("serve-options", _serve_options, (), ("names",)),
-        Fence("workflows", _workflows),
-        Fence("inspector", _inspector),
-        Fence("problem-index", _problem_index),
-        Fence("problem", _problem, ("code",)),
+        Fence(
+            "fields",
+            fence_html.fields,
+            fence_text.fields,
+            optional=("schema", "general", "parameters"),
+        ),
+        Fence("operations", fence_html.operations, fence_text.operations, optional=("anchors",)),
+        Fence("connection", fence_html.connection, fence_text.connection),
+        Fence("agents", fence_html.agents, fence_text.agents),
+        Fence("statuses", fence_html.statuses, fence_text.statuses),
+        Fence("states", fence_html.states, fence_text.states),
+        Fence("outcomes", fence_html.outcomes, fence_text.outcomes),
+        Fence("responses", fence_html.responses, fence_text.responses, required=("operation",)),
+        Fence("scenarios", fence_html.scenarios, fence_text.scenarios),
+        Fence(
+            "serve-options",
+            fence_html.serve_options_table,
+            fence_text.serve_options_list,
+            optional=("names",),
+        ),
+        Fence("workflows", fence_html.workflows, fence_text.workflows),
+        Fence("inspector", fence_html.sandbox_inspector, fence_text.sandbox_inspector),
+        Fence("problem-index", fence_html.problem_index, fence_text.problem_index),
+        Fence("problem", fence_html.problem, fence_text.problem, required=("code",)),
     )
 }
-
-__all__ = ["FENCES", "Fence", "PageError", "Refused"]

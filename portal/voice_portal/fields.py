@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from voice_portal.text import pretty
+from voice_portal.markup import pretty
 from voice_sandbox.contract.model import Contract, Operation, Schema
 
 
@@ -40,7 +40,7 @@ def fields_of(
 ) -> Iterator[Field]:
     """One row a property, those of nested objects after their parent.
 
-    ``general`` is the schema of all answers of the kind: what only the special one has may be
+    ``general`` is the schema of all responses of the kind: what only the special one has may be
     absent.
     """
     schema = contract.resolve(schema)

@@ -15,7 +15,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from voice_portal import assets, links, plain_text, recordings
+from voice_portal import assets, link_check, plain_text, recordings
 from voice_portal.browser_contract import browser_contract
 from voice_portal.collection import collection
 from voice_portal.page import Page as PortalPage
@@ -49,24 +49,24 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
 
 
 def on_post_build(config: MkDocsConfig) -> None:
-    """Ends the sandbox that was asked for answers, and looks for recordings without a card.
+    """Ends the sandbox that was asked for responses, and looks for recordings without a card.
 
     Swagger UI's own page has a style inside its tag, which a strict policy forbids; swagger.css
     says the same.
     """
     for frame in Path(config.site_dir).glob("*/swagger-*.html"):
         frame.write_text(_BODY.sub("<body>", frame.read_text("utf-8"), count=1), "utf-8")
-    recorder = load_sources().recorder
-    left = recordings.left_over(recorder.cards)
-    recorder.close()
+    responses = load_sources().responses
+    left = recordings.left_over(responses.cards)
+    responses.close()
     if left:
         raise Abort(f"No page has these cards any more: {', '.join(left)}. Run `make record`.")
 
 
 def on_build_error(error: Exception) -> None:
-    """Ends the sandbox that was asked for answers, if the build came that far."""
+    """Ends the sandbox that was asked for responses, if the build came that far."""
     with suppress(ContractError, ScenarioError):
-        load_sources().recorder.close()
+        load_sources().responses.close()
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
@@ -125,7 +125,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         "checks_recordings": True,
         "first_line": source.count("\n", 0, max(start, 0)) + 1 - _leading_newlines(markdown),
     }
-    # The API's own answer is a link like any other, and leads to the sandbox wherever that is.
+    # The API's own response is a link like any other, and leads to the sandbox wherever that is.
     return markdown.replace("](/sandbox)", f"]({config.extra.get('sandbox_origin') or ''}/sandbox)")
 
 
@@ -149,7 +149,7 @@ def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
     """Looks at all links, and writes each page as Markdown, and all of them for language models."""
     pages = [file.page for file in files.documentation_pages() if file.page]
     rendered = [
-        links.Rendered(
+        link_check.Rendered(
             path=page.file.src_uri,
             url=page.url.removeprefix("./"),
             source=page.file.content_string,
@@ -158,8 +158,8 @@ def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
         for page in pages
     ]
     others = [file.url for file in files if not file.page]
-    texts = [f"{page.url}index.md" for page in rendered]
-    if dead := list(links.dead_links(rendered, [*others, *texts, "llms.txt", "llms-full.txt"])):
+    texts = [*(f"{page.url}index.md" for page in rendered), "llms.txt", "llms-full.txt"]
+    if dead := list(link_check.dead_links(rendered, [*others, *texts])):
         raise Abort("\n".join(dead))
     order = list(_nav_pages(config.nav))
     pages.sort(key=lambda page: order.index(page.file.src_uri))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from voice_portal.markup import phrase
 from voice_portal.sources import Sources
 from voice_portal.tables import unfinished_states
-from voice_portal.text import phrase
 from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import PROBLEMS
 
@@ -46,12 +46,12 @@ def _data(sources: Sources) -> dict[str, Any]:
 
 
 def _phrases(contract: Contract) -> dict[int, str]:
-    """Every status that the sandbox can answer, such as ``{201: "Created"}``."""
+    """Every status that the sandbox can respond with, such as ``{201: "Created"}``."""
     documented = {
         status for operation in contract.operations.values() for status in operation.responses
     }
-    refused = {problem.status for problem in PROBLEMS.values()}
-    return {status: phrase(status) for status in sorted(documented | refused)}
+    rejected = {problem.status for problem in PROBLEMS.values()}
+    return {status: phrase(status) for status in sorted(documented | rejected)}
 
 
 def _endings(contract: Contract) -> dict[str, dict[str, Any]]:

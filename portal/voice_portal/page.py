@@ -1,4 +1,4 @@
-"""One page while it is rendered: its name, its lines, and how it refuses what it cannot show."""
+"""One page while it is rendered: its name, its lines, and how it rejects what it cannot show."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from voice_portal.sources import Sources
 
 
 class PageError(SuperFencesException, click.ClickException):  # type: ignore[misc]
-    """A page asks for what does not exist; the message names file, line and mend.
+    """A page asks for what does not exist; the message names file, line and fix.
 
     SuperFences swallows every other exception and shows the fence as plain text.
     """
@@ -27,7 +27,7 @@ class Page:
     sources: Sources
     lines: Sequence[str] = ()
     checks_recordings: bool = False
-    """Whether answers must be those of portal/voice_portal/recordings/."""
+    """Whether responses must be those of portal/voice_portal/recordings/."""
     _ids: set[str] = field(default_factory=set)
 
     def error(self, message: str, *, line: int | None = None) -> PageError:

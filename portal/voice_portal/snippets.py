@@ -7,14 +7,18 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from voice_portal.step import Step
+from voice_portal.fence_options import FenceError
+from voice_portal.links import LinkedValue
+from voice_portal.request import Request
 
 KEY_VARIABLE: Final = "VOICE_API_KEY"
 _JSON: Final = "application/json"
+_VARIABLE: Final = re.compile("(?:\ue000|%EE%80%80)(\\w+?)(?:\ue000|%EE%80%80)")
+"""A marked variable, percent-encoded where it stands in a path."""
 _IDENTIFIER: Final = re.compile(r"[A-Za-z_$][\w$]*\Z")
 
 
@@ -33,157 +37,228 @@ class Snippet:
         return self.before + self.body + self.after
 
 
-def snippets(steps: Sequence[Step], *, base: str, refused: bool = False) -> tuple[Snippet, ...]:
-    """All steps in each language. A request that is ``refused`` shows its answer all the same."""
+def snippets(requests: Sequence[Request], *, base: str, fails: bool = False) -> tuple[Snippet, ...]:
+    """All requests in each language. One that ``fails`` on purpose shows its response all the same.
+
+    What a later request takes from an earlier response is a variable.
+    """
+    taken: list[dict[str, LinkedValue]] = [{} for _ in requests]
+    for request in requests:
+        for value in request.linked:
+            taken[value.request][value.name] = value
+    filled = [request.filled(lambda value: _marked(value.name)) for request in requests]
+    *earlier, last = filled
+    before = list(zip(earlier, taken, strict=False))
     return (
-        _join("curl", "bash", [curl(step, base) for step in steps]),
+        _join("curl", "bash", [*(_earlier_curl(*each, base) for each in before), curl(last, base)]),
         _join(
             "Python",
             "python",
-            [python(s, base, last=s is steps[-1], refused=refused) for s in steps],
+            [*(_earlier_python(*each, base) for each in before), python(last, base, fails=fails)],
             first="import os\n\nimport httpx\n\n"
-            if any(step.token is None for step in steps)
+            if any(request.token is None for request in requests)
             else "import httpx\n\n",
         ),
         _join(
             "JavaScript",
             "javascript",
-            [javascript(s, base, last=s is steps[-1], refused=refused) for s in steps],
+            [
+                *(_earlier_javascript(*each, base) for each in before),
+                javascript(last, base, fails=fails),
+            ],
         ),
     )
 
 
-def _join(
-    label: str, lexer: str, parts: Sequence[tuple[str, str, str]], first: str = ""
-) -> Snippet:
+def _join(label: str, lexer: str, parts: Sequence[Any], first: str = "") -> Snippet:
     *earlier, (before, body, after) = parts
-    start = first + "".join("".join(part) + "\n\n" for part in earlier)
+    start = first + "".join(f"{part}\n\n" for part in earlier)
     if not body:
         return Snippet(label, lexer, start + before + after, "", "")
     return Snippet(label, lexer, start + before, body, after)
 
 
-def curl(step: Step, base: str) -> tuple[str, str, str]:
+def curl(request: Request, base: str, *, silent: bool = False) -> tuple[str, str, str]:
     """One command: what stands before the body, the body, what stands after it."""
-    text = step.text
-    method = "" if step.method == "GET" else f"-X {step.method} "
-    parts = [f"curl {method}{_shell(base + step.target)}"]
-    if step.token is None:
+    text = request.text
+    method = "" if request.method == "GET" else f"-X {request.method} "
+    parts = [f"curl {'-s ' if silent else ''}{method}{_shell(base + request.target)}"]
+    if request.token is None:
         parts.append(f'-H "Authorization: Bearer ${KEY_VARIABLE}"')
-    elif step.token:
-        parts.append(f'-H "Authorization: Bearer {step.token}"')
+    elif request.token:
+        parts.append(f'-H "Authorization: Bearer {request.token}"')
     if text is not None:
-        parts.append(f'-H "Content-Type: {step.media_type}"')
-    parts += [f"-H {_double_quoted(f'{name}: {value}')}" for name, value in step.headers.items()]
+        parts.append(f'-H "Content-Type: {request.media_type}"')
+    parts += [f"-H {_double_quoted(f'{name}: {value}')}" for name, value in request.headers.items()]
     between = " \\\n  "
     if text is None:
         return between.join(parts), "", ""
-    if step.pad_to:
+    if request.pad_to:
         # printf fills up with spaces in front, and curl reads a long body from its input.
-        line = _quoted(json.dumps(step.body, ensure_ascii=False))
-        return (
-            f"printf '%{step.pad_to}s' {line} |\n  {between.join([*parts, '--data-binary @-'])}",
-            "",
-            "",
-        )
-    body = _quoted(text if step.raw is not None else text.replace("\n", "\n  "))
+        line = _quoted(json.dumps(request.body, ensure_ascii=False))
+        command = between.join([*parts, "--data-binary @-"])
+        return f"printf '%{request.pad_to}s' {line} |\n  {command}", "", ""
+    body = _quoted(text if request.raw is not None else text.replace("\n", "\n  "))
     return between.join([*parts, "-d "]), body, ""
 
 
-def python(step: Step, base: str, *, last: bool, refused: bool) -> tuple[str, str, str]:
-    """One call of httpx. The last one prints what was answered."""
+def _earlier_curl(request: Request, taken: Mapping[str, LinkedValue], base: str) -> str:
+    command = "".join(curl(request, base, silent=bool(taken)))
+    if not taken:
+        return command
+    lines = [f"RESPONSE=$({command})"]
+    for name, value in taken.items():
+        *place, field = value.tokens
+        if not isinstance(value.example, str) or any(t.isdigit() and t != "0" for t in place):
+            raise FenceError(
+                f"A command of curl cannot take {value.expression} from a response. Let the link "
+                "name a text that is the first of its name there."
+            )
+        member = _quoted(f'"{field}": *"[^"]*"')
+        lines.append(
+            f'{name.upper()}=$(printf %s "$RESPONSE" | grep -o {member} | head -n 1'
+            " | cut -d '\"' -f 4)"
+        )
+    return "\n".join(lines)
+
+
+def python(request: Request, base: str, *, fails: bool) -> tuple[str, str, str]:
+    """One call of httpx, which prints the response."""
+    end = (
+        "\nprint(response.status_code, response.text)"
+        if fails
+        else "\nresponse.raise_for_status()\nprint(response.json())"
+    )
+    return _python_call(request, base, start="response = ", end=end)
+
+
+def _earlier_python(request: Request, taken: Mapping[str, LinkedValue], base: str) -> str:
+    call = _python_call(
+        request,
+        base,
+        start="earlier = " if taken else "",
+        end=".raise_for_status().json()" if taken else ".raise_for_status()",
+    )
+    lines = [f"{name} = earlier{_place(value)}" for name, value in taken.items()]
+    return "\n".join(("".join(call), *lines))
+
+
+def _python_call(request: Request, base: str, *, start: str, end: str) -> tuple[str, str, str]:
     headers = []
-    if step.token is None:
+    if request.token is None:
         headers.append(f'"Authorization": f"Bearer {{os.environ[\'{KEY_VARIABLE}\']}}"')
-    elif step.token:
-        headers.append(f'"Authorization": "Bearer {step.token}"')
-    as_text = step.text is not None and (
-        step.raw is not None or step.pad_to > 0 or step.media_type != _JSON
+    elif request.token:
+        headers.append(f'"Authorization": "Bearer {request.token}"')
+    as_text = request.text is not None and (
+        request.raw is not None or request.pad_to > 0 or request.media_type != _JSON
     )
     if as_text:
-        headers.append(f'"Content-Type": {_python(step.media_type)}')
-    headers += [f"{_python(name)}: {_python(value)}" for name, value in step.headers.items()]
-    call = f"httpx.{step.method.lower()}("
-    lines = [f"answer = {call}" if last else call, f"    {_python(base + step.target)},"]
+        headers.append(f'"Content-Type": {_python(request.media_type)}')
+    headers += [f"{_python(name)}: {_python(value)}" for name, value in request.headers.items()]
+    url = _VARIABLE.sub(r"{\1}", base + request.target)
+    literal = _python(url) if url == base + request.target else f"f{_python(url)}"
+    lines = [f"{start}httpx.{request.method.lower()}(", f"    {literal},"]
     if len(headers) == 1:
         lines.append(f"    headers={{{headers[0]}}},")
     elif headers:
         lines += ["    headers={", *(f"        {header}," for header in headers), "    },"]
-    after = ")"
-    if not last:
-        after += ".raise_for_status()"
-    elif refused:
-        after += "\nprint(answer.status_code, answer.text)"
-    else:
-        after += "\nanswer.raise_for_status()\nprint(answer.json())"
-    before, body = "\n".join(lines) + "\n", ""
-    if step.text is not None:
-        if step.pad_to:
-            line = _python(json.dumps(step.body, ensure_ascii=False))
-            before += f"    content={line}.rjust({step.pad_to}),\n"
+    before, body, after = "\n".join(lines) + "\n", "", f"){end}"
+    if request.text is not None:
+        if request.pad_to:
+            line = _python(json.dumps(request.body, ensure_ascii=False))
+            before += f"    content={line}.rjust({request.pad_to}),\n"
         elif as_text:
-            before, body, after = before + "    content=", _python(step.text), f",\n{after}"
+            before, body, after = before + "    content=", _python(request.text), f",\n{after}"
         else:
-            body = _python(step.body, indent=4)
+            body = _python(request.body, indent=4)
             before, after = before + "    json=", f",\n{after}"
     return before, body, after
 
 
-def javascript(step: Step, base: str, *, last: bool, refused: bool) -> tuple[str, str, str]:
-    """One call of fetch. The last one prints what was answered."""
+def javascript(request: Request, base: str, *, fails: bool) -> tuple[str, str, str]:
+    """One call of fetch, which prints the response."""
+    end = (
+        "\nconsole.log(response.status, await response.text());"
+        if fails
+        else "\nif (!response.ok) throw new Error(`${response.status} ${await response.text()}`);"
+        "\nconsole.log(await response.json());"
+    )
+    return _javascript_call(request, base, start="const response = ", end=end)
+
+
+def _earlier_javascript(request: Request, taken: Mapping[str, LinkedValue], base: str) -> str:
+    number = next((value.request + 1 for value in taken.values()), 0)
+    call = _javascript_call(
+        request,
+        base,
+        start=f"const response{number} = " if taken else "",
+        end=f"\nconst body{number} = await response{number}.json();" if taken else "",
+    )
+    lines = [f"const {name} = body{number}{_place(value)};" for name, value in taken.items()]
+    return "\n".join(("".join(call), *lines))
+
+
+def _javascript_call(request: Request, base: str, *, start: str, end: str) -> tuple[str, str, str]:
     headers = []
-    if step.token is None:
+    if request.token is None:
         headers.append(f"Authorization: `Bearer ${{process.env.{KEY_VARIABLE}}}`")
-    elif step.token:
-        headers.append(f'Authorization: "Bearer {step.token}"')
-    if step.text is not None:
-        headers.append(f'"Content-Type": {json.dumps(step.media_type)}')
+    elif request.token:
+        headers.append(f'Authorization: "Bearer {request.token}"')
+    if request.text is not None:
+        headers.append(f'"Content-Type": {json.dumps(request.media_type)}')
     headers += [
-        f"{name if _IDENTIFIER.match(name) else json.dumps(name)}: {json.dumps(value)}"
-        for name, value in step.headers.items()
+        f"{name if _IDENTIFIER.match(name) else json.dumps(name)}: {_javascript(value)}"
+        for name, value in request.headers.items()
     ]
-    call = f"await fetch({json.dumps(base + step.target)}, {{"
-    lines = [f"const answer = {call}" if last else call]
-    if step.method != "GET":
-        lines.append(f'  method: "{step.method}",')
+    url = _VARIABLE.sub(r"${\1}", base + request.target)
+    literal = json.dumps(url) if url == base + request.target else f"`{url}`"
+    lines = [f"{start}await fetch({literal}, {{"]
+    if request.method != "GET":
+        lines.append(f'  method: "{request.method}",')
     if len(headers) == 1:
         lines.append(f"  headers: {{ {headers[0]} }},")
     elif headers:
         lines += ["  headers: {", *(f"    {header}," for header in headers), "  },"]
-    after = "});"
-    if last and refused:
-        after += "\nconsole.log(answer.status, await answer.text());"
-    elif last:
-        after += (
-            "\nif (!answer.ok) throw new Error(`${answer.status} ${await answer.text()}`);"
-            "\nconsole.log(await answer.json());"
-        )
-    before, body = "\n".join(lines) + "\n", ""
-    if step.text is not None:
-        if step.pad_to:
-            line = f"JSON.stringify({_javascript(step.body, indent=2)})"
-            before += f"  body: {line}.padStart({step.pad_to}),\n"
-        elif step.raw is not None:
-            before, body, after = before + "  body: ", json.dumps(step.raw), f",\n{after}"
+    before, body, after = "\n".join(lines) + "\n", "", f"}});{end}"
+    if request.text is not None:
+        if request.pad_to:
+            line = f"JSON.stringify({_javascript(request.body, indent=2)})"
+            before += f"  body: {line}.padStart({request.pad_to}),\n"
+        elif request.raw is not None:
+            before, body, after = before + "  body: ", json.dumps(request.raw), f",\n{after}"
         else:
-            body = _javascript(step.body, indent=2)
+            body = _javascript(request.body, indent=2)
             before, after = before + "  body: JSON.stringify(", f"),\n{after}"
-    if not headers and lines[-1].endswith("{") and step.text is None:
+    if not headers and lines[-1].endswith("{") and request.text is None:
         before, after = before.removesuffix(", {\n"), after.removeprefix("}")
     return before, body, after
 
 
+def _marked(name: str) -> str:
+    """What stands for a variable until a program is written, as no other text has it."""
+    return f"\ue000{name}\ue000"
+
+
+def _place(value: LinkedValue) -> str:
+    """Such as ``["agents"][0]["key"]``, in Python and JavaScript alike."""
+    return "".join(f"[{t if t.isdigit() else json.dumps(t)}]" for t in value.tokens)
+
+
 def _shell(text: str) -> str:
     """The text as one word of a POSIX shell, quoted only where it must be."""
+    if _VARIABLE.search(text):
+        return _double_quoted(text)
     return text if re.fullmatch(r"[\w@%+=:,./-]+", text, re.ASCII) else _quoted(text)
 
 
 def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "'\\''") + "'"
+    quoted = "'" + text.replace("'", "'\\''") + "'"
+    return _VARIABLE.sub(lambda found: f"'\"${found[1].upper()}\"'", quoted)
 
 
 def _double_quoted(text: str) -> str:
-    return '"' + re.sub(r'([$`"\\])', r"\\\1", text) + '"'
+    quoted = '"' + re.sub(r'([$`"\\])', r"\\\1", text) + '"'
+    return _VARIABLE.sub(lambda found: f"${{{found[1].upper()}}}", quoted)
 
 
 def _python(value: Any, *, indent: int = 0) -> str:
@@ -196,7 +271,7 @@ def _python(value: Any, *, indent: int = 0) -> str:
     if isinstance(value, list):
         return f"[{', '.join(_python(item, indent=indent) for item in value)}]"
     if isinstance(value, str):
-        return json.dumps(value, ensure_ascii=False)
+        return _text(value)
     return repr(value)
 
 
@@ -210,4 +285,10 @@ def _javascript(value: Any, *, indent: int = 0) -> str:
         return "\n".join(("{", *lines, " " * indent + "}"))
     if isinstance(value, list):
         return f"[{', '.join(_javascript(item, indent=indent) for item in value)}]"
-    return json.dumps(value, ensure_ascii=False)
+    return _text(value) if isinstance(value, str) else json.dumps(value)
+
+
+def _text(value: str) -> str:
+    """A string literal of Python and JavaScript alike, or the variable that the text stands for."""
+    variable = _VARIABLE.fullmatch(value)
+    return variable[1] if variable else json.dumps(value, ensure_ascii=False)

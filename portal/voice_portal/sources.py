@@ -1,4 +1,4 @@
-"""All that pages are made from: both contracts, scenarios, and how to provoke each problem."""
+"""All that pages are made from: both contracts, scenarios, and how to trigger each problem."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-import yaml
-
-from voice_portal.recorder import Recorder
+from voice_portal.sandbox_responses import SandboxResponses
 from voice_sandbox.calls.scenarios import CATALOGUE_FILE, Scenarios, load_scenarios
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.model import Contract, ContractError
+from voice_sandbox.contract.pointers import read_yaml
 from voice_sandbox.contract.reader import find_contract, load_contract
 
-PROVOCATIONS_FILE: Final = Path(__file__).with_name("provocations.yaml")
+PROBLEM_REQUESTS_FILE: Final = Path(__file__).with_name("problem_requests.yaml")
 WORKFLOWS_FILE: Final = Path(__file__).parents[2] / "arazzo.yaml"
 
 
@@ -37,7 +36,7 @@ class Sources:
 
     @property
     def agents(self) -> list[dict[str, Any]]:
-        """The catalogue of agents, which is the answer example of ``listAgents``."""
+        """The catalogue of agents, which is the response example of ``listAgents``."""
         examples = self.contract.operations["listAgents"].success.examples
         agents: list[dict[str, Any]] = next(iter(examples.values())).value["agents"]
         return agents
@@ -54,32 +53,34 @@ class Sources:
         return load_contract(find_contract("control.yaml"), components_from=self.contract)
 
     @cached_property
-    def recorder(self) -> Recorder:
-        """Asks the sandbox for the answers that pages show."""
+    def responses(self) -> SandboxResponses:
+        """Asks the sandbox for the responses that pages show."""
         request_id = self.contract.schema("RequestId")["examples"][0]
-        return Recorder(self.contract.path, call_id=self.call_id, request_id=request_id)
+        return SandboxResponses(self.contract.path, call_id=self.call_id, request_id=request_id)
 
     @cached_property
     def workflows(self) -> list[Mapping[str, Any]]:
         """The life of a call as the workflows of an Arazzo document, each with its steps."""
-        read = yaml.safe_load(WORKFLOWS_FILE.read_text(encoding="utf-8"))
+        read = read_yaml(WORKFLOWS_FILE.read_bytes(), WORKFLOWS_FILE)
         found: list[Mapping[str, Any]] = read["workflows"]
         return found
 
     @cached_property
-    def provocations(self) -> Mapping[str, Any]:
-        """Problem code → the options of the card that provokes it."""
-        read: Mapping[str, Any] = yaml.safe_load(PROVOCATIONS_FILE.read_text(encoding="utf-8"))
+    def problem_requests(self) -> Mapping[str, Any]:
+        """Problem code → the options of the card that triggers it."""
+        read: Mapping[str, Any] = read_yaml(
+            PROBLEM_REQUESTS_FILE.read_bytes(), PROBLEM_REQUESTS_FILE
+        )
         return read
 
 
 def load_sources() -> Sources:
     """Reads everything, anew when one of the files has changed.
 
-    Raises: `ContractError` and `ScenarioError` with file and mend.
+    Raises: `ContractError` and `ScenarioError` with file and fix.
     """
     contract, control = find_contract(), find_contract("control.yaml")
-    files = (contract, control, CATALOGUE_FILE, PROVOCATIONS_FILE, WORKFLOWS_FILE)
+    files = (contract, control, CATALOGUE_FILE, PROBLEM_REQUESTS_FILE, WORKFLOWS_FILE)
     return _load(contract, *(file.stat().st_mtime_ns for file in files))
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from voice_portal.markup import first_sentence, phrase
 from voice_portal.sources import Sources
-from voice_portal.text import first_sentence, phrase
 from voice_sandbox.calls.scenarios import Scenario
 from voice_sandbox.contract.model import Contract, Operation
 from voice_sandbox.contract.problems import PROBLEMS
@@ -24,21 +24,21 @@ def operations(sources: Sources) -> list[dict[str, Any]]:
 
 
 def statuses(contract: Contract) -> list[dict[str, Any]]:
-    """Every state of a call, its meaning, and whether the call is over in it."""
+    """Every state of a call, its meaning, and whether the call has ended in it."""
     schema = contract.schema("CallStatus")
     unfinished = unfinished_states(contract)
     return [
         {
             "name": name,
             "meaning": schema["x-enumDescriptions"][name],
-            "over": name not in unfinished,
+            "has_ended": name not in unfinished,
         }
         for name in schema["enum"]
     ]
 
 
 def unfinished_states(contract: Contract) -> list[str]:
-    """The states of a call that is not over: the contract says they have no duration yet."""
+    """The states of a call that has not ended: the contract says they have no duration yet."""
     [rule, *_] = contract.schema("Call")["allOf"]
     states: list[str] = rule["if"]["properties"]["status"]["enum"]
     return states
@@ -50,8 +50,8 @@ def life(contract: Contract) -> dict[str, list[str]]:
     The contract says which ends were never answered: those have no transcript and no time.
     """
     unfinished = unfinished_states(contract)
-    over = [name for name in contract.schema("CallStatus")["enum"] if name not in unfinished]
-    completed, others = over[0], over[1:]
+    final = [name for name in contract.schema("CallStatus")["enum"] if name not in unfinished]
+    completed, others = final[0], final[1:]
     [_, rule, *_] = contract.schema("Call")["allOf"]
     unanswered = rule["if"]["properties"]["status"]["enum"]
     return {
@@ -96,7 +96,7 @@ def workflows(sources: Sources) -> list[dict[str, Any]]:
 
 
 def responses(operation: Operation) -> list[dict[str, Any]]:
-    """Every documented answer of an operation with its problem codes."""
+    """Every documented response of an operation with its problem codes."""
     return [
         {
             "status": status,
@@ -125,7 +125,7 @@ def scenarios(sources: Sources) -> list[dict[str, Any]]:
 
 
 def ended(scenario: Scenario, contract: Contract) -> str:
-    """How the call ends, such as ``busy``; the status of a refusal; empty when it never does."""
+    """How the call ends, such as ``busy``; the status of a rejection; empty when it never does."""
     if scenario.refusal:
         return str(PROBLEMS[scenario.refusal.code].status)
     words = contract.schema("ProviderStatus")["x-normalized-status"]
@@ -146,7 +146,7 @@ def _times(scenario: Scenario) -> list[str]:
 
 def problem(code: str, contract: Contract) -> dict[str, Any]:
     """One problem and the operations that document it."""
-    answering = [
+    documenting = [
         operation
         for operation in contract.operations.values()
         if any(code in codes_of(r.schema) for r in operation.responses.values())
@@ -154,7 +154,7 @@ def problem(code: str, contract: Contract) -> dict[str, Any]:
     return {
         "problem": PROBLEMS[code],
         "phrase": phrase(PROBLEMS[code].status),
-        "operations": answering,
+        "operations": documenting,
     }
 
 

@@ -1,4 +1,4 @@
-"""The build stops on whatever is wrong, quiet or not, and says the file, the line and the mend."""
+"""The build stops on whatever is wrong, quiet or not, and says the file, the line and the fix."""
 
 import shutil
 import subprocess
@@ -50,13 +50,28 @@ BROKEN = {
         "portal/voice_portal/recordings/calls.json",
         '"status": 201',
         '"status": 202',
-        "docs/calls.md:8: try-api: The card try-createcall is no longer answered as",
+        "docs/calls.md:8: try-api: The card try-createcall no longer shows the response that is in",
+    ),
+    "field that nobody implements": (
+        "openapi.yaml",
+        "required: [call_id]\n      properties:\n",
+        "required: [call_id, price]\n      properties:\n        price: { type: integer }\n",
+        "docs/calls.md:8: try-api: The card try-createcall shows the response 201 of createCall, "
+        "which is not what openapi.yaml documents. /price: This field is missing. "
+        "Fix the sandbox, or change openapi.yaml.",
+    ),
+    "option given twice": (
+        "docs/calls.md",
+        "example: quickstart\n",
+        "example: quickstart\nexample: second_agent\n",
+        "docs/calls.md:8: try-api: The fence is not YAML: options:3: The key example is given "
+        "twice. Leave one.",
     ),
     "expression": (
         "openapi.yaml",
         "$response.body#/call_id",
         "$response.body#/cal_id",
-        "the link followTheCall reads $response.body#/cal_id, which the answer of createCall",
+        "the link followTheCall reads $response.body#/cal_id, which the response of createCall",
     ),
     "link": (
         "openapi.yaml",

@@ -2,8 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 from markdown import Markdown
 
@@ -11,6 +13,7 @@ from voice_portal.extension import PortalExtension
 from voice_portal.sources import Sources, load_sources
 from voice_sandbox.calls.scenarios import load_scenarios
 from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.contract.pointers import at, read_yaml
 from voice_sandbox.contract.reader import load_contract
 
 Render = Callable[..., BeautifulSoup]
@@ -21,7 +24,7 @@ def sources() -> Iterator[Sources]:
     """What the pages are made from."""
     sources = load_sources()
     yield sources
-    sources.recorder.close()
+    sources.responses.close()
 
 
 @pytest.fixture
@@ -37,7 +40,7 @@ def render(sources: Sources) -> Iterator[Render]:
 
     yield render
     for each in used:
-        each.recorder.close()
+        each.responses.close()
 
 
 @pytest.fixture
@@ -53,3 +56,24 @@ def changed(contract_path: Path, tmp_path: Path) -> Callable[[str, str], Sources
         return Sources(contract, load_scenarios(read_catalogue(contract)))
 
     return change
+
+
+@pytest.fixture
+def altered(contract_path: Path, tmp_path: Path) -> Callable[..., Sources]:
+    """Sources from a copy of the contract whose document a function has changed in place.
+
+    `alter` may be the JSON Pointer of a mapping, and is then given its keyword and its new value.
+    """
+
+    def alter(change: Callable[[Any], None] | str, keyword: str = "", value: Any = None) -> Sources:
+        document = read_yaml(contract_path.read_bytes(), contract_path)
+        if isinstance(change, str):
+            at(document, change)[keyword] = value
+        else:
+            change(document)
+        copy = tmp_path / "openapi.yaml"
+        copy.write_text(yaml.safe_dump(document, sort_keys=False, allow_unicode=True), "utf-8")
+        contract = load_contract(copy)
+        return Sources(contract, load_scenarios(read_catalogue(contract)))
+
+    return alter

@@ -1,4 +1,4 @@
-"""Fences: what a page asks for is shown, and what does not exist stops the build with the mend."""
+"""Fences: what a page asks for is shown, and what does not exist stops the build with the fix."""
 
 import json
 
@@ -53,13 +53,13 @@ def fence(name: str, *options: str) -> str:
         ),
         (
             fence("try-api", "operation: createCall", "expect: validation_failed"),
-            "docs/guide.md:7: try-api: POST /v1/calls is answered 201 with success, "
+            "docs/guide.md:7: try-api: The response to POST /v1/calls is 201 with success, "
             "not validation_failed",
         ),
         (
             fence("try-api", "operation: createCall", "body: { phone: '12' }"),
-            "docs/guide.md:7: try-api: POST /v1/calls is answered 422 validation_failed, "
-            "not with success: The body does not fit the contract in 1 place.",
+            "docs/guide.md:7: try-api: The response to POST /v1/calls is 422 "
+            "validation_failed, not with success: The body does not fit the contract in 1 place.",
         ),
         (
             fence("try-api", "operation: callCompleted", "first: createCall/slow"),
@@ -107,7 +107,7 @@ def fence(name: str, *options: str) -> str:
     ids=lambda value: value.splitlines()[2][3:] if "\n" in value else None,
 )
 def test_what_does_not_exist_stops_the_build(render, text, message):
-    """A fence that asks for what does not exist raises with file, line and the mend."""
+    """A fence that asks for what does not exist raises with file, line and the fix."""
     with pytest.raises(PageError) as raised:
         render(text)
     assert raised.value.message.startswith(message)
@@ -135,7 +135,7 @@ def test_every_fence_has_a_template_that_renders(render):
 
 
 def test_card_is_complete_without_javascript(render, sources):
-    """The card's HTML holds method, path, title, three programs and the contract's answer."""
+    """The card's HTML holds method, path, title, three programs and the contract's response."""
     html = render(fence("try-api", "operation: createCall", "example: quickstart"))
     card = html.find("try-api")
     operation = sources.contract.operations["createCall"]

@@ -1,4 +1,4 @@
-"""Lists made from the contract: fields, states, outcomes, answers."""
+"""Lists made from the contract: fields, states, outcomes, responses."""
 
 from voice_portal import tables
 from voice_portal.fields import fields_of, parameters_of
@@ -30,7 +30,7 @@ def test_nested_fields_follow_their_parent(sources):
 
 
 def test_what_you_send_is_required_and_what_you_read_is_present(sources):
-    """A request is told what it needs, an answer what it always has, nested fields included."""
+    """A request is told what it needs, a response what it always has, nested fields included."""
 
     def presences(name, general=None):
         contract = sources.contract

@@ -21,7 +21,7 @@ def test_placeholder_works_inside_code(render, sources):
 
 
 @pytest.mark.parametrize(
-    ("placeholder", "mend"),
+    ("placeholder", "fix"),
     [
         ("{{ live_uri }}", "live_uri is not one of live_url, sandbox_url"),
         ("{{ agents.9.key }}", "9 is not one of 0, 1"),
@@ -30,9 +30,9 @@ def test_placeholder_works_inside_code(render, sources):
         ("{{ }}", "nothing is not one of"),
     ],
 )
-def test_unknown_placeholder_stops_the_build(render, placeholder, mend):
-    """An unknown placeholder raises with its name, the file, the line and the mend."""
+def test_unknown_placeholder_stops_the_build(render, placeholder, fix):
+    """An unknown placeholder raises with its name, the file, the line and the fix."""
     with pytest.raises(PageError) as raised:
         render(f"First line.\n\nSecond {placeholder} line.")
     assert raised.value.message.startswith("docs/guide.md:7: ")
-    assert mend in raised.value.message
+    assert fix in raised.value.message

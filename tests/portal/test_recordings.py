@@ -1,12 +1,13 @@
-"""Recorded answers: the build stops when one is no longer true, and says how to go on."""
+"""Recorded responses: the build stops when one is no longer true, and says how to go on."""
 
 import json
 
 import pytest
 
 from voice_portal import recordings
+from voice_portal.card_requests import request_of
+from voice_portal.fence_options import FenceError
 from voice_portal.page import Page
-from voice_portal.steps import Refused, step_of
 
 
 @pytest.fixture
@@ -19,10 +20,10 @@ def folder(tmp_path, monkeypatch):
 
 @pytest.fixture
 def check(folder, sources):
-    """Compares the answer to one request with the recordings of docs/guide.md."""
+    """Compares the response to one request with the recordings of docs/guide.md."""
 
     def check(**request):
-        responses = sources.recorder.record([step_of(sources, request)])
+        responses = sources.responses.record([request_of(sources, request)])
         recordings.check(sources, Page("guide.md", 1, sources), "the-card", responses)
 
     return check
@@ -31,25 +32,25 @@ def check(folder, sources):
 @pytest.fixture
 def recorded(folder, check, monkeypatch):
     """The file of a recording that was just made."""
-    monkeypatch.setenv(recordings.RECORD_VARIABLE, "1")
+    monkeypatch.setenv(recordings.RECORD_VARIABLE, "write")
     check(operation="listAgents")
     monkeypatch.delenv(recordings.RECORD_VARIABLE)
     return folder / "guide.json"
 
 
-def test_same_answer_passes(recorded, check):
-    """Ids and times differ from run to run, and yet the same answer is the same recording."""
+def test_same_response_passes(recorded, check):
+    """Ids and times differ from run to run, and yet the same response is the same recording."""
     check(operation="listAgents")
 
 
-def test_changed_answer_stops_the_build(recorded, check):
-    """The message names card and file, shows both answers, and says how to go on."""
+def test_changed_response_stops_the_build(recorded, check):
+    """The message names card and file, shows both responses, and says how to go on."""
     changed = json.loads(recorded.read_text("utf-8"))
     changed["the-card"][0]["status"] = 299
     recorded.write_text(json.dumps(changed), "utf-8")
-    with pytest.raises(Refused) as refused:
+    with pytest.raises(FenceError) as raised:
         check(operation="listAgents")
-    message = str(refused.value)
+    message = str(raised.value)
     assert "the-card" in message
     assert '"status": 299' in message
     assert '"status": 200' in message
@@ -58,7 +59,7 @@ def test_changed_answer_stops_the_build(recorded, check):
 
 def test_card_without_recording_stops_the_build(check):
     """A new card is recorded on purpose, and looked at."""
-    with pytest.raises(Refused, match=r"has no answer in .* Run `make record`"):
+    with pytest.raises(FenceError, match=r"has no response in .* Run `make record`"):
         check(operation="listAgents")
 
 
@@ -77,9 +78,10 @@ def test_recording_names_no_fact_of_the_contract(recorded, sources):
 
 
 def test_two_recordings_of_one_creation_are_equal(sources):
-    """Names made up in a run become the examples of the contract."""
+    """Names generated in a run become the examples of the contract."""
     one, other = (
-        sources.recorder.record([step_of(sources, {"operation": "createCall"})]) for _ in range(2)
+        sources.responses.record([request_of(sources, {"operation": "createCall"})])
+        for _ in range(2)
     )
     assert one == other
     assert one[0].body == {"call_id": sources.call_id}

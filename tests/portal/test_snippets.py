@@ -7,8 +7,8 @@ import subprocess
 
 import pytest
 
+from voice_portal.card_requests import request_of
 from voice_portal.snippets import snippets
-from voice_portal.steps import step_of
 
 AWKWARD = {
     "text": 'it\'s "quoted" \\ $HOME `id` \n новая строка 🙂',
@@ -26,9 +26,9 @@ BASE = "http://127.0.0.1:9"
 def programs(sources):
     """The three snippets of requests by language."""
 
-    def programs(*requests, refused=False):
-        steps = [step_of(sources, options) for options in requests]
-        return {s.lexer: s for s in snippets(steps, base=BASE, refused=refused)}
+    def programs(*requests, fails=False):
+        found = [request_of(sources, options) for options in requests]
+        return {s.lexer: s for s in snippets(found, base=BASE, fails=fails)}
 
     return programs
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import click
 
-from voice_portal.steps import choose
+from voice_portal.fence_options import choose
 from voice_sandbox.server.options import serve_options
 
 # The help ends with its default where click cannot know it.
@@ -16,7 +16,7 @@ _DEFAULT: Final = re.compile(r"\s*\[default: ([^\]]+)\]$")
 
 
 def options(names: Sequence[str] = ()) -> list[dict[str, Any]]:
-    """The named options, or all. Raises: `voice_portal.steps.Refused` for an unknown one."""
+    """The named options, or all. Raises: `FenceError` for an unknown one."""
     command = click.Command("serve", params=click.command()(serve_options(_nothing)).params)
     known = {str(option.name): option for option in command.params if option.envvar}
     chosen = [known[choose(name, known, "option")] for name in names] or list(known.values())

@@ -1,6 +1,6 @@
 """A link that leads nowhere stops the build; the message says where it is and what was meant."""
 
-from voice_portal.links import Rendered, dead_links
+from voice_portal.link_check import Rendered, dead_links
 
 PAGES = [
     Rendered(
