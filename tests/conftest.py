@@ -4,6 +4,7 @@ import fcntl
 import os
 import secrets
 import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,33 +76,67 @@ def node_tools() -> NodeTools:
     return NodeTools(node, packages)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of the API need no page, so that a page that cannot be built fails none of them."""
+    for item in items:
+        of_the_api = item.path.parent.name in ("contract", "sandbox")
+        if of_the_api and "site" in getattr(item, "fixturenames", ()):
+            raise pytest.UsageError(f"{item.nodeid} needs the built site: move it to tests/docs.")
+
+
+BUILD_ENVIRONMENT = {
+    name: value
+    for name, value in os.environ.items()
+    if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH", "NODE_OPTIONS"}
+}
+
+
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built portal. `make` knows whether it is still fresh."""
-    environment = {
-        name: value
-        for name, value in os.environ.items()
-        if name not in {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHONPATH", "NODE_OPTIONS"}
-    }
+def build(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[str]:
+    """The build of the portal as it is published. `make` knows whether it is still fresh."""
     # Processes that test beside each other share this folder, and must not build at once.
     with (tmp_path_factory.getbasetemp().parent / "site.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        made = subprocess.run(
+        return subprocess.run(
             ["make", "--no-print-directory", "site/index.html"],
             cwd=ROOT,
-            env=environment,
+            env=BUILD_ENVIRONMENT,
             capture_output=True,
             text=True,
         )
-    assert made.returncode == 0, f"The portal cannot be built:\n{made.stdout}{made.stderr}"
-    return ROOT / "site"
 
 
 @pytest.fixture(scope="session")
-def sandbox_server(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
-    """One sandbox for the whole run: keys keep the tests apart."""
-    folder = tmp_path_factory.mktemp("sandbox")
-    with start_sandbox(folder, "--site", str(site)) as server:
+def site(build: subprocess.CompletedProcess[str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The built portal, with stale recordings too: these fail one test, and not each of a page."""
+    if build.returncode == 0:
+        return ROOT / "site"
+    folder = tmp_path_factory.mktemp("site")
+    built = subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet", "--site-dir", folder],
+        cwd=ROOT,
+        env={**BUILD_ENVIRONMENT, "VOICE_RECORD": "ignore"},
+        capture_output=True,
+        text=True,
+    )
+    assert built.returncode == 0, f"The portal cannot be built:\n{built.stdout}{built.stderr}"
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sandbox_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
+    """One sandbox for the whole run: keys keep the tests apart.
+
+    It serves no portal, so that what is wrong with a page fails no test of the API.
+    """
+    with start_sandbox(tmp_path_factory.mktemp("sandbox")) as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def portal_server(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
+    """One sandbox that serves the built portal too, for tests of pages."""
+    with start_sandbox(tmp_path_factory.mktemp("portal"), "--site", str(site)) as server:
         yield server
 
 

@@ -53,6 +53,12 @@ def browser() -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
+def sandbox_server(portal_server: SandboxServer) -> SandboxServer:
+    """The sandbox that serves the portal: pages and API have one origin."""
+    return portal_server
+
+
+@pytest.fixture(scope="session")
 def shared_context(browser: Browser, sandbox_server: SandboxServer) -> Iterator[BrowserContext]:
     """What the pages of most tests have in common: a process that is warm.
 

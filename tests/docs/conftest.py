@@ -7,7 +7,14 @@ import pytest
 from bs4 import BeautifulSoup
 
 from built_pages import PAGES, built
+from sandbox_process import SandboxServer
 from voice_portal.sources import Sources, load_sources
+
+
+@pytest.fixture(scope="session")
+def sandbox_server(portal_server: SandboxServer) -> SandboxServer:
+    """The sandbox that serves the portal: what pages tell to run asks it for pages too."""
+    return portal_server
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,11 @@ from voice_sandbox.cli.main import main
 from voice_sandbox.contract.problems import PROBLEMS
 
 
+def test_portal_can_be_published(build):
+    """The build succeeds, and each card shows the recorded response."""
+    assert build.returncode == 0, build.stdout + build.stderr
+
+
 def test_every_operation_has_a_card(articles, sources):
     """Each operation of the contract can be tried on at least one page."""
     tried = {

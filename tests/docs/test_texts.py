@@ -134,3 +134,15 @@ def test_changelog_knows_the_version_of_the_contract(articles, contract_path):
     version = yaml.safe_load(contract_path.read_text("utf-8"))["info"]["version"]
     headings = [heading["id"] for heading in articles["contract-changes"].find_all("h2", id=True)]
     assert headings[1] == f"v{version.replace('.', '-')}"
+
+
+def test_portal_publishes_the_workflows(root, site):
+    """The file lies beside the contract that it names, and the page shows every step of it."""
+    assert (site / "arazzo.yaml").read_bytes() == (root / "arazzo.yaml").read_bytes()
+    [source] = yaml.safe_load((root / "arazzo.yaml").read_text())["sourceDescriptions"]
+    assert (site / source["url"]).is_file()
+    page = (site / "contract-testing" / "index.html").read_text("utf-8")
+    for workflow in yaml.safe_load((root / "arazzo.yaml").read_text())["workflows"]:
+        section = page.split(f'id="workflow-{workflow["workflowId"]}"')[1].split("</section>")[0]
+        shown = re.findall("<li><code>([A-Za-z]+)</code>", section)
+        assert shown == [step["operationId"].rpartition(".")[2] for step in workflow["steps"]]
