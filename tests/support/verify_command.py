@@ -32,6 +32,11 @@ def new_key() -> str:
 
 @cache
 def _any_target() -> Target:
+    return new_target()
+
+
+def new_target() -> Target:
+    """A target that has seen no response yet, and sends nothing before it is told where to."""
     contract, control = contracts()
     client = Http1Client("http://127.0.0.1:9", timeout_seconds=TIMEOUT_SECONDS)
     return make_target(client, contract, control, is_sandbox=True, new_key=new_key)

@@ -26,7 +26,8 @@ from voice_sandbox.verification.response_validation import ResponseValidator
 JSON: Final = ("Content-Type", "application/json")
 UNKNOWN_CALL_ID: Final = "00000000-0000-4000-8000-000000000000"
 UNFINISHED: Final = ("queued", "ringing", "in_progress")
-_BUSY: Final = (429, 503)
+BUSY: Final = (429, 503)
+"""What any deployment may answer at any time, whatever was sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +186,7 @@ class Api:
 
     def _validate(self, response: ReceivedResponse) -> None:
         self.exchanges.append(response)
-        if response.status in _BUSY and not self.target.guard.is_sandbox:
+        if response.status in BUSY and not self.target.guard.is_sandbox:
             raise CannotTell(f"The deployment is busy: it answered {response.status}.")
         is_control = response.sent.target.startswith("/sandbox")
         (self.target.control if is_control else self.target.service).validate(response)

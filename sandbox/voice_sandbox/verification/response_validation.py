@@ -34,8 +34,9 @@ class ResponseValidator:
             else "[A-Za-z0-9_-]+"
         )
         self._may_name_provider = may_name_provider
-        self._compiled: set[tuple[str, int]] = set()
-        self._seen: set[str] = set()
+        self.seen: set[tuple[str, int]] = set()
+        """The documented responses that were validated: operationId and status."""
+        self._request_ids: set[str] = set()
 
     def validate(self, response: ReceivedResponse) -> None:
         """Raises: `Finding` on the first thing that no response may do."""
@@ -73,9 +74,9 @@ class ResponseValidator:
     def _compile(self, operation: Operation, documented: DocumentedResponse) -> None:
         """Compiles what a response must be when it is met first: all at once takes long."""
         key = operation.operation_id, documented.status
-        if key in self._compiled:
+        if key in self.seen:
             return
-        self._compiled.add(key)
+        self.seen.add(key)
         if documented.schema is not None:
             self._bodies[key] = Validator(self._contract, documented.schema)
         for name, header in documented.headers.items():
@@ -99,9 +100,9 @@ class ResponseValidator:
                 f"but this one carries {values or 'none'}.",
                 response,
             )
-        if values[0] in self._seen:
+        if values[0] in self._request_ids:
             raise Finding("Two exchanges were given the same X-Request-Id.", response)
-        self._seen.add(values[0])
+        self._request_ids.add(values[0])
         return values[0]
 
     def _reject_provider_id(self, response: ReceivedResponse) -> None:
