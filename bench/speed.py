@@ -16,7 +16,7 @@ import platform
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -205,8 +205,8 @@ def watch_memory(folder: Path, seconds: int) -> list[tuple[int, float]]:
     return seen
 
 
-def _ratio(loads: Sequence[Load], floor: Sequence[Load], figure: Any) -> float:
-    return median(figure(a) / figure(b) for a, b in zip(loads, floor, strict=True))
+def _ratio(loads: Sequence[Load], floor: Sequence[Load], figure: Callable[[Load], float]) -> float:
+    return float(median(figure(a) / figure(b) for a, b in zip(loads, floor, strict=True)))
 
 
 def _is_in(subject: Subject, only: Sequence[str]) -> bool:

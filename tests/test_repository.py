@@ -37,7 +37,8 @@ NETWORK_MODULES = {"socket", "ssl", "http.client", "urllib.request", "urllib3", 
 @pytest.fixture(scope="module")
 def contract(contract_path: Path) -> dict[str, Any]:
     """The contract as plain data, read without the sandbox's own reader."""
-    return yaml.safe_load(contract_path.read_text("utf-8"))
+    document: dict[str, Any] = yaml.safe_load(contract_path.read_text("utf-8"))
+    return document
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +212,8 @@ def test_make_help_lists_every_target(texts: dict[str, str]) -> None:
         check=True,
     ).stdout
     documented = set(re.findall(r"^  make ([a-z-]+) ", said, re.MULTILINE))
-    phony = set(re.search(r"^\.PHONY: (.+)$", texts["Makefile"], re.MULTILINE).group(1).split())
+    [phony_line] = re.findall(r"^\.PHONY: (.+)$", texts["Makefile"], re.MULTILINE)
+    phony = set(phony_line.split())
     assert phony - documented == {"chromium", "nginx", "wrk"}
     assert documented <= phony
 

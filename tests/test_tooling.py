@@ -18,11 +18,11 @@ import network_guard
 Contract = dict[str, Any]
 
 
-def _new_call(contract: Contract) -> dict[str, Any]:
+def _new_call(contract: Contract) -> Any:
     return contract["components"]["schemas"]["NewCall"]
 
 
-def _create_call(contract: Contract) -> dict[str, Any]:
+def _create_call(contract: Contract) -> Any:
     return contract["paths"]["/v1/calls"]["post"]
 
 
@@ -274,9 +274,9 @@ def test_a_page_that_complains_fails_its_test(root: Path, tmp_path: Path) -> Non
     """The `page` fixture notices foreign requests, logged errors and escaped exceptions."""
     (tmp_path / "conftest.py").write_bytes((root / "tests/browser/conftest.py").read_bytes())
     (tmp_path / "test_pages.py").write_text(PAGE_TESTS, "utf-8")
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", tmp_path]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(tmp_path)]
     inner = subprocess.run(
-        [*command, "-o", f"pythonpath={root / 'tests/support'}", "-rA", "--tb=line", tmp_path],
+        [*command, "-o", f"pythonpath={root / 'tests/support'}", "-rA", "--tb=line", str(tmp_path)],
         cwd=tmp_path,
         env={**os.environ, "COLUMNS": "200", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,

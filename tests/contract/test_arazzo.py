@@ -13,6 +13,7 @@ import yaml
 
 from fault_injection import faulty_sandbox
 from faults import FAULTS
+from node_tools import NodeTools
 from read_once import contracts
 from sandbox_process import SandboxServer, start_sandbox
 
@@ -28,7 +29,7 @@ def fast_sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxSe
 
 
 @pytest.fixture
-def respect(node_tools, root: Path, key: str, tmp_path: Path) -> Respect:
+def respect(node_tools: NodeTools, root: Path, key: str, tmp_path: Path) -> Respect:
     """Runs workflows against a server and leaves their results in a file."""
 
     def run(url: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -59,7 +60,7 @@ def command_of_the_page(root: Path, url: str) -> list[str]:
 
 
 def test_every_workflow_passes(
-    node_tools, root: Path, fast_sandbox: SandboxServer, key: str, tmp_path: Path
+    node_tools: NodeTools, root: Path, fast_sandbox: SandboxServer, key: str, tmp_path: Path
 ) -> None:
     """The page's own command runs, and each step gets the response that its workflow describes."""
     words = [
@@ -84,7 +85,7 @@ def test_workflows_can_fail(respect: Respect) -> None:
     assert ran.returncode == 1, ran.stdout
 
 
-def test_workflows_are_well_made(node_tools, root: Path) -> None:
+def test_workflows_are_well_made(node_tools: NodeTools, root: Path) -> None:
     """Redocly finds nothing wrong with the file, and every operation of the contract is in it."""
     path = root / "arazzo.yaml"
     linted = subprocess.run(

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from node_tools import NodeTools
 from sandbox_process import SandboxServer
 
 CLIENTS = Path(__file__).with_name("clients")
@@ -51,7 +52,9 @@ def python_client(contract_path: Path, tmp_path_factory: pytest.TempPathFactory)
 
 
 @pytest.fixture(scope="module")
-def typescript(node_tools, contract_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def typescript(
+    node_tools: NodeTools, contract_path: Path, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
     """The folder in which openapi-typescript has made the types."""
     folder = tmp_path_factory.mktemp("typescript")
     types = folder / "voice-api.d.ts"
@@ -77,19 +80,19 @@ def test_python_client_runs_the_quickstart(
     )
 
 
-def compiled(node_tools, folder: Path, *files: str) -> str:
+def compiled(node_tools: NodeTools, folder: Path, *files: str) -> str:
     """What the TypeScript compiler says of files in a folder."""
     project = folder / "tsconfig.json"
     project.write_text(json.dumps({"compilerOptions": COMPILER, "files": files}))
     return run(node_tools.command("tsc", "--project", project))
 
 
-def test_typescript_types_fit_the_quickstart(node_tools, typescript: Path) -> None:
+def test_typescript_types_fit_the_quickstart(node_tools: NodeTools, typescript: Path) -> None:
     """The program compiles at the strictest against the generated types."""
     assert compiled(node_tools, typescript, "quickstart.ts", "globals.d.ts") == ""
 
 
-def test_typescript_notices_a_wrong_field(node_tools, typescript: Path) -> None:
+def test_typescript_notices_a_wrong_field(node_tools: NodeTools, typescript: Path) -> None:
     """The types can fail: an agent that the contract lacks does not compile."""
     (typescript / "wrong.ts").write_text(
         "import type { components } from './voice-api.d.ts'\n"
@@ -101,7 +104,7 @@ def test_typescript_notices_a_wrong_field(node_tools, typescript: Path) -> None:
 
 
 def test_typescript_program_runs(
-    node_tools, typescript: Path, sandbox_server: SandboxServer, key: str
+    node_tools: NodeTools, typescript: Path, sandbox_server: SandboxServer, key: str
 ) -> None:
     """What compiles also runs: Node strips the types and the quickstart goes through."""
     run(

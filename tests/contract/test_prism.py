@@ -11,18 +11,17 @@ import httpx
 import pytest
 import yaml
 
-from prism_process import TIMEOUT_SECONDS, free_port, prism_proxy
+from node_tools import NodeTools
+from prism_process import TIMEOUT_SECONDS, prism_before
 from sandbox_process import SandboxServer
 
 
 @pytest.fixture(scope="module")
-def watched(node_tools, contract_path: Path, sandbox_server: SandboxServer) -> Iterator[str]:
+def watched(
+    node_tools: NodeTools, contract_path: Path, sandbox_server: SandboxServer
+) -> Iterator[str]:
     """The sandbox behind Prism, which reads the same contract."""
-    port = free_port()
-    command = node_tools.command(
-        "prism", "proxy", contract_path, sandbox_server.url, "--host", "127.0.0.1", "--port", port
-    )
-    with prism_proxy([str(word) for word in command], port=port) as url:
+    with prism_before(sandbox_server.url, contract=contract_path, node_tools=node_tools) as url:
         yield url
 
 
@@ -105,7 +104,11 @@ def test_prism_keeps_quiet_about_documented_problems(
 
 
 def test_prism_notices_a_response_that_breaks_the_contract(
-    node_tools, contract_path: Path, sandbox_server: SandboxServer, key: str, tmp_path: Path
+    node_tools: NodeTools,
+    contract_path: Path,
+    sandbox_server: SandboxServer,
+    key: str,
+    tmp_path: Path,
 ) -> None:
     """The second opinion can fail: a contract that promises more names the broken promise."""
     contract = yaml.safe_load(contract_path.read_text())
@@ -114,11 +117,7 @@ def test_prism_notices_a_response_that_breaks_the_contract(
     schemas["Agent"]["required"].append("voice")
     stricter = tmp_path / "openapi.yaml"
     stricter.write_text(yaml.safe_dump(contract))
-    port = free_port()
-    command = node_tools.command(
-        "prism", "proxy", stricter, sandbox_server.url, "--host", "127.0.0.1", "--port", port
-    )
-    with prism_proxy([str(word) for word in command], port=port) as url:
+    with prism_before(sandbox_server.url, contract=stricter, node_tools=node_tools) as url:
         response = httpx.get(
             f"{url}/v1/agents",
             headers={"Authorization": f"Bearer {key}"},

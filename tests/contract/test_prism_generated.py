@@ -19,7 +19,8 @@ from hypothesis import HealthCheck, given, seed, settings
 from schemathesis import GenerationMode
 from schemathesis.config import SchemathesisConfig
 
-from prism_process import TIMEOUT_SECONDS, free_port, prism_proxy
+from node_tools import NodeTools
+from prism_process import TIMEOUT_SECONDS, prism_before
 from sandbox_process import SandboxServer
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.reader import load_contract
@@ -39,13 +40,11 @@ GENERATED = [
 
 
 @pytest.fixture(scope="module")
-def prism(node_tools, contract_path: Path, sandbox_server: SandboxServer) -> Iterator[str]:
+def prism(
+    node_tools: NodeTools, contract_path: Path, sandbox_server: SandboxServer
+) -> Iterator[str]:
     """The sandbox behind Prism, which reads the same contract."""
-    port = free_port()
-    command = node_tools.command(
-        "prism", "proxy", contract_path, sandbox_server.url, "--host", "127.0.0.1", "--port", port
-    )
-    with prism_proxy([str(word) for word in command], port=port) as url:
+    with prism_before(sandbox_server.url, contract=contract_path, node_tools=node_tools) as url:
         yield url
 
 
@@ -53,7 +52,7 @@ def prism(node_tools, contract_path: Path, sandbox_server: SandboxServer) -> Ite
 def operations(contract_path: Path) -> dict[str, Any]:
     """Schemathesis' view of each operation by operationId."""
     schema = schemathesis.openapi.from_path(contract_path, config=SchemathesisConfig())
-    found = [result.ok() for result in schema.get_all_operations()]
+    found: list[Any] = [result.ok() for result in schema.get_all_operations()]  # type: ignore[union-attr]
     return {operation.definition.raw["operationId"]: operation for operation in found}
 
 
@@ -159,15 +158,11 @@ def test_prism_hangs_on_what_is_no_json(prism: str, key: str) -> None:
 
 
 def test_prism_dies_of_a_name_that_is_no_header_text(
-    node_tools, contract_path: Path, sandbox_server: SandboxServer, key: str
+    node_tools: NodeTools, contract_path: Path, sandbox_server: SandboxServer, key: str
 ) -> None:
     """It copies the name of an unknown field into a header, and Node rejects that."""
-    port = free_port()
-    command = node_tools.command(
-        "prism", "proxy", contract_path, sandbox_server.url, "--host", "127.0.0.1", "--port", port
-    )
     with (
-        prism_proxy([str(word) for word in command], port=port) as url,
+        prism_before(sandbox_server.url, contract=contract_path, node_tools=node_tools) as url,
         pytest.raises(httpx.TransportError),
     ):
         httpx.post(

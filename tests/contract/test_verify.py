@@ -12,6 +12,7 @@ import pytest
 from fake_live_service import JSON, FakeLiveService
 from fault_injection import faulty_sandbox
 from faults import FAULTS
+from node_tools import NodeTools
 from prism_process import free_port, prism_proxy
 from read_once import contracts
 from sandbox_process import SandboxServer
@@ -188,7 +189,7 @@ def test_deployment_that_stops_responding_is_2(live: FakeLiveService) -> None:
     assert contract is not control
 
 
-def test_prism_mock_is_told_apart(node_tools, contract_path: Path) -> None:
+def test_prism_mock_is_told_apart(node_tools: NodeTools, contract_path: Path) -> None:
     """A mock keeps no state and completes nothing; verify says so instead of judging it."""
     port = free_port()
     command = node_tools.command(

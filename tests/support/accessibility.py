@@ -1,6 +1,7 @@
 """What axe finds on a page: https://github.com/dequelabs/axe-core."""
 
 from pathlib import Path
+from typing import Final, Literal
 
 import axe_playwright_python
 from axe_playwright_python.sync_playwright import Axe
@@ -8,7 +9,7 @@ from playwright.sync_api import Page, expect
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 # What a visitor's system prefers, and what Material calls the colors that follow from it.
-SCHEMES = {"light": "default", "dark": "slate"}
+SCHEMES: Final[dict[Literal["light", "dark"], str]] = {"light": "default", "dark": "slate"}
 # In the middle of a fade every contrast is wrong.
 NOTHING_MOVES = """() => Promise.all(document.getAnimations()
   .filter((it) => it.effect.getComputedTiming().endTime !== Infinity)
@@ -20,7 +21,7 @@ def violations(page: Page) -> list[str]:
     return [found for scheme in SCHEMES for found in _violations(page, scheme)]
 
 
-def _violations(page: Page, scheme: str) -> list[str]:
+def _violations(page: Page, scheme: Literal["light", "dark"]) -> list[str]:
     page.emulate_media(color_scheme=scheme)
     expect(page.locator("body")).to_have_attribute("data-md-color-scheme", SCHEMES[scheme])
     for frame in page.frames:

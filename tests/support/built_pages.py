@@ -25,9 +25,11 @@ def address(name: str) -> str:
 def blocks(article: Tag, *languages: str) -> Iterator[str]:
     """The code blocks of a page outside cards."""
     for block in article.select("div.highlight"):
-        is_of = any(f"language-{language}" in block.get("class", ()) for language in languages)
-        if is_of and block.find_parent("try-api") is None:
-            yield block.find("code").get_text()
+        classes = block.get_attribute_list("class")
+        is_of = any(f"language-{language}" in classes for language in languages)
+        code = block.find("code")
+        if is_of and code is not None and block.find_parent("try-api") is None:
+            yield code.get_text()
 
 
 def python_path(root: Path) -> dict[str, str]:

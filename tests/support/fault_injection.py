@@ -27,16 +27,11 @@ START_SECONDS = 10
 LONGEST_BODY = 1024 * 1024  # as the contract allows
 
 
-@dataclass
-class FaultyRequest:
-    """A request on its way in."""
+class _Message:
+    """What stands in a request and in a response alike."""
 
-    method: str
-    path: str
-    query: bytes
     headers: list[tuple[bytes, bytes]]
     body: bytes
-    is_whole: bool = True  # what is declared too long may never come, and is not waited for
 
     def values(self, name: str) -> list[bytes]:
         return [value for key, value in self.headers if key == name.encode()]
@@ -49,15 +44,24 @@ class FaultyRequest:
 
 
 @dataclass
-class FaultyResponse:
+class FaultyRequest(_Message):
+    """A request on its way in."""
+
+    method: str
+    path: str
+    query: bytes
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    is_whole: bool = True  # what is declared too long may never come, and is not waited for
+
+
+@dataclass
+class FaultyResponse(_Message):
     """A response on its way out."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
-
-    put = FaultyRequest.put
-    values = FaultyRequest.values
 
     @property
     def json(self) -> Any:
@@ -237,7 +241,8 @@ async def _read(receive: Any) -> bytes:
     body = b""
     while True:
         message = await receive()
-        body += message.get("body", b"")
+        part: bytes = message.get("body", b"")
+        body += part
         if not message.get("more_body", False):
             return body
 

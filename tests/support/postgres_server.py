@@ -56,7 +56,7 @@ class PostgresServer:
         assert found is not None, HOW_TO_GET_IT
         self._folder = folder
         self._programs = found
-        self._as_user: dict[str, str | int] = {}
+        self._as_user: dict[str, str | int | list[str]] = {}
         if os.geteuid() == 0:
             self._as_user = {"user": "nobody", "group": _group_of("nobody"), "extra_groups": []}
             shutil.chown(folder, "nobody")
@@ -83,7 +83,13 @@ class PostgresServer:
         schema = (url or self.url()).rpartition("=")[2]
         done = subprocess.run(
             [
-                *[self._programs / "psql", "--no-psqlrc", "--quiet", "--no-align", "--tuples-only"],
+                *[
+                    str(self._programs / "psql"),
+                    "--no-psqlrc",
+                    "--quiet",
+                    "--no-align",
+                    "--tuples-only",
+                ],
                 *["--field-separator=\t", "--set=ON_ERROR_STOP=1"],
                 *["-h", "127.0.0.1", "-p", str(self.port), "-U", USER, "-d", "postgres", "-c", sql],
             ],
@@ -179,7 +185,7 @@ class PostgresServer:
             )
         except PermissionError:
             return False
-        return ended.returncode == 0
+        return bool(ended.returncode == 0)
 
 
 @contextmanager

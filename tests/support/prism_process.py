@@ -7,10 +7,24 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+from node_tools import NodeTools
 
 START_SECONDS = 30
 # Prism 5 never answers some malformed requests, so nothing here waits without end.
 TIMEOUT_SECONDS = 10
+
+
+@contextmanager
+def prism_before(url: str, *, contract: Path, node_tools: NodeTools) -> Iterator[str]:
+    """Run Prism as a proxy that holds a deployment to a contract; yields Prism's origin."""
+    port = free_port()
+    command = node_tools.command(
+        "prism", "proxy", contract, url, "--host", "127.0.0.1", "--port", port
+    )
+    with prism_proxy(command, port=port) as origin:
+        yield origin
 
 
 @contextmanager

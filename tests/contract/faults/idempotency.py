@@ -226,13 +226,12 @@ def every_retry_renews_its_key(injector: FaultInjector) -> None:
             return await original(namespace, call, **more)
         name = f"{namespace!r}{key.value}"
         last_at, first = used.get(name, (float("-inf"), None))
-        if call.created_at - last_at >= 86400:
+        found = first
+        if first is None or call.created_at - last_at >= 86400:
             found = await original(namespace, call, **more)
             first = found or KeptCall(call.call_id, key.fingerprint)
-            used[name] = call.created_at, first
-            return found
         used[name] = call.created_at, first
-        return first
+        return found
 
     injector.store("create_call", created)
 
