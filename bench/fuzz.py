@@ -62,7 +62,7 @@ VALUES: Final[Sequence[Any]] = (
 )
 
 
-class Ask(NamedTuple):
+class Request(NamedTuple):
     """A request before it is written; ``body`` is what is framed, whatever it is."""
 
     method: str
@@ -77,7 +77,7 @@ class Ask(NamedTuple):
         return head.encode("utf-8", "surrogatepass") + self.body
 
 
-class Reply(NamedTuple):
+class Response(NamedTuple):
     status: int
     media_type: str
     body: bytes
@@ -90,17 +90,17 @@ class Found:
         self.statuses: Counter[int] = Counter()
         self.faults: list[str] = []
 
-    def judge(self, ask: Ask, reply: Reply) -> None:
-        self.statuses[reply.status] += 1
-        if reply.status >= 500 and not _prefers(ask, reply.status):
-            self._fault(f"answered {reply.status}", ask)
-        if WHISPER.encode() in reply.body:
-            self._fault("told what another key keeps", ask)
-        if ID_PREFIX.encode() in reply.body and ask.target.startswith("/v1/"):
-            self._fault("named the provider", ask)
+    def judge(self, request: Request, response: Response) -> None:
+        self.statuses[response.status] += 1
+        if response.status >= 500 and not _prefers(request, response.status):
+            self._fault(f"answered {response.status}", request)
+        if WHISPER.encode() in response.body:
+            self._fault("told what another key keeps", request)
+        if ID_PREFIX.encode() in response.body and request.target.startswith("/v1/"):
+            self._fault("named the provider", request)
 
-    def _fault(self, what: str, ask: Ask) -> None:
-        self.faults.append(f"{what}: {ask.octets()[:300]!r}")
+    def _fault(self, what: str, request: Request) -> None:
+        self.faults.append(f"{what}: {request.octets()[:300]!r}")
 
 
 class Client:
@@ -111,12 +111,12 @@ class Client:
         self._found = found
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
-    async def send(self, ask: Ask) -> Reply:
+    async def send(self, request: Request) -> Response:
         """Raises: `asyncio.IncompleteReadError` or `OSError` where there is no answer."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
-        writer.write(ask.octets())
+        writer.write(request.octets())
         async with asyncio.timeout(ANSWER_SECONDS):
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             status_line, *lines = head.split("\r\n")[:-2]
@@ -127,11 +127,11 @@ class Client:
             is_stream = fields.get("transfer-encoding") == "chunked"
             if is_stream:  # the journal's events have no end: the first ones do
                 body = await reader.readuntil(b"\n\n")
-            elif ask.method != "HEAD":
+            elif request.method != "HEAD":
                 body = await reader.readexactly(int(fields.get("content-length", "0")))
         if is_stream or fields.get("connection") == "close":
             self.close()
-        return Reply(status, media_type, body)
+        return Response(status, media_type, body)
 
     def close(self) -> None:
         if self._streams is not None:
@@ -146,30 +146,30 @@ class Fuzzer:
         self._random = random.Random(seed)  # noqa: S311  (no secret is made of it)
         self.seen = {"call_id": [str(CATALOGUE.sample.call_id)], "request_id": ["req_0"]}
 
-    def ask(self) -> Ask:
+    def request(self) -> Request:
         operation = self._random.choice(OPERATIONS)
-        ask = self._example(operation)
+        request = self._example(operation)
         for _ in range(self._random.choice((0, 1, 1, 2, 3))):
-            change: Callable[[Ask], Ask] = self._random.choice(
+            change: Callable[[Request], Request] = self._random.choice(
                 (self._method, self._path, self._query, self._header, self._value, self._bytes)
             )
-            ask = change(ask)
-        return ask
+            request = change(request)
+        return request
 
-    def learn(self, reply: Reply) -> None:
+    def learn(self, response: Response) -> None:
         """Remembers ids, so that later requests ask for something that is there."""
-        if not reply.body:
+        if not response.body:
             return
-        if reply.status == 201 and reply.media_type.startswith("application/json"):
-            self._remember("call_id", json.loads(reply.body).get("call_id"))
-        elif reply.media_type.startswith("application/problem"):
-            self._remember("request_id", json.loads(reply.body).get("request_id"))
+        if response.status == 201 and response.media_type.startswith("application/json"):
+            self._remember("call_id", json.loads(response.body).get("call_id"))
+        elif response.media_type.startswith("application/problem"):
+            self._remember("request_id", json.loads(response.body).get("request_id"))
 
     def _remember(self, name: str, value: Any) -> None:
         if isinstance(value, str):
             self.seen[name] = [*self.seen[name][-50:], value]
 
-    def _example(self, operation: Operation) -> Ask:
+    def _example(self, operation: Operation) -> Request:
         path = operation.path
         for name, values in self.seen.items():
             path = path.replace(f"{{{name}}}", self._random.choice(values))
@@ -180,36 +180,38 @@ class Fuzzer:
             headers.append(("Content-Type", "application/json"))
             example = self._random.choice(list(operation.body.examples.values()))
             body = json.dumps(example.value).encode()
-        return Ask(operation.method, path, headers, body)
+        return Request(operation.method, path, headers, body)
 
-    def _method(self, ask: Ask) -> Ask:
-        return ask._replace(method=self._random.choice(METHODS))
+    def _method(self, request: Request) -> Request:
+        return request._replace(method=self._random.choice(METHODS))
 
-    def _path(self, ask: Ask) -> Ask:
-        parts = ask.target.split("/")
+    def _path(self, request: Request) -> Request:
+        parts = request.target.split("/")
         where = self._random.randrange(1, len(parts) + 1)
         parts[where : where + self._random.choice((0, 1))] = [self._word()]
-        return ask._replace(target="/".join(parts))
+        return request._replace(target="/".join(parts))
 
-    def _query(self, ask: Ask) -> Ask:
+    def _query(self, request: Request) -> Request:
         names = ("operation", "status", "call_id", "since", "until", "text", "limit", "before", "x")
         pair = f"{self._random.choice(names)}={self._word()}"
-        return ask._replace(target=ask.target + ("&" if "?" in ask.target else "?") + pair)
+        return request._replace(
+            target=request.target + ("&" if "?" in request.target else "?") + pair
+        )
 
     def _word(self) -> str:
         return quote(self._random.choice(WORDS), safe="%{}.")
 
-    def _header(self, ask: Ask) -> Ask:
+    def _header(self, request: Request) -> Request:
         name, value = self._random.choice(HEADERS)
-        kept = [h for h in ask.headers if h[0] != name or self._random.random() < 0.3]
-        return ask._replace(headers=[*kept, (name, value)])
+        kept = [h for h in request.headers if h[0] != name or self._random.random() < 0.3]
+        return request._replace(headers=[*kept, (name, value)])
 
-    def _value(self, ask: Ask) -> Ask:
+    def _value(self, request: Request) -> Request:
         try:
-            value = json.loads(ask.body)
+            value = json.loads(request.body)
         except (ValueError, RecursionError):  # its bytes were changed before
-            return ask
-        return ask._replace(body=json.dumps(self._changed(value)).encode())
+            return request
+        return request._replace(body=json.dumps(self._changed(value)).encode())
 
     def _changed(self, value: Any) -> Any:
         """The value with something deep in it replaced, left out or added."""
@@ -224,13 +226,13 @@ class Fuzzer:
                     return {**value, name: self._changed(value[name])}
         return self._random.choice(VALUES)
 
-    def _bytes(self, ask: Ask) -> Ask:
-        body = bytearray(ask.body)
+    def _bytes(self, request: Request) -> Request:
+        body = bytearray(request.body)
         for _ in range(self._random.randint(1, 4)):
             where = self._random.randint(0, len(body))
             new = self._random.choice((b"", b"\0", b"\xff", b'"', b"{", b"[" * 3000, b"\\ud800"))
             body[where : where + self._random.randint(0, 3)] = new
-        return ask._replace(body=bytes(body))
+        return request._replace(body=bytes(body))
 
 
 async def fuzz(server: Running, *, requests: int, seed: int, echo: Callable[[str], None]) -> Found:
@@ -244,15 +246,15 @@ async def fuzz(server: Running, *, requests: int, seed: int, echo: Callable[[str
         connection = Client(server.port, found)
         while left > 0:
             left -= 1
-            ask = fuzzer.ask()
+            request = fuzzer.request()
             try:
-                reply = await connection.send(ask)
+                response = await connection.send(request)
             except (TimeoutError, asyncio.IncompleteReadError, OSError) as error:
-                found.faults.append(f"no answer ({error!r}): {ask.octets()[:300]!r}")
+                found.faults.append(f"no answer ({error!r}): {request.octets()[:300]!r}")
                 connection.close()
                 continue
-            found.judge(ask, reply)
-            fuzzer.learn(reply)
+            found.judge(request, response)
+            fuzzer.learn(response)
             answered = sum(found.statuses.values())
             if answered % (requests // 10) == 0:
                 memory.append(resident_mb(server.pids))
@@ -275,13 +277,13 @@ def main(requests: int, seed: int | None, server: str) -> None:
     click.echo(f"seed {seed}")
     with tempfile.TemporaryDirectory() as name, running(SERVERS[server], Path(name)) as sandbox:
         call = {"phone": CATALOGUE.sample.phone, "agent": CATALOGUE.agents[0].key}
-        created = sandbox.ask("POST", "/v1/calls", call, key=BYSTANDER)
+        created = sandbox.send("POST", "/v1/calls", call, key=BYSTANDER)
         end = {"status": "completed", "transcript": WHISPER, "duration": 1}
-        sandbox.ask("POST", f"/sandbox/calls/{created['call_id']}/end", end, key=BYSTANDER)
-        before = sandbox.ask("GET", f"/v1/calls/{created['call_id']}", key=BYSTANDER)
+        sandbox.send("POST", f"/sandbox/calls/{created['call_id']}/end", end, key=BYSTANDER)
+        before = sandbox.send("GET", f"/v1/calls/{created['call_id']}", key=BYSTANDER)
         files = _open_files(sandbox)
         found = asyncio.run(fuzz(sandbox, requests=requests, seed=seed, echo=click.echo))
-        if sandbox.ask("GET", f"/v1/calls/{created['call_id']}", key=BYSTANDER) != before:
+        if sandbox.send("GET", f"/v1/calls/{created['call_id']}", key=BYSTANDER) != before:
             found.faults.append("the call of a bystander has changed")
         if (more := _open_files(sandbox) - files) > CLIENTS:
             found.faults.append(f"{more} more files are open than before")
@@ -295,9 +297,9 @@ def main(requests: int, seed: int | None, server: str) -> None:
     sys.exit(bool(found.faults))
 
 
-def _prefers(ask: Ask, status: int) -> bool:
+def _prefers(request: Request, status: int) -> bool:
     """Whether the request itself asked for an answer that the contract documents."""
-    return any(name == "Prefer" and str(status) in value for name, value in ask.headers)
+    return any(name == "Prefer" and str(status) in value for name, value in request.headers)
 
 
 def _open_files(server: Running) -> int:

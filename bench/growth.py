@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from load import Ask, put_load
+from load import Request, put_load
 from subjects import CATALOGUE, KEY, SANDBOX, Running, running
 
 from voice_sandbox.calls.call import Call, Result
@@ -85,12 +85,12 @@ def _transcripts(folder: Path, sizes: tuple[int, ...], seconds: int, echo: Echo)
     rows = []
     with running(SANDBOX, folder / "transcripts") as server:
         for size in sizes:
-            call = server.ask(
+            call = server.send(
                 "POST",
                 "/v1/calls",
                 {"phone": SAMPLE.phone, "agent": CATALOGUE.agents[0].key},
             )
-            server.ask(
+            server.send(
                 "POST",
                 f"/sandbox/calls/{call['call_id']}/end",
                 {"status": "completed", "transcript": "a" * size or None, "duration": 1},
@@ -111,14 +111,14 @@ def _row(
     connections: int = 64,
 ) -> dict[str, Any]:
     """Figures of reading and creating at one size, the better of several rounds each."""
-    read = Ask("GET", tuple(f"/v1/calls/{call_id}" for call_id in ids), keys=keys)
-    create = Ask("POST", ("/v1/calls",), BODY, keys)
+    read = Request("GET", tuple(f"/v1/calls/{call_id}" for call_id in ids), keys=keys)
+    create = Request("POST", ("/v1/calls",), BODY, keys)
     row: dict[str, Any] = {"size": size}
-    for name, ask in (("read", read), ("create", create)):
+    for name, request in (("read", read), ("create", create)):
         loads = [
             put_load(
                 server.port,
-                ask,
+                request,
                 pids=server.pids,
                 connections=connections,
                 seconds=seconds if turn else SETTLE_SECONDS,

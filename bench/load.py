@@ -38,7 +38,7 @@ end
 """
 
 
-class Ask(NamedTuple):
+class Request(NamedTuple):
     """What is asked again and again: a method, a body, and the paths and keys in turn."""
 
     method: str
@@ -63,13 +63,13 @@ class LoadError(Exception):
 
 
 def put_load(
-    port: int, ask: Ask, *, pids: Iterable[int], connections: int = 64, seconds: int = 3
+    port: int, request: Request, *, pids: Iterable[int], connections: int = 64, seconds: int = 3
 ) -> Load:
     """Runs wrk. Raises: `LoadError` where an answer was no success, or a connection broke."""
     pids = list(pids)
     with tempfile.TemporaryDirectory() as folder:
-        script = Path(folder) / "ask.lua"
-        script.write_text(_script(ask), "utf-8")
+        script = Path(folder) / "request.lua"
+        script.write_text(_script(request), "utf-8")
         before = cpu_seconds(pids)
         done = subprocess.run(  # noqa: S603  (our own script)
             [
@@ -86,7 +86,7 @@ def put_load(
         raise LoadError(done.stderr or done.stdout)
     said = json.loads(done.stdout.strip().splitlines()[-1])
     if said["refused"] or said["broken"] or not said["requests"]:
-        raise LoadError(f"{ask.method} {ask.paths[0]}: {said}")
+        raise LoadError(f"{request.method} {request.paths[0]}: {said}")
     return Load(
         said["requests"],
         said["requests"] / said["microseconds"] * 1e6,
@@ -133,18 +133,20 @@ def _stat(pid: int) -> list[str]:
     return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
 
 
-def _script(ask: Ask) -> str:
+def _script(request: Request) -> str:
     lines = []
-    for number in range(max(len(ask.paths), len(ask.keys))):
-        path = ask.paths[number % len(ask.paths)]
-        key = ask.keys[number % len(ask.keys)]
+    for number in range(max(len(request.paths), len(request.keys))):
+        path = request.paths[number % len(request.paths)]
+        key = request.keys[number % len(request.keys)]
         headers = {"Authorization": f"Bearer {key}"}
-        if ask.body is not None:
+        if request.body is not None:
             headers["Content-Type"] = "application/json"
         table = ", ".join(f"[{_lua(name)}] = {_lua(value)}" for name, value in headers.items())
         lines.append(f"{{{_lua(path)}, {{{table}}}}}")
-    body = "nil" if ask.body is None else _lua(ask.body)
-    return f"METHOD, BODY = {_lua(ask.method)}, {body}\nPATHS = {{{', '.join(lines)}}}\n{_SCRIPT}"
+    body = "nil" if request.body is None else _lua(request.body)
+    return (
+        f"METHOD, BODY = {_lua(request.method)}, {body}\nPATHS = {{{', '.join(lines)}}}\n{_SCRIPT}"
+    )
 
 
 def _lua(text: str) -> str:

@@ -195,10 +195,10 @@ def _wait_for_frames(page: Page) -> None:
         frame.evaluate(AXE.read_text("utf-8"))
 
 
-def _program(variable: str, name: str, mend: str) -> str:
+def _program(variable: str, name: str, fix: str) -> str:
     found = shutil.which(os.environ.get(variable) or name)
     if found is None:
-        sys.exit(f"{name} is missing: {mend}, or name one in ${variable}.")
+        sys.exit(f"{name} is missing: {fix}, or name one in ${variable}.")
     return found
 
 

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
-from load import Ask, put_load
+from load import Request, put_load
 from subjects import Missing, Running
 
 LOOKS_A_SECOND: Final = 400
@@ -36,8 +36,8 @@ _PARTS: Final = (
 PARTS: Final = (*(part for part, _ in (*_PARTS, *_CAUSES)), REST)
 
 
-def shares(server: Running, ask: Ask, *, seconds: int) -> dict[str, float]:
-    """The share of each part while the server answers ``ask`` again and again.
+def shares(server: Running, request: Request, *, seconds: int) -> dict[str, float]:
+    """The share of each part while the server answers ``request`` again and again.
 
     Raises: `Missing` where py-spy is missing, or may not look at another process.
     """
@@ -56,7 +56,7 @@ def shares(server: Running, ask: Ask, *, seconds: int) -> dict[str, float]:
             stderr=subprocess.PIPE,
             text=True,
         )
-        put_load(server.port, ask, pids=server.pids, seconds=seconds + 1)
+        put_load(server.port, request, pids=server.pids, seconds=seconds + 1)
         _, said = looking.communicate()
         if looking.returncode or not stacks.is_file():
             raise Missing(f"py-spy could not look at it: {said.strip().splitlines()[-1:]}")

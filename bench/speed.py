@@ -28,7 +28,7 @@ import cold_start
 import growth
 import profiling
 import report
-from load import Ask, Load, LoadError, put_load, resident_mb
+from load import Load, LoadError, Request, put_load, resident_mb
 from subjects import (
     CATALOGUE,
     FLOOR,
@@ -111,12 +111,12 @@ def compare(subjects: Sequence[Subject], folder: Path, budget: Budget) -> list[d
                 for subject, server in servers:
                     load = put_load(
                         server.port,
-                        ask_for(operation, subject, server),
+                        request_for(operation, subject, server),
                         pids=server.pids,
                         seconds=seconds,
                     )
                     if subject.is_sandbox:  # or its calls go on while others are measured
-                        server.ask("DELETE", "/sandbox/state")
+                        server.send("DELETE", "/sandbox/state")
                     if turn >= 0:
                         found[subject.name][operation].append(load)
                     click.echo(
@@ -138,15 +138,15 @@ def compare(subjects: Sequence[Subject], folder: Path, budget: Budget) -> list[d
     return rows
 
 
-def ask_for(operation: str, subject: Subject, server: Running) -> Ask:
+def request_for(operation: str, subject: Subject, server: Running) -> Request:
     """A request that this server answers with a success."""
     phone, agent = CATALOGUE.sample.phone, CATALOGUE.agents[0].key
     if operation == CREATE:
-        return Ask("POST", ("/v1/calls",), f'{{"phone":"{phone}","agent":"{agent}"}}', (KEY,))
+        return Request("POST", ("/v1/calls",), f'{{"phone":"{phone}","agent":"{agent}"}}', (KEY,))
     if operation == LIST:
-        return Ask("GET", ("/v1/agents",), keys=(KEY,))
-    created = server.ask("POST", "/v1/calls", {"phone": phone, "agent": agent})
-    return Ask("GET", (f"/v1/calls/{created['call_id']}",), keys=(KEY,))
+        return Request("GET", ("/v1/agents",), keys=(KEY,))
+    created = server.send("POST", "/v1/calls", {"phone": phone, "agent": agent})
+    return Request("GET", (f"/v1/calls/{created['call_id']}",), keys=(KEY,))
 
 
 def profile(folder: Path, budget: Budget) -> profiling.Profile:
@@ -155,7 +155,7 @@ def profile(folder: Path, budget: Budget) -> profiling.Profile:
         try:
             return {
                 operation: profiling.shares(
-                    server, ask_for(operation, SANDBOX, server), seconds=5 * budget.seconds
+                    server, request_for(operation, SANDBOX, server), seconds=5 * budget.seconds
                 )
                 for operation in OPERATIONS
             }
@@ -171,10 +171,10 @@ def lives(folder: Path, budget: Budget) -> dict[str, float]:
         command=lambda port, where: [*SANDBOX.command(port, where), "--speed", "1000"],
     )
     with running(hasty, folder / "life") as server:
-        ask = ask_for(CREATE, hasty, server)
-        load = put_load(server.port, ask, pids=server.pids, seconds=3 * budget.seconds)
+        request = request_for(CREATE, hasty, server)
+        load = put_load(server.port, request, pids=server.pids, seconds=3 * budget.seconds)
         started = time.monotonic()
-        server.ask("POST", "/sandbox/clock", {"until": "idle"})
+        server.send("POST", "/sandbox/clock", {"until": "idle"})
         late = time.monotonic() - started
     return {"per_second": load.requests / (load.requests / load.per_second + late), "late": late}
 
@@ -197,9 +197,9 @@ def watch_memory(folder: Path, seconds: int) -> list[tuple[int, float]]:
     )
     seen: list[tuple[int, float]] = []
     with running(hasty, folder / "soak") as server:
-        ask = ask_for(CREATE, hasty, server)
+        request = request_for(CREATE, hasty, server)
         for turn in range(10):
-            put_load(server.port, ask, pids=server.pids, seconds=max(1, seconds // 10))
+            put_load(server.port, request, pids=server.pids, seconds=max(1, seconds // 10))
             seen.append((round((turn + 1) * seconds / 10), resident_mb(server.pids)))
             click.echo(f"{seen[-1][0]:5} s  {seen[-1][1]:.1f} MB")
     return seen

@@ -55,7 +55,7 @@ class Running(NamedTuple):
     def pids(self) -> list[int]:
         return family(self.process.pid)
 
-    def ask(self, method: str, path: str, body: Any = None, *, key: str = KEY) -> Any:
+    def send(self, method: str, path: str, body: Any = None, *, key: str = KEY) -> Any:
         """One request; the value of a JSON answer. Raises: `urllib.error.URLError`."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
@@ -250,7 +250,7 @@ def wait_for(server: Running, log: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while True:
         try:
-            server.ask("GET", "/v1/agents")
+            server.send("GET", "/v1/agents")
         except (urllib.error.URLError, ConnectionError) as error:
             gone = server.process.poll() is not None
             if gone or time.monotonic() > deadline:

@@ -173,20 +173,20 @@ def unknown_path_asks_for_a_token(injector: FaultInjector) -> None:
 @fault("transport", "size_is_limited_however_it_is_declared")
 def chunked_body_has_no_limit(injector: FaultInjector) -> None:
     """The size is limited by Content-Length alone."""
-    most = plain_contract()["paths"][WEBHOOK]["post"]["requestBody"]["x-max-body-bytes"]
+    max_bytes = plain_contract()["paths"][WEBHOOK]["post"]["requestBody"]["x-max-body-bytes"]
     limit(injector, 10**9)
 
     def alter(request: FaultyRequest) -> None:
-        if int((request.values("content-length") or [b"0"])[0]) > most:
+        if int((request.values("content-length") or [b"0"])[0]) > max_bytes:
             request.put("prefer", b"code=413")
 
     injector.on_request(alter)
 
 
-def limit(injector: FaultInjector, most: int) -> None:
+def limit(injector: FaultInjector, max_bytes: int) -> None:
     def change(document: dict[str, Any]) -> None:
         for path in (CALLS, WEBHOOK):
-            document["paths"][path]["post"]["requestBody"]["x-max-body-bytes"] = most
+            document["paths"][path]["post"]["requestBody"]["x-max-body-bytes"] = max_bytes
 
     injector.contract(change)
 
