@@ -1,6 +1,8 @@
-"""What a check raises, and the two sentences that most of them need."""
+"""What a check raises, and the sentences that most of them need."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from voice_sandbox.verification.http1 import ReceivedResponse
 
@@ -35,6 +37,32 @@ def must_be(response: ReceivedResponse, status: int, code: str | None = None, *,
         found = f"{found} {_code(response)}".strip()
     if response.status != status or (code is not None and _code(response) != code):
         raise Finding(f"When {when}, the answer must be {expected}, but it is {found}.", response)
+
+
+def must_be_malformed(response: ReceivedResponse, *, when: str) -> None:
+    """Raises: `Finding` unless the body was rejected as no strict JSON."""
+    must_be(response, 400, "malformed_json", when=when)
+
+
+def must_be_unknown_call(response: ReceivedResponse, *, when: str) -> None:
+    """Raises: `Finding` unless the response says that there is no such call."""
+    must_be(response, 404, "call_not_found", when=when)
+
+
+def must_be_invalid(response: ReceivedResponse, *pointers: str, when: str) -> None:
+    """Raises: `Finding` unless the schema rejected the body, at these places and no other."""
+    must_be(response, 422, "validation_failed", when=when)
+    found = sorted(error["pointer"] for error in response.json()["errors"])
+    if found != sorted(pointers):
+        raise Finding(
+            f"When {when}, the 422 must point at {_places(pointers)} alone, "
+            f"but it points at {_places(found)}.",
+            response,
+        )
+
+
+def _places(pointers: Iterable[str]) -> str:
+    return ", ".join(pointer or "the body itself" for pointer in pointers)
 
 
 def _code(response: ReceivedResponse) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Final
 from voice_sandbox.clock import DAY_SECONDS
 from voice_sandbox.verification.api import Api
 from voice_sandbox.verification.check import Needs, check
-from voice_sandbox.verification.finding import must, must_be
+from voice_sandbox.verification.finding import must, must_be, must_be_unknown_call
 from voice_sandbox.verification.guard import CALLS_PATH, WEBHOOK_PATH
 from voice_sandbox.verification.http1 import ReceivedResponse, SentRequest
 
@@ -20,16 +20,12 @@ def calls_of_other_keys_do_not_exist(api: Api) -> None:
     """Another key's call is 404 `call_not_found`, as if it had never been."""
     call_id = api.create()
     other = api.another_key()
-    must_be(
+    must_be_unknown_call(
         other.get(f"{CALLS_PATH}/{call_id}"),
-        404,
-        "call_not_found",
         when="a call of another key is read",
     )
-    must_be(
+    must_be_unknown_call(
         other.get(f"/sandbox/calls/{call_id}"),
-        404,
-        "call_not_found",
         when="a call of another key is inspected",
     )
 
@@ -40,10 +36,8 @@ def completions_stay_in_their_key(api: Api) -> None:
     call_id = api.create("never_completes")
     reference = api.inspect(call_id)["provider_call_id"]
     other = api.another_key()
-    must_be(
+    must_be_unknown_call(
         other.post(WEBHOOK_PATH, api.completion(provider_call_id=reference)),
-        404,
-        "call_not_found",
         when="another key's call is completed by its provider's id",
     )
     other.create()
@@ -115,7 +109,7 @@ def reset_empties_one_key(api: Api) -> None:
         "The clock outlived the emptying of its namespace.",
         api.last(),
     )
-    must_be(api.get(f"{CALLS_PATH}/{mine}"), 404, "call_not_found", when="a namespace was emptied")
+    must_be_unknown_call(api.get(f"{CALLS_PATH}/{mine}"), when="a namespace was emptied")
     must(
         api.create("answered", key) != mine,
         "An Idempotency-Key outlived the emptying of its namespace.",
