@@ -12,6 +12,8 @@ from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
+API: Final = ("/sandbox/", "/v1/")
+"""Served by the sandbox on the site's own origin."""
 _HOST: Final = "http://portal.invalid/"
 
 
@@ -27,13 +29,10 @@ class Rendered:
     html: str
 
 
-def dead_links(
-    pages: Iterable[Rendered], files: Iterable[str], *, api: tuple[str, ...] = ()
-) -> Iterator[str]:
+def dead_links(pages: Iterable[Rendered], files: Iterable[str]) -> Iterator[str]:
     """One message a dead link: file, line, and what was probably meant.
 
     ``files`` are the addresses of everything else in the site, such as ``openapi.yaml``.
-    ``api`` are the beginnings of paths that the sandbox serves on the site's origin: ``/v1/``.
     """
     pages = list(pages)
     read = {page.url: _parsed(page.html) for page in pages}
@@ -41,7 +40,7 @@ def dead_links(
     for page in pages:
         for href in dict.fromkeys(read[page.url].links):
             target = urlsplit(urljoin(_HOST + page.url, href))
-            if target.netloc != urlsplit(_HOST).netloc or f"{target.path}/".startswith(api):
+            if target.netloc != urlsplit(_HOST).netloc or f"{target.path}/".startswith(API):
                 continue
             path, anchor = unquote(target.path.lstrip("/")), unquote(target.fragment)
             if path not in known:

@@ -20,7 +20,7 @@ import httpx
 
 from voice_portal.links import LinkedValue, evaluate
 from voice_portal.request import Request
-from voice_sandbox.app import App
+from voice_sandbox import create_app
 
 STANDS_AT: Final = 1795512600.0
 """The wall clock of every recording: 2026-11-24T09:30:00Z."""
@@ -128,10 +128,10 @@ def _start(contract: Path) -> _Running:
 
 @asynccontextmanager
 async def _client_of_a_sandbox(contract: Path) -> AsyncIterator[httpx.AsyncClient]:
-    app = App(contract_path=contract, wall=lambda: STANDS_AT)
+    app = create_app(contract_path=contract, wall=lambda: STANDS_AT)
     transport = httpx.ASGITransport(app=app)
     async with (
-        app.running(),
+        app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://sandbox.invalid") as client,
     ):
         yield client

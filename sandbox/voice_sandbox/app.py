@@ -1,33 +1,37 @@
-"""The only wiring: contract, store, provider and portal become one ASGI application."""
+"""The only wiring: contracts, store, simulation and portal become one Starlette application."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from math import inf
 from pathlib import Path
-from typing import Final
+from typing import Final, cast
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Mount
+from starlette.types import ASGIApp
 
 from voice_sandbox import clock
-from voice_sandbox.api import control
-from voice_sandbox.api import service as handlers
+from voice_sandbox.api import control, service
 from voice_sandbox.calls.scenarios import load_scenarios
 from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.contract.problems import check_documented
 from voice_sandbox.contract.reader import find_contract, load_contract
 from voice_sandbox.http.authentication import Keyring
 from voice_sandbox.http.exchange import Exchange, Observer
 from voice_sandbox.http.health import Health
 from voice_sandbox.http.pipeline import Pipeline
 from voice_sandbox.http.rate_limits import Quota, RateLimiter
+from voice_sandbox.http.routing import ContractRouter
 from voice_sandbox.journal.journal import Journal
 from voice_sandbox.limits import Limits, within
 from voice_sandbox.simulation.delivery import Deliverer
 from voice_sandbox.simulation.expiry import NamespaceExpiry
 from voice_sandbox.simulation.simulation import Simulation
+from voice_sandbox.simulation.wake_up import WakeUp
 from voice_sandbox.store import open_store
 from voice_sandbox.store.protocol import StorageUnavailable, Store
 
@@ -38,160 +42,179 @@ def ignore(exchange: Exchange) -> None:
     """Observes nothing."""
 
 
-class App:
-    """The sandbox as an ASGI application, complete but for its running time."""
+class Runtime:
+    """What runs behind an application: the server drains it, tests look into it."""
 
     def __init__(
         self,
         *,
-        database: str = "sqlite:///:memory:",
-        site: Path | None = None,
-        speed: float = 1.0,
-        contract_path: Path | None = None,
-        limits: Limits = _DEFAULTS,
-        keys: frozenset[bytes] | None = None,
-        workers: int = 1,
-        wall: clock.Wall = clock.wall,
-        observe: Observer = ignore,
-        wrap_store: Callable[[Store], Store] | None = None,
+        store: Store,
+        keyring: Keyring,
+        deliverer: Deliverer,
+        journal: Journal,
+        expiry: NamespaceExpiry,
+        health: Health,
     ) -> None:
-        """``speed`` is seconds of virtual time for each second on the wall, ``keys`` the digests of
-        the keys that are accepted, where not all are, ``workers`` how many processes share the
-        store, and ``wrap_store`` puts something before the store that looks on.
-
-        Raises: `ContractError`, `ScenarioError` or `ValueError` with a sentence that says what
-        to put right.
-        """
-        if not 0 < speed < inf:  # not a number is not greater than 0 either
-            raise ValueError(f"The speed {speed} is no number of times. Use 1, or 10 for haste.")
-        contract = within(load_contract(contract_path or find_contract()), limits)
-        control_contract = within(
-            load_contract(find_contract("control.yaml"), components_from=contract), limits
-        )
-        catalogue = read_catalogue(contract)
-        rate = limits.max_rate
-        keyring = Keyring(
-            secrets.token_hex(32),
-            allowed=keys,
-            admit=None if rate is None else RateLimiter(rate, monotonic=clock.monotonic).admit,
-        )
-        self.allow_keys = keyring.allow
-        scenarios = load_scenarios(catalogue)
-        store = open_store(database)
-        self._store = store if wrap_store is None else wrap_store(store)
-        self._expiry = NamespaceExpiry(
-            self._store,
-            idle_seconds=limits.max_idle_hours * 3600,
-            wall=wall,
-            open_namespace=lambda namespace: simulation.clock(namespace),
-        )
-        self._journal = Journal(self._store, scenarios, limit=limits.max_journal, wall=wall)
-        limit = limits.max_calls
-        simulation = Simulation(
-            catalogue=catalogue,
-            scenarios=scenarios,
-            store=self._store,
-            wall=wall,
-            speed=speed,
-            admit_call=None if limit is None else Quota(self._store, limit, workers=workers).admit,
-            call_planned=lambda wake_at: self._deliverer.call_planned(wake_at),
-        )
-
-        def observe_control(exchange: Exchange) -> None:
-            self._expiry.use(exchange.namespace)
-            observe(exchange)
-
-        def observe_service(exchange: Exchange) -> None:
-            self._journal.record(exchange)
-            observe_control(exchange)
-
-        self._service = Pipeline(
-            contract,
-            handlers.handlers(simulation),
-            keyring=keyring,
-            may_name_provider=False,
-            unusable_number="malformed_json",
-            observe=observe_service,
-            wall=wall,
-        )
-        self._deliverer = Deliverer(simulation, self._service, keyring)
-        self._control = Pipeline(
-            control_contract,
-            control.handlers(
-                control.ControlContext(simulation, contract, self._deliverer, self._journal)
-            ),
-            keyring=keyring,
-            may_name_provider=True,
-            unusable_number="validation_failed",
-            observe=observe_control,
-            wall=wall,
-        )
-        self._health = Health(self._store, fallback=_with_site(site, self._service))
+        self.store = store
+        self.keyring = keyring
+        self.deliverer = deliverer
+        self.journal = journal
+        self.expiry = expiry
+        self._health = health
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def lifespan(self, _: object = None) -> AsyncIterator[None]:
         """Opens the store and plays the provider until the block ends. Raises: `StoreError`."""
-        await self._store.open()
+        await self.store.open()
+        self.journal.begin()
         tasks = [
-            asyncio.create_task(self._deliverer.run(), name="simulated provider"),
-            asyncio.create_task(self._journal.run(), name="journal"),
-            asyncio.create_task(self._expiry.run(), name="housekeeper"),
+            asyncio.create_task(self.deliverer.run(), name="simulated provider"),
+            asyncio.create_task(self.journal.run(), name="journal"),
+            asyncio.create_task(self.expiry.run(), name="expiry of namespaces"),
         ]
         try:
             yield
         finally:
-            self._journal.end()
+            self.journal.end()
             for task in tasks:
                 task.cancel()
                 with suppress(asyncio.CancelledError):
                     await task
             with suppress(StorageUnavailable):
-                await self._journal.write()
-                await self._expiry.sweep()
-            await self._store.close()
+                await self.journal.write()
+                await self.expiry.sweep()
+            await self.store.close()
 
     def drain(self) -> None:
         """Is not ready any more, and ends what would never end, the live streams."""
         self._health.leave()
-        self._journal.end()
-
-    @property
-    def journal_backlog(self) -> int:
-        """How many exchanges are not written down yet."""
-        return self._journal.backlog
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            await self._answers(scope["path"])(scope, receive, send)
-        else:
-            await self._live(receive, send)
-
-    async def _live(self, receive: Receive, send: Send) -> None:
-        """The lifespan protocol of ASGI, for servers that speak it."""
-        await receive()
-        is_started = False
-        try:
-            async with self.running():
-                is_started = True
-                await send({"type": "lifespan.startup.complete"})
-                await receive()
-        except Exception as error:
-            phase = "shutdown" if is_started else "startup"
-            await send({"type": f"lifespan.{phase}.failed", "message": str(error)})
-            raise
-        await send({"type": "lifespan.shutdown.complete"})
-
-    def _answers(self, path: str) -> ASGIApp:
-        for service in (self._service, self._control):
-            if service.owns(path):
-                return service
-        return self._health
+        self.journal.end()
 
 
-def _with_site(folder: Path | None, service: ASGIApp) -> ASGIApp:
+def create_app(
+    *,
+    database: str = "sqlite:///:memory:",
+    site: Path | None = None,
+    speed: float = 1.0,
+    contract_path: Path | None = None,
+    limits: Limits = _DEFAULTS,
+    keys: frozenset[bytes] | None = None,
+    workers: int = 1,
+    wall: clock.Wall = clock.wall,
+    observe: Observer = ignore,
+    wrap_store: Callable[[Store], Store] | None = None,
+) -> Starlette:
+    """The sandbox as a Starlette application, with a route for each operation.
+
+    Its lifespan must run: Starlette runs it for the outermost application, so an application that
+    mounts this one enters ``app.router.lifespan_context(app)`` in a lifespan of its own.
+
+    Args:
+        database: A URL such as ``sqlite:///calls.db``; see `voice_sandbox.store.open_store`.
+        site: The folder of a built portal.
+        speed: Seconds of virtual time for each second on the wall.
+        contract_path: Another ``openapi.yaml``.
+        limits: What the deployment allows.
+        keys: Digests of the keys that are accepted, where not all are.
+        workers: How many processes share the store.
+        wall: The wall clock.
+        observe: Is told every exchange when it has ended.
+        wrap_store: Returns what stands before the store, to count or to log.
+
+    Raises: `ContractError`, `ScenarioError` or `ValueError` with a sentence that says what to fix.
+    """
+    if not 0 < speed < inf:  # not a number is not greater than 0 either
+        raise ValueError(f"The speed {speed} is no number of times. Use 1, or 10 for haste.")
+    contract = within(load_contract(contract_path or find_contract()), limits)
+    control_contract = within(
+        load_contract(find_contract("control.yaml"), components_from=contract), limits
+    )
+    check_documented(contract, control_contract)
+    catalogue = read_catalogue(contract)
+    scenarios = load_scenarios(catalogue)
+    rate = limits.max_rate
+    keyring = Keyring(
+        secrets.token_hex(32),
+        allowed=keys,
+        admit=None if rate is None else RateLimiter(rate, monotonic=clock.monotonic).admit,
+    )
+    store = open_store(database)
+    if wrap_store is not None:
+        store = wrap_store(store)
+    calls = limits.max_calls
+    simulation = Simulation(
+        contract=contract,
+        catalogue=catalogue,
+        scenarios=scenarios,
+        store=store,
+        wall=wall,
+        speed=speed,
+        admit_call=None if calls is None else Quota(store, calls, workers=workers).admit,
+        wake_up=WakeUp(),
+    )
+    journal = Journal(store, scenarios, limit=limits.max_journal, wall=wall)
+    expiry = NamespaceExpiry(
+        store,
+        idle_seconds=limits.max_idle_hours * 3600,
+        wall=wall,
+        open_namespace=simulation.clock,
+    )
+
+    def observe_control(exchange: Exchange) -> None:
+        expiry.use(exchange.namespace)
+        observe(exchange)
+
+    def observe_service(exchange: Exchange) -> None:
+        journal.record(exchange)
+        observe_control(exchange)
+
+    served = Pipeline(
+        contract,
+        service.handlers(simulation),
+        keyring=keyring,
+        may_name_provider=False,
+        unusable_number="malformed_json",
+        observe=observe_service,
+        wall=wall,
+    )
+    deliverer = Deliverer(simulation, served.route("callCompleted").app, keyring)
+    controlled = Pipeline(
+        control_contract,
+        control.handlers(control.ControlContext(simulation, deliverer, journal)),
+        keyring=keyring,
+        may_name_provider=True,
+        unusable_number="validation_failed",
+        observe=observe_control,
+        wall=wall,
+    )
+    health = Health(store, fallback=served.unrouted)
+    runtime = Runtime(
+        store=store,
+        keyring=keyring,
+        deliverer=deliverer,
+        journal=journal,
+        expiry=expiry,
+        health=health,
+    )
+    app = Starlette()
+    app.router = ContractRouter(
+        (served, controlled),
+        [*health.routes(), *_site_routes(site, served.unrouted)],
+        lifespan=runtime.lifespan,
+    )
+    app.state.runtime = runtime
+    return app
+
+
+def runtime_of(app: Starlette) -> Runtime:
+    """What runs behind an application that `create_app` made."""
+    return cast(Runtime, app.state.runtime)
+
+
+def _site_routes(folder: Path | None, unrouted: ASGIApp) -> Sequence[BaseRoute]:
     if folder is None:
-        return service
+        return ()
     # What serves files takes a tenth of a start, and most sandboxes of tests serve none.
     from voice_sandbox.site.files import Site
 
-    return Site(folder, fallback=service)
+    return [Mount("/", Site(folder, fallback=unrouted), name="site")]

@@ -11,11 +11,13 @@ import httpx
 import pytest
 import yaml
 from hypothesis import settings
+from starlette.applications import Starlette
 
 import postgres_server
 from postgres_server import PostgresServer
 from read_once import contracts, load_once
-from voice_sandbox.app import App
+from voice_sandbox import create_app
+from voice_sandbox.app import Runtime, runtime_of
 from voice_sandbox.calls.scenarios import Scenarios, load_scenarios
 from voice_sandbox.contract.catalogue import Catalogue, read_catalogue
 from voice_sandbox.contract.model import Contract, Operation
@@ -63,11 +65,16 @@ class RawAnswer(NamedTuple):
 class Sandbox:
     """A running application with a client, a wall and all exchanges that it has observed."""
 
-    def __init__(self, app: App, wall: FakeWall, client: httpx.AsyncClient) -> None:
+    def __init__(self, app: Starlette, wall: FakeWall, client: httpx.AsyncClient) -> None:
         self.app = app
         self.wall = wall
         self.client = client
         self.exchanges: list[Exchange] = []
+
+    @property
+    def runtime(self) -> Runtime:
+        """What runs behind the application."""
+        return runtime_of(self.app)
 
     async def create(self, phone: str, **headers: str) -> str:
         """The `call_id` of a new call."""
@@ -285,8 +292,8 @@ async def running_sandbox(
 ) -> AsyncIterator[Sandbox]:
     """A sandbox that runs until the block ends."""
     exchanges: list[Exchange] = []
-    app = App(database=database, wall=wall, observe=exchanges.append, **options)
-    async with app.running(), client_of(app, key) as client:
+    app = create_app(database=database, wall=wall, observe=exchanges.append, **options)
+    async with app.router.lifespan_context(app), client_of(app, key) as client:
         sandbox = Sandbox(app, wall, client)
         sandbox.exchanges = exchanges
         yield sandbox

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from voice_sandbox.app import App
+from voice_sandbox import create_app
 from voice_sandbox.server.access_log import Log
 
 from .conftest import (
@@ -33,8 +33,8 @@ class Terminal(io.StringIO):
 async def _used(stream: io.StringIO) -> None:
     """A call is placed, ended and read by a sandbox that logs to the stream."""
     log = Log(stream)
-    app = App(wall=FakeWall(), observe=log)
-    async with app.running(), client_of(app, KEY) as client:
+    app = create_app(wall=FakeWall(), observe=log)
+    async with app.router.lifespan_context(app), client_of(app, KEY) as client:
         sandbox = Sandbox(app, FakeWall(), client)
         call_id = await sandbox.create(CATALOGUE.sample.phone)
         await sandbox.complete(transcript="agent: secret words")
@@ -46,7 +46,7 @@ async def _used(stream: io.StringIO) -> None:
 async def _asked(stream: io.StringIO, path: str) -> RawAnswer:
     """One request to a sandbox that logs to the stream."""
     log = Log(stream)
-    response = await raw_request(App(observe=log), "GET", path)
+    response = await raw_request(create_app(observe=log), "GET", path)
     log.flush()
     return response
 
@@ -74,7 +74,7 @@ async def test_request_id_is_the_one_that_was_answered() -> None:
 async def test_lines_are_written_without_being_asked_for() -> None:
     """What waits to be written together is written soon, while the sandbox goes on."""
     stream = io.StringIO()
-    await raw_request(App(observe=Log(stream)), "GET", "/sandbox")
+    await raw_request(create_app(observe=Log(stream)), "GET", "/sandbox")
     assert stream.getvalue() == ""
     async with asyncio.timeout(10):
         while not stream.getvalue():
@@ -139,7 +139,7 @@ async def test_lines_are_written_whole() -> None:
     Several workers write into one pipe: of a longer write another's lines would break one.
     """
     stream = Pipe()
-    app = App(observe=(log := Log(stream)))
+    app = create_app(observe=(log := Log(stream)))
     for number in range(200):
         await raw_request(app, "GET", f"/v1/{'é' * (number % 40)}")
     await raw_request(app, "GET", "/v1/" + "x" * 30_000)

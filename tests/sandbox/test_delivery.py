@@ -93,7 +93,7 @@ async def test_scenario_goes_the_same_way_on_the_wall(sandbox: Sandbox, scenario
     call_id = await sandbox.create(scenario.number)
     for _ in range(130):
         sandbox.wall.advance(1)
-        await sandbox.app._deliverer._deliver_due()
+        await sandbox.runtime.deliverer.deliver_due()
     call = await sandbox.read(call_id)
     assert (call["status"], call["duration"]) == (ENDS[scenario.name][0], ENDS[scenario.name][2])
     inspected = await sandbox.inspect(call_id)
@@ -150,7 +150,7 @@ async def test_advance_and_background_deliver_once(sandbox: Sandbox) -> None:
     call_ids = [await sandbox.create(TWICE) for _ in range(10)]
     sandbox.wall.advance(9)
     await asyncio.gather(
-        sandbox.advance(0), sandbox.app._deliverer._deliver_due(), sandbox.advance(0)
+        sandbox.advance(0), sandbox.runtime.deliverer.deliver_due(), sandbox.advance(0)
     )
     for call_id in call_ids:
         deliveries = (await sandbox.inspect(call_id))["deliveries"]
@@ -204,10 +204,10 @@ async def test_deliveries_after_the_clock_was_moved_keep_their_distance(
     call_id = await sandbox.create(ANSWERED)
     await sandbox.advance(6)
     sandbox.wall.advance(1.9)
-    await sandbox.app._deliverer._deliver_due()
+    await sandbox.runtime.deliverer.deliver_due()
     assert (await sandbox.read(call_id))["status"] == "in_progress"
     sandbox.wall.advance(0.2)
-    await sandbox.app._deliverer._deliver_due()
+    await sandbox.runtime.deliverer.deliver_due()
     assert (await sandbox.read(call_id))["status"] == "completed"
 
 
@@ -216,7 +216,7 @@ async def test_speed_is_virtual_seconds_a_wall_second(wall: FakeWall) -> None:
     async with running_sandbox("sqlite:///:memory:", wall, speed=10.0) as sandbox:
         call_id = await sandbox.create(ANSWERED)
         wall.advance(0.81)
-        await sandbox.app._deliverer._deliver_due()
+        await sandbox.runtime.deliverer.deliver_due()
         assert (await sandbox.read(call_id))["status"] == "completed"
 
 
@@ -267,7 +267,7 @@ async def _until(condition: Callable[[], Awaitable[bool]]) -> None:
 async def _claimed_by_a_crashed_process(sandbox: Sandbox, *, seconds: float = LEASE_SECONDS) -> Due:
     """Eight seconds on, something else has claimed what is due, and will never finish it."""
     # Claimed first: on the wall as it stands the background finds nothing due.
-    [due] = await sandbox.app._store.claim_due(
+    [due] = await sandbox.runtime.store.claim_due(
         wall_now=sandbox.wall() + 8, lease_seconds=seconds, limit=BATCH
     )
     sandbox.wall.advance(8)
@@ -279,10 +279,10 @@ async def test_delivery_of_a_crashed_process_waits_for_its_lease(sandbox: Sandbo
     call_id = await sandbox.create(ANSWERED)
     await _claimed_by_a_crashed_process(sandbox)
     sandbox.wall.advance(LEASE_SECONDS - 1)
-    await sandbox.app._deliverer._deliver_due()
+    await sandbox.runtime.deliverer.deliver_due()
     assert (await sandbox.read(call_id))["status"] == "in_progress"
     sandbox.wall.advance(1)
-    await sandbox.app._deliverer._deliver_due()
+    await sandbox.runtime.deliverer.deliver_due()
     await _until(lambda: _is(sandbox, call_id, "completed"))
 
 
@@ -291,9 +291,9 @@ async def test_redelivery_changes_nothing(sandbox: Sandbox) -> None:
     call_id = await sandbox.create(ANSWERED)
     await _claimed_by_a_crashed_process(sandbox)
     planned = (await sandbox.inspect(call_id))["deliveries"][0]["payload"]
-    call = await sandbox.app._store.call(namespace_of(KEY), UUID(call_id))
+    call = await sandbox.runtime.store.call(namespace_of(KEY), UUID(call_id))
     assert call is not None
-    await sandbox.app._deliverer._post(namespace_of(KEY), call, planned)
+    await sandbox.runtime.deliverer.end(namespace_of(KEY), call, planned)
     before = await sandbox.read(call_id)
     sandbox.wall.advance(LEASE_SECONDS)
     await _until(lambda: _answers(sandbox, call_id, [200]))
@@ -305,7 +305,7 @@ async def test_namespace_emptied_during_a_delivery(sandbox: Sandbox) -> None:
     call_id = await sandbox.create(ANSWERED)
     due = await _claimed_by_a_crashed_process(sandbox)
     assert (await sandbox.client.delete("/sandbox/state")).status_code == 204
-    await sandbox.app._deliverer._deliver(due)
+    await sandbox.runtime.deliverer.deliver(due)
     assert (await sandbox.client.get(f"/v1/calls/{call_id}")).status_code == 404
     assert (await sandbox.read(str(CATALOGUE.sample.call_id)))["status"] == "completed"
 
@@ -337,12 +337,12 @@ async def test_late_finish_of_a_slow_process_stops_nobody(sandbox: Sandbox) -> N
     """A process that finishes after its lease, when another has delivered, breaks no delivery."""
     call_id = await sandbox.create(TWICE)
     slow = await _claimed_by_a_crashed_process(sandbox, seconds=0)
-    deliverer = sandbox.app._deliverer
-    await deliverer._deliver_due()
+    deliverer = sandbox.runtime.deliverer
+    await deliverer.deliver_due()
     await _until(lambda: _answers(sandbox, call_id, [200, None]))
-    await deliverer._deliver(slow)
+    await deliverer.deliver(slow)
     sandbox.wall.advance(LEASE_SECONDS + 60)
-    await deliverer._deliver_due()
+    await deliverer.deliver_due()
     await _until(lambda: _answers(sandbox, call_id, [200, 200]))
 
 
@@ -354,13 +354,13 @@ async def test_provider_survives_a_plan_that_breaks(
     async with running_sandbox(database, wall) as sandbox:
         broken = await sandbox.create(ANSWERED)
         call_id = await sandbox.create(ANSWERED)
-        store = sandbox.app._store
+        store = sandbox.runtime.store
         store._db.execute(  # type: ignore[attr-defined]
             "UPDATE calls SET scenario = 'of_a_newer_version' WHERE call_id = ?",
             [UUID(broken).bytes],
         )
         wall.advance(8)
-        sandbox.app._deliverer.call_planned(0)
+        sandbox.runtime.deliverer.wake()
         await _until(lambda: _is(sandbox, call_id, "completed"))
 
 
@@ -369,7 +369,7 @@ async def test_waiting_for_a_lease_is_no_busy_loop(sandbox: Sandbox) -> None:
     await sandbox.create(ANSWERED)
     await _claimed_by_a_crashed_process(sandbox)
     looked = 0
-    store = sandbox.app._store
+    store = sandbox.runtime.store
     claim = store.claim_due
 
     async def counted(**bounds: Any) -> Any:
@@ -378,7 +378,7 @@ async def test_waiting_for_a_lease_is_no_busy_loop(sandbox: Sandbox) -> None:
         return await claim(**bounds)
 
     store.claim_due = counted  # type: ignore[method-assign]
-    sandbox.app._deliverer.call_planned(0)
+    sandbox.runtime.deliverer.wake()
     for _ in range(1000):
         await asyncio.sleep(0)
     assert looked < 20

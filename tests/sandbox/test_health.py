@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from sandbox_process import STOP_SECONDS, start_sandbox
-from voice_sandbox.app import App
+from voice_sandbox import create_app
 from voice_sandbox.http.health import LIVE, READY, Health
 from voice_sandbox.store import open_store
 
@@ -38,7 +38,9 @@ async def test_health_is_only_read(sandbox: Sandbox, path: str) -> None:
 
 async def test_lives_but_is_not_ready_without_its_database() -> None:
     """While the database is away the process is left alone, and gets no requests."""
-    health = Health(open_store("sqlite:///:memory:"), fallback=App())  # a store nobody opened
+    health = Health(
+        open_store("sqlite:///:memory:"), fallback=create_app()
+    )  # a store nobody opened
     ready = await raw_request(health, "GET", READY)
     assert (ready.status, ready.json()["detail"]) == (503, "Its database does not answer.")
     assert (await raw_request(health, "GET", LIVE)).status == 200
@@ -47,7 +49,7 @@ async def test_lives_but_is_not_ready_without_its_database() -> None:
 async def test_is_not_ready_when_it_leaves(wall: FakeWall) -> None:
     """A deployment that drains still answers what comes, and says that no more should."""
     async with running_sandbox("sqlite:///:memory:", wall) as sandbox:
-        sandbox.app.drain()
+        sandbox.runtime.drain()
         ready = await sandbox.raw("GET", READY)
         assert (ready.status, ready.json()["detail"]) == (503, "It is about to stop.")
         assert (await sandbox.raw("GET", LIVE)).status == 200

@@ -182,9 +182,9 @@ async def test_idle_hours_are_the_deployment_s() -> None:
     async with limited(max_idle_hours=1) as sandbox:
         sandbox.wall.now = clock.wall()  # the id of a call says when it was created
         call_id = await sandbox.create(new_call()["phone"])
-        await sandbox.app._expiry.sweep()
+        await sandbox.runtime.expiry.sweep()
         sandbox.wall.advance(7200)
-        await sandbox.app._expiry.sweep()
+        await sandbox.runtime.expiry.sweep()
         assert (await sandbox.client.get(f"/v1/calls/{call_id}")).status_code == 404
 
 

@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sandbox_process import ROOT, SandboxServer, start_sandbox
-from voice_sandbox.app import App
+from voice_sandbox import create_app
 from voice_sandbox.http.authentication import namespace_of
 from voice_sandbox.server.metrics import NO_OPERATION, Metrics, exposed
 from voice_sandbox.store import open_store
@@ -54,8 +54,8 @@ def registry() -> CollectorRegistry:
 async def measured(registry: CollectorRegistry, wall: FakeWall) -> Any:
     """A sandbox that counts, and how many it has counted."""
     metrics = Metrics(registry)
-    app = App(wall=wall, observe=metrics.observe, wrap_store=metrics.counting)
-    async with app.running(), client_of(app, KEY) as client:
+    app = create_app(wall=wall, observe=metrics.observe, wrap_store=metrics.counting)
+    async with app.router.lifespan_context(app), client_of(app, KEY) as client:
         yield Sandbox(app, wall, client)
 
 
@@ -162,7 +162,7 @@ def test_taken_port_is_explained(tmp_path: Path) -> None:
 
 def test_library_is_loaded_only_where_it_is_wanted() -> None:
     """Who wants no metrics needs no library for them, and waits for none."""
-    program = "import sys, sandbox.cli; print('prometheus_client' in sys.modules)"
+    program = "import sys, voice_sandbox.cli.main; print('prometheus_client' in sys.modules)"
     ran = subprocess.run(
         [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
     )

@@ -26,7 +26,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from voice_sandbox.app import App
+from voice_sandbox import create_app
 
 from .conftest import CATALOGUE, SCENARIOS, START, FakeWall, client_of, new_call
 
@@ -297,8 +297,8 @@ def _seconds(text: str) -> float:
 def machine(database: str) -> Iterator[type[Calls]]:
     """The state machine for a sandbox on each engine."""
     with asyncio.Runner() as runner:
-        app = App(database=database, wall=FakeWall())
-        running, client = app.running(), client_of(app, None)
+        app = create_app(database=database, wall=FakeWall())
+        running, client = app.router.lifespan_context(app), client_of(app, None)
         runner.run(running.__aenter__())
         yield type("Calls", (Calls,), {"client": client, "run": staticmethod(runner.run)})
         runner.run(client.aclose())

@@ -10,15 +10,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from voice_sandbox import app as app_room
-from voice_sandbox.api import service as handlers_room
+from voice_sandbox import app as app_module
+from voice_sandbox.api import service as service_module
 from voice_sandbox.clock import wall
 from voice_sandbox.contract.model import ContractError, Operation
 from voice_sandbox.contract.problems import PROBLEMS
 from voice_sandbox.contract.validation import Validator
 from voice_sandbox.http.authentication import Keyring
-from voice_sandbox.http.exchange import Answer, Request
-from voice_sandbox.http.pipeline import Service
+from voice_sandbox.http.exchange import Request, Response
+from voice_sandbox.http.pipeline import Pipeline
+from voice_sandbox.http.routing import ContractRouter
 from voice_sandbox.store.protocol import StorageUnavailable
 
 from .conftest import (
@@ -413,20 +414,21 @@ async def test_no_body_breaks_the_service(sandbox: Sandbox, body: bytes, path: s
 # Operations and handlers
 
 
-async def _nothing(request: Request) -> Answer:
-    return Answer(200, {})
+async def _nothing(request: Request) -> Response:
+    return Response({})
 
 
-def service(handlers: Mapping[str, Callable[[Request], Awaitable[Answer]]]) -> Service:
-    return Service(
+def routed(handlers: Mapping[str, Callable[[Request], Awaitable[Response]]]) -> ContractRouter:
+    pipeline = Pipeline(
         CONTRACT,
         {**dict.fromkeys(CONTRACT.operations, _nothing), **handlers},
         keyring=Keyring("secret"),
         may_name_provider=False,
         unusable_number="malformed_json",
-        observe=app_room.ignore,
+        observe=app_module.ignore,
         wall=wall,
     )
+    return ContractRouter([pipeline], [])
 
 
 @pytest.mark.parametrize("operation_id", CONTRACT.operations)
@@ -434,13 +436,13 @@ def test_operation_without_handler_stops_the_start(operation_id: str) -> None:
     """An operation that nobody answers is named before the first request."""
     handlers = dict.fromkeys(set(CONTRACT.operations) - {operation_id}, _nothing)
     with pytest.raises(ContractError, match=rf"{operation_id}.*no handler"):
-        Service(
+        Pipeline(
             CONTRACT,
             handlers,
             keyring=Keyring("secret"),
             may_name_provider=False,
             unusable_number="malformed_json",
-            observe=app_room.ignore,
+            observe=app_module.ignore,
             wall=wall,
         )
 
@@ -448,7 +450,7 @@ def test_operation_without_handler_stops_the_start(operation_id: str) -> None:
 def test_handler_without_operation_stops_the_start() -> None:
     """A handler that nobody can reach is named before the first request."""
     with pytest.raises(ContractError, match=r"handler for cancelCall.*no such operation"):
-        service({"cancelCall": _nothing})
+        routed({"cancelCall": _nothing})
 
 
 def test_app_with_a_renamed_operation_does_not_start(
@@ -459,7 +461,7 @@ def test_app_with_a_renamed_operation_does_not_start(
         ("operationId: getCall\n      tags", "operationId: seeCall\n      tags")
     )
     with pytest.raises(ContractError):
-        app_room.App(contract_path=path)
+        app_module.create_app(contract_path=path)
 
 
 # What breaks inside
@@ -470,26 +472,26 @@ def agents() -> tuple[str, list[tuple[bytes, bytes]]]:
     return "/v1/agents", [TOKEN]
 
 
-async def _leaks(request: Request) -> Answer:
-    return Answer(200, {"agents": ["prov_0123456789"]})
+async def _leaks(request: Request) -> Response:
+    return Response({"agents": ["prov_0123456789"]})
 
 
-async def _raises(request: Request) -> Answer:
+async def _raises(request: Request) -> Response:
     raise ZeroDivisionError("the secret is sandbox_secret")
 
 
-async def _unencodable(request: Request) -> Answer:
-    return Answer(200, {"agents": object()})
+async def _unencodable(request: Request) -> Response:
+    return Response({"agents": object()})
 
 
 @pytest.mark.parametrize("handler", [_leaks, _raises, _unencodable])
 async def test_broken_handler_is_an_internal_error(
     agents: tuple[str, list[tuple[bytes, bytes]]],
-    handler: Callable[[Request], Awaitable[Answer]],
+    handler: Callable[[Request], Awaitable[Response]],
 ) -> None:
     """Whatever breaks inside is held back: 500, a problem, and not a word of what it was."""
     path, headers = agents
-    answer = await raw_request(service({"listAgents": handler}), "GET", path, headers=headers)
+    answer = await raw_request(routed({"listAgents": handler}), "GET", path, headers=headers)
     assert_problem(answer, "internal_error")
     assert b"prov_" not in answer.body
     assert b"secret" not in answer.body
@@ -500,7 +502,7 @@ async def test_internal_error_is_logged_with_its_request(
 ) -> None:
     """Whoever runs the sandbox finds the cause by the request id."""
     path, headers = agents
-    answer = await raw_request(service({"listAgents": _raises}), "GET", path, headers=headers)
+    answer = await raw_request(routed({"listAgents": _raises}), "GET", path, headers=headers)
     assert answer.header("x-request-id") in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
@@ -510,11 +512,11 @@ async def test_failing_store_is_unavailable(
 ) -> None:
     """A store that cannot serve is 503 with a wait, and not an internal error."""
 
-    async def fails(request: Request) -> Answer:
+    async def fails(request: Request) -> Response:
         raise StorageUnavailable("disk I/O error")
 
     path, headers = agents
-    answer = await raw_request(service({"listAgents": fails}), "GET", path, headers=headers)
+    answer = await raw_request(routed({"listAgents": fails}), "GET", path, headers=headers)
     assert_problem(answer, "storage_unavailable")
     assert answer.header("retry-after") == "1"
     assert "disk I/O error" in caplog.text
@@ -584,4 +586,4 @@ def test_every_problem_is_provoked() -> None:
 
 def test_every_handler_has_its_operation() -> None:
     """The handlers of the service are the operations of the contract."""
-    assert set(handlers_room.handlers(None)) == set(CONTRACT.operations)  # type: ignore[arg-type]
+    assert set(service_module.handlers(None)) == set(CONTRACT.operations)  # type: ignore[arg-type]

@@ -234,7 +234,7 @@ def test_missing_driver_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_driver_is_loaded_for_postgresql_alone() -> None:
     """Whoever keeps calls in SQLite needs no driver, and starts without it."""
     code = (
-        "import sys; from voice_sandbox.app import App; App(); "
+        "import sys; from voice_sandbox import create_app; create_app(); "
         "sys.exit('asyncpg' in sys.modules or 'voice_sandbox.store.postgres' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT).returncode == 0
@@ -301,7 +301,7 @@ async def test_one_key_on_two_replicas_creates_one_call(url: str, wall: FakeWall
             )
         )
         assert len(set(call_ids)) == 1
-        assert await one.app._store.count_calls(_namespace()) == 2
+        assert await one.runtime.store.count_calls(_namespace()) == 2
 
 
 def _namespace() -> bytes:
@@ -375,7 +375,7 @@ async def test_namespace_is_emptied_while_its_calls_complete(url: str, wall: Fak
         assert (await one.client.delete("/sandbox/state")).status_code == 204
         sample = await other.read(str(CATALOGUE.sample.call_id))
         assert sample["status"] == "completed"
-        assert await one.app._store.count_calls(_namespace()) == 1
+        assert await one.runtime.store.count_calls(_namespace()) == 1
 
 
 def _body() -> dict[str, str]:
@@ -583,7 +583,7 @@ async def test_completions_wait_for_the_server(shaky: PostgresServer, wall: Fake
         call_id = await sandbox.create("+12025550100")
         shaky.stop()
         wall.advance(8)
-        sandbox.app._deliverer.call_planned(0)
+        sandbox.runtime.deliverer.wake()
         await sandbox.client.get(f"/v1/calls/{call_id}")
         shaky.start()
         async with asyncio.timeout(10):
@@ -596,7 +596,7 @@ async def test_stream_goes_on_after_the_server_was_away(
 ) -> None:
     """A follower of the journal hears, after a restart, what happened meanwhile."""
     async with running_sandbox(shaky.new_schema(), wall) as sandbox:
-        events = sandbox.app._journal.follow(_namespace(), EVERYTHING, after=None)
+        events = sandbox.runtime.journal.follow(_namespace(), EVERYTHING, after=None)
         assert b"event: ready" in await anext(events)
         shaky.stop()
         waiting = asyncio.ensure_future(anext(events))
@@ -611,7 +611,7 @@ async def test_stream_goes_on_after_the_server_was_away(
 async def test_stream_hears_of_another_replica(url: str, wall: FakeWall) -> None:
     """What one replica answers, a follower on the other sees."""
     async with running_sandbox(url, wall) as one, running_sandbox(url, wall) as other:
-        events = one.app._journal.follow(_namespace(), EVERYTHING, after=None)
+        events = one.runtime.journal.follow(_namespace(), EVERYTHING, after=None)
         await anext(events)
         response = await other.client.get("/v1/agents")
         async with asyncio.timeout(10):

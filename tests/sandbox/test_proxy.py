@@ -8,7 +8,7 @@ import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
-from voice_sandbox.app import App
+from voice_sandbox import create_app
 from voice_sandbox.http.proxy import Forwarded, Mounted
 from voice_sandbox.server.uvicorn_server import layered
 
@@ -129,7 +129,7 @@ async def test_mount_is_cut_off_once(sent: str, path: str) -> None:
 
 async def test_sandbox_below_a_path_keeps_its_contract(wall: FakeWall) -> None:
     """Location stays a path of the contract; exports name the address that the client used."""
-    app = App(wall=wall)
+    app = create_app(wall=wall)
     mounted = layered(app, root_path="/voice", proxies=PROXIES)
     transport = httpx.ASGITransport(app=mounted, client=(PROXY, 1))
     headers = {
@@ -138,7 +138,7 @@ async def test_sandbox_below_a_path_keeps_its_contract(wall: FakeWall) -> None:
         "X-Forwarded-Host": "voice.example.com",
     }
     async with (
-        app.running(),
+        app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://inside", headers=headers) as client,
     ):
         created = await client.post("/voice/v1/calls", json=new_call())
@@ -161,11 +161,11 @@ DOCS = "https://docs.example.com"
 @pytest.fixture
 async def crossed(wall: FakeWall) -> Any:
     """A client of a sandbox that a portal elsewhere may call."""
-    app = App(wall=wall)
+    app = create_app(wall=wall)
     transport = httpx.ASGITransport(app=layered(app, cors_origins=(DOCS,)))
     headers = {"Authorization": "Bearer sandbox_cors"}
     async with (
-        app.running(),
+        app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://x", headers=headers) as client,
     ):
         yield client
@@ -200,11 +200,11 @@ async def test_other_origin_may_not_call(crossed: httpx.AsyncClient, origin: str
 
 async def test_without_named_origins_nothing_is_allowed(wall: FakeWall) -> None:
     """A sandbox that was told of no portal elsewhere answers no page from elsewhere."""
-    app = App(wall=wall)
+    app = create_app(wall=wall)
     assert layered(app) is app
     transport = httpx.ASGITransport(app=app)
     async with (
-        app.running(),
+        app.router.lifespan_context(app),
         httpx.AsyncClient(transport=transport, base_url="http://x") as client,
     ):
         asked = {"Origin": DOCS, "Access-Control-Request-Method": "GET"}

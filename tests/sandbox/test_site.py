@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from voice_sandbox.app import App
+from voice_sandbox import create_app
 
 from .conftest import FakeWall, RawAnswer, Sandbox, raw_request, running_sandbox
 
@@ -149,7 +149,7 @@ async def test_path_that_only_begins_like_the_api_is_the_site_s(portal: Sandbox)
 
 async def test_without_a_site_everything_else_is_a_problem() -> None:
     """A sandbox that serves the API alone says so at every other path."""
-    assert _is_not_found(await raw_request(App(), "GET", "/", headers=BROWSER))
+    assert _is_not_found(await raw_request(create_app(), "GET", "/", headers=BROWSER))
 
 
 def _is_not_found(response: RawAnswer) -> bool:

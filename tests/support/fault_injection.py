@@ -152,7 +152,7 @@ def faulty_sandbox(alter: Callable[[FaultInjector], None]) -> Iterator[str]:
         injector = FaultInjector(stack)
         injector.replace(app_module, "load_contract", load_once)
         alter(injector)
-        app: Any = app_module.App(contract_path=injector.contract_path)
+        app: Any = app_module.create_app(contract_path=injector.contract_path)
         if injector.before or injector.after:
             app = _altered(app, injector)
         with _served(app) as origin:

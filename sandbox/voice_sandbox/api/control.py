@@ -16,7 +16,6 @@ import voice_sandbox
 from voice_sandbox.calls.call import IN_PROGRESS, QUEUED, RINGING, Call
 from voice_sandbox.calls.provider import EVENT_TYPE, Plan, provider_call_id
 from voice_sandbox.clock import VirtualClock, from_rfc3339, rfc3339
-from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import FieldError, ProblemError
 from voice_sandbox.http.exchange import Handler, Request, Response
 from voice_sandbox.journal import coverage, exports
@@ -33,7 +32,6 @@ class ControlContext(msgspec.Struct, frozen=True):
     """What the control handlers work with."""
 
     simulation: Simulation
-    contract: Contract
     deliverer: Deliverer
     journal: Journal
 
@@ -58,12 +56,12 @@ def handlers(context: ControlContext) -> Mapping[str, Handler]:
 
 async def describe_sandbox(context: ControlContext, request: Request) -> Response:
     """Says that this is a sandbox and which contract it keeps."""
+    contract = context.simulation.contract
     return Response(
-        200,
         {
             "sandbox": True,
             "version": voice_sandbox.__version__,
-            "contract": {"version": context.contract.version, "sha256": context.contract.sha256},
+            "contract": {"version": contract.version, "sha256": contract.sha256},
         },
     )
 
@@ -80,7 +78,6 @@ async def inspect_call(context: ControlContext, request: Request) -> Response:
     is_dropped = call.result is not None and 200 not in call.delivery_statuses
     deliveries = plan.deliveries[:made] if is_dropped else plan.deliveries
     return Response(
-        200,
         {
             "call_id": str(call.call_id),
             "provider_call_id": provider_call_id(call.call_id),
@@ -127,7 +124,6 @@ async def list_scenarios(context: ControlContext, request: Request) -> Response:
     """What can become of a call."""
     scenarios = context.simulation.scenarios
     return Response(
-        200,
         {
             "default_scenario": scenarios.default.name,
             "default_agent": context.simulation.catalogue.agents[0].key,
@@ -160,7 +156,7 @@ async def search_journal(context: ControlContext, request: Request) -> Response:
     ]
     has_more = len(found) > limit
     return Response(
-        200, {"exchanges": exchanges, "next_before": exchanges[-1]["seq"] if has_more else None}
+        {"exchanges": exchanges, "next_before": exchanges[-1]["seq"] if has_more else None}
     )
 
 
@@ -173,7 +169,7 @@ async def stream_journal(context: ControlContext, request: Request) -> Response:
     events = context.journal.follow(
         request.principal.namespace, _search(wanted), after=wanted.get("Last-Event-ID")
     )
-    return Response(200, None, events=events)
+    return Response(events=events)
 
 
 async def export_journal(context: ControlContext, request: Request) -> Response:
@@ -181,7 +177,7 @@ async def export_journal(context: ControlContext, request: Request) -> Response:
     found = await context.journal.search(
         request.principal.namespace, Search(before=LATEST, limit=context.journal.limit)
     )
-    return Response(200, exports.as_har(reversed(found), origin=request.origin))
+    return Response(exports.as_har(reversed(found), origin=request.origin))
 
 
 async def read_exchange(context: ControlContext, request: Request) -> Response:
@@ -202,7 +198,6 @@ async def read_exchange(context: ControlContext, request: Request) -> Response:
         )
     scenarios = context.simulation.scenarios
     return Response(
-        200,
         {
             **entry,
             "curl": exports.as_curl(entry, origin=request.origin, scenarios=scenarios),
@@ -219,9 +214,8 @@ async def read_exchange(context: ControlContext, request: Request) -> Response:
 async def read_coverage(context: ControlContext, request: Request) -> Response:
     """What the requests of the namespace have met of the contract and the catalogue."""
     covered = await context.journal.coverage(request.principal.namespace)
-    items = coverage.measure(context.contract, context.simulation.scenarios, covered)
+    items = coverage.measure(context.simulation.contract, context.simulation.scenarios, covered)
     return Response(
-        200,
         {
             "percent": coverage.percent(items),
             "items": [msgspec.structs.asdict(item) for item in items],
@@ -248,7 +242,7 @@ async def reset_state(context: ControlContext, request: Request) -> Response:
     """Empties the namespace."""
     await context.journal.forget(request.principal.namespace)
     await context.simulation.store.delete_namespace(request.principal.namespace)
-    return Response(204, None)
+    return Response()
 
 
 async def _call(context: ControlContext, request: Request) -> Call:
@@ -285,7 +279,6 @@ def _status_range(status: str | None) -> tuple[int | None, int | None]:
 async def _clock(context: ControlContext, namespace: bytes, clock: VirtualClock) -> Response:
     next_due_at = await context.simulation.store.next_due_at(namespace)
     return Response(
-        200,
         {
             "now": rfc3339(clock.now(context.simulation.wall())),
             "rate": clock.rate,

@@ -64,8 +64,8 @@ async def create_call(simulation: Simulation, request: Request) -> Response:
     kept = await simulation.store.create_call(namespace, call, due_at=due_at, idempotency_key=key)
     if kept is None:
         if due_at is not None:
-            simulation.call_planned(virtual.wall_at(due_at))
-        return _created(call.call_id, scenario.name)
+            simulation.wake_up.planned(virtual.wall_at(due_at))
+        return _created(simulation, call.call_id, scenario.name)
     if key is None or kept.fingerprint != key.fingerprint:
         raise ProblemError(
             "idempotency_conflict",
@@ -73,7 +73,7 @@ async def create_call(simulation: Simulation, request: Request) -> Response:
             "Send a new key for a new request, or the first body for a retry.",
             call_id=kept.call_id,
         )
-    return _created(kept.call_id, scenario.name, replayed=True)
+    return _created(simulation, kept.call_id, scenario.name, replayed=True)
 
 
 async def get_call(simulation: Simulation, request: Request) -> Response:
@@ -85,7 +85,6 @@ async def get_call(simulation: Simulation, request: Request) -> Response:
         raise _no_such_call()
     result = call.result
     return Response(
-        200,
         {
             "call_id": str(call.call_id),
             "status": simulation.status(call, virtual.now(simulation.wall())),
@@ -99,7 +98,7 @@ async def get_call(simulation: Simulation, request: Request) -> Response:
 
 async def list_agents(simulation: Simulation, request: Request) -> Response:
     """The catalogue, as it stands in the contract."""
-    return Response(200, simulation.catalogue.agent_list)
+    return Response(simulation.catalogue.agent_list)
 
 
 async def call_completed(simulation: Simulation, request: Request) -> Response:
@@ -158,7 +157,6 @@ async def call_completed(simulation: Simulation, request: Request) -> Response:
             call_id=call_id,
         )
     return Response(
-        200,
         {"received": True},
         call_id=call_id,
         scenario=call.scenario,
@@ -194,12 +192,14 @@ def _idempotency_key(request: Request, now: float) -> IdempotencyKey | None:
     )
 
 
-def _created(call_id: UUID, scenario: str, *, replayed: bool = False) -> Response:
-    headers = {"Location": f"/v1/calls/{call_id}"}
+def _created(
+    simulation: Simulation, call_id: UUID, scenario: str, *, replayed: bool = False
+) -> Response:
+    get_call = simulation.contract.operations["getCall"]
+    headers = {"Location": get_call.path_with(call_id=call_id)}
     if replayed:
         headers["Idempotent-Replayed"] = "true"
     return Response(
-        201,
         {"call_id": str(call_id)},
         headers,
         call_id=call_id,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
 from voice_sandbox.contract.pointers import at
+
+_TEMPLATE: Final = re.compile(r"\{(\w+)\}")
 
 Schema = Mapping[str, Any]
 """A JSON Schema 2020-12 object; its references point into ``Contract.components``."""
@@ -84,6 +87,15 @@ class Operation(msgspec.Struct, frozen=True):
     parameters: tuple[Parameter, ...]
     body: RequestBody | None
     responses: Mapping[int, DocumentedResponse]
+
+    @property
+    def path_parameters(self) -> list[str]:
+        """The names in the path's template, in their order."""
+        return _TEMPLATE.findall(self.path)
+
+    def path_with(self, **parameters: object) -> str:
+        """The path with its parameters filled in. Raises: `KeyError` for a missing one."""
+        return _TEMPLATE.sub(lambda name: str(parameters[name[1]]), self.path)
 
     @property
     def success(self) -> DocumentedResponse:

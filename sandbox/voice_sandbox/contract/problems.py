@@ -12,6 +12,8 @@ from typing import Any, Final
 import msgspec
 from uuid_utils import UUID
 
+from voice_sandbox.contract.model import Contract, ContractError, DocumentedResponse
+
 MEDIA_TYPE: Final = "application/problem+json"
 
 
@@ -23,6 +25,8 @@ class Problem(msgspec.Struct, frozen=True):
     title: str
     meaning: str
     remedy: str
+    of_no_operation: bool = False
+    """Sent where no operation was found, or where one broke: no contract documents it."""
 
     @property
     def type(self) -> str:
@@ -131,6 +135,7 @@ _TABLE: Final = (
         "No such path",
         "The contract has no operation at this path. A trailing slash makes another path.",
         "Compare the path with the API reference, letter by letter.",
+        of_no_operation=True,
     ),
     Problem(
         "call_not_found",
@@ -154,6 +159,7 @@ _TABLE: Final = (
         "Method not allowed",
         "The path exists, but not with this method.",
         "Use a method that the header `Allow` names.",
+        of_no_operation=True,
     ),
     Problem(
         "idempotency_conflict",
@@ -213,6 +219,7 @@ _TABLE: Final = (
         "Internal error",
         "The deployment broke its own contract and held the answer back.",
         "Quote `request_id` when you report it. A retry with the same `Idempotency-Key` is safe.",
+        of_no_operation=True,
     ),
     Problem(
         "provider_unavailable",
@@ -231,3 +238,59 @@ _TABLE: Final = (
 )
 
 PROBLEMS: Final[Mapping[str, Problem]] = {problem.code: problem for problem in _TABLE}
+
+
+def documented_codes(contract: Contract, response: DocumentedResponse) -> frozenset[str]:
+    """The codes of problems that a documented response may carry: those its schema lists."""
+    found: set[str] = set()
+
+    def look(schema: Any) -> None:
+        schema = contract.resolve(schema)
+        code = contract.resolve(schema.get("properties", {}).get("code", {}))
+        found.update(code.get("enum", ()))
+        if "const" in code:
+            found.add(code["const"])
+        for part in schema.get("allOf", ()):
+            look(part)
+
+    if response.schema is not None and response.media_type == MEDIA_TYPE:
+        look(response.schema)
+    return frozenset(found)
+
+
+def check_documented(*contracts: Contract) -> None:
+    """Table and contracts know the same problems, each with the same status.
+
+    Raises: `ContractError`: a problem that no client was told of, or that nobody can send.
+    """
+    documented: set[str] = set()
+    for contract in contracts:
+        for operation in contract.operations.values():
+            for response in operation.responses.values():
+                for code in sorted(documented_codes(contract, response)):
+                    _check_known(
+                        code, response.status, f"{contract.path.name}, {operation.operation_id}"
+                    )
+                    documented.add(code)
+    for problem in PROBLEMS.values():
+        if problem.code not in documented and not problem.of_no_operation:
+            names = " and ".join(contract.path.name for contract in contracts)
+            raise ContractError(
+                f"The problem {problem.code} stands in the table of "
+                f"voice_sandbox/contract/problems.py, but {names} document it for no operation. "
+                "Document it where it is sent, or remove it from the table."
+            )
+
+
+def _check_known(code: str, status: int, where: str) -> None:
+    problem = PROBLEMS.get(code)
+    if problem is None:
+        raise ContractError(
+            f"{where} documents the problem {code}, which the table of "
+            "voice_sandbox/contract/problems.py does not have. Add it there, or remove it here."
+        )
+    if problem.status != status:
+        raise ContractError(
+            f"{where} documents the problem {code} with the status {status}, but the table of "
+            f"voice_sandbox/contract/problems.py gives it {problem.status}. Write the same in both."
+        )

@@ -156,10 +156,7 @@ class _ContractReader:
             self.parameter(parameter, f"{pointer}/parameters/{i}")
             for i, parameter in enumerate(node.get("parameters", ()))
         )
-        in_path = {p.name for p in parameters if p.location == "path"}
-        if in_path != set(re.findall(r"\{(\w+)\}", path)):
-            raise self.fail(pointer, f"The path parameters of {path} are not the declared ones.")
-        return Operation(
+        operation = Operation(
             operation_id=node["operationId"],
             method=method.upper(),
             path=path,
@@ -171,6 +168,10 @@ class _ContractReader:
             body=self.body(node.get("requestBody"), f"{pointer}/requestBody"),
             responses=self.responses(node["responses"], f"{pointer}/responses"),
         )
+        in_path = {p.name for p in parameters if p.location == "path"}
+        if in_path != set(operation.path_parameters):
+            raise self.fail(pointer, f"The path parameters of {path} are not the declared ones.")
+        return operation
 
     def parameter(self, node: Any, pointer: str) -> Parameter:
         node = self.take(node, pointer, "name in required description schema example")

@@ -1,4 +1,4 @@
-"""One HTTP exchange: what a handler gets, what it gives, and what is known when it is over."""
+"""One HTTP exchange: what a handler gets and gives back, and what is known when it has ended."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Response(msgspec.Struct, frozen=True):
-    """A handler's success: a JSON value, no body at all where ``body`` is ``None``, or events."""
+    """A handler's success. Its status is the one that the contract documents for a success."""
 
-    status: int
-    body: Any
+    body: Any = None
+    """A JSON value; ``None`` is no body at all."""
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     events: AsyncIterator[bytes] | None = None
     """Server-sent events to stream instead of a body."""
@@ -38,14 +38,14 @@ class Response(msgspec.Struct, frozen=True):
     scenario: str | None = None
     replayed: bool = False
     why: str = ""
-    """One sentence for the journal, where the answer alone does not explain itself."""
+    """One sentence for the journal, where the response alone does not explain itself."""
 
 
 CALL_EXTENSION: Final = "voice.call"
 """The ASGI extension in which the simulated provider names the call of a completion.
 
 Its value is ``{"call_id": UUID, "scenario": str}``. The journal alone reads it, for a completion
-that is refused before anybody has looked for its call.
+that is rejected before anybody has looked for its call.
 """
 
 Handler = Callable[[Request], Awaitable[Response]]
@@ -54,7 +54,7 @@ HeaderList = Sequence[tuple[bytes, bytes]]
 
 
 class Exchange(msgspec.Struct, frozen=True, array_like=True):
-    """What is known of an exchange when it is over. Bodies are as they went over the wire."""
+    """What is known of an exchange when it has ended. Bodies are as they went over the wire."""
 
     request_id: str
     namespace: bytes
@@ -78,6 +78,7 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True):
     request_body: bytes
     response_headers: HeaderList
     response_body: bytes
+    """Empty for a stream."""
 
 
 class Observer(Protocol):

@@ -1,58 +1,116 @@
-"""Finds the operation of a path and a method among those of a contract."""
+"""Routes made from the contracts: one for each operation, matched by table.
+
+A path that is an operation's is looked up; only a template such as ``/v1/calls/{call_id}`` is
+matched by a regular expression. Everything outside the contracts goes the usual way through
+Starlette's router.
+"""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
-from voice_sandbox.contract.model import Operation
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
+
 from voice_sandbox.contract.problems import ProblemError
 
 
-class Routes:
-    """The paths of one contract. A trailing slash makes another path."""
+class RouteTable:
+    """The routes of one contract by path and method. A trailing slash makes another path."""
 
-    def __init__(self, operations: Iterable[Operation]) -> None:
-        self._by_template: dict[str, dict[str, Operation]] = {}
-        for operation in operations:
-            self._by_template.setdefault(operation.path, {})[operation.method] = operation
-        self._plain = {p: ops for p, ops in self._by_template.items() if "{" not in p}
+    def __init__(self, routes: Sequence[Route]) -> None:
+        by_path: dict[str, dict[str, Route]] = {}
+        for route in routes:
+            # Starlette adds HEAD to GET (RFC 9110, section 9.3.2).
+            by_path.setdefault(route.path, {}).update(dict.fromkeys(route.methods or (), route))
+        self.routes = routes
+        self.roots = frozenset(_root(path) for path in by_path)
+        """First segments of the paths: whatever lies below them is the contract's."""
+        self._paths = ", ".join(by_path)
+        self._plain = {path: found for path, found in by_path.items() if "{" not in path}
         self._templates = [
-            (re.compile(re.sub(r"\\\{(\w+)\\\}", r"(?P<\1>[^/]+)", re.escape(path))), operations)
-            for path, operations in self._by_template.items()
+            (next(iter(found.values())).path_regex, found)
+            for path, found in by_path.items()
             if "{" in path
         ]
-        self._roots = {path.split("/")[1] for path in self._by_template}
 
-    def own(self, path: str) -> bool:
-        """Whether a path, known or not, lies where the contract's operations are."""
-        return path[1:].partition("/")[0] in self._roots
+    def find(self, path: str) -> tuple[Mapping[str, Route], dict[str, str]]:
+        """The routes at a path by method, none for a wrong path, and the parameters in it."""
+        if (found := self._plain.get(path)) is not None:
+            return found, {}
+        for template, found in self._templates:
+            if match := template.fullmatch(path):
+                return found, match.groupdict()
+        return {}, {}
 
-    def find(self, method: str, path: str) -> tuple[Operation, dict[str, str]]:
-        """The operation and the path parameters; HEAD finds what GET finds.
-
-        Raises: `ProblemError` ``not_found``, or ``method_not_allowed`` with ``Allow``.
-        """
-        operations, parameters = self._match(path)
-        if operations is None:
-            raise ProblemError(
+    def rejection(self, path: str) -> ProblemError:
+        """What is wrong: ``not_found``, or ``method_not_allowed`` with ``Allow``."""
+        methods, _ = self.find(path)
+        if not methods:
+            return ProblemError(
                 "not_found",
                 "There is no operation at this path. A path has no trailing slash. "
-                f"The contract has: {', '.join(self._by_template)}.",
+                f"The contract has: {self._paths}.",
             )
-        operation = operations.get("GET" if method == "HEAD" else method)
-        if operation is None:
-            methods = {*operations, "HEAD"} if "GET" in operations else set(operations)
-            allowed = ", ".join(sorted(methods))
-            raise ProblemError(
-                "method_not_allowed", f"This path takes {allowed}.", headers={"Allow": allowed}
-            )
-        return operation, parameters
+        allowed = ", ".join(sorted(methods))
+        return ProblemError(
+            "method_not_allowed", f"This path takes {allowed}.", headers={"Allow": allowed}
+        )
 
-    def _match(self, path: str) -> tuple[dict[str, Operation] | None, dict[str, str]]:
-        if (operations := self._plain.get(path)) is not None:
-            return operations, {}
-        for template, operations in self._templates:
-            if match := template.fullmatch(path):
-                return operations, match.groupdict()
-        return None, {}
+
+class RoutedContract(Protocol):
+    """One contract as it is served."""
+
+    @property
+    def table(self) -> RouteTable: ...
+
+    @property
+    def unrouted(self) -> ASGIApp:
+        """Rejects a request that has no route."""
+
+
+class ContractRouter(Router):
+    """Starlette's router, which looks for operations of the contracts before its other routes."""
+
+    def __init__(
+        self,
+        contracts: Sequence[RoutedContract],
+        others: Sequence[BaseRoute],
+        *,
+        lifespan: Lifespan[Any] | None = None,
+    ) -> None:
+        """What has no route at all is rejected by the first contract."""
+        super().__init__(
+            [*(route for contract in contracts for route in contract.table.routes), *others],
+            redirect_slashes=False,
+            default=contracts[0].unrouted,
+            lifespan=lifespan,
+        )
+        self._by_root = {root: contract for contract in contracts for root in contract.table.roots}
+
+    async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await super().app(scope, receive, send)
+            return
+        path = route_path(scope)
+        contract = self._by_root.get(_root(path))
+        if contract is None:
+            await super().app(scope, receive, send)
+            return
+        methods, scope["path_params"] = contract.table.find(path)
+        route = methods.get(scope["method"])
+        await (contract.unrouted if route is None else route.app)(scope, receive, send)
+
+
+def route_path(scope: Scope) -> str:
+    """The path below the place where the application is mounted, such as ``/v1/agents``."""
+    path: str = scope["path"]
+    root_path = scope.get("root_path", "")
+    if root_path and (path == root_path or path.startswith(f"{root_path}/")):
+        path = path[len(root_path) :]
+    return path or "/"
+
+
+def _root(path: str) -> str:
+    return path[1:].partition("/")[0]

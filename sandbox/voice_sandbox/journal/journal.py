@@ -86,10 +86,14 @@ class Journal:
         self._unwritten: list[JournalSegment] = []
         self._counts: Counter[tuple[bytes, str, int, str, str]] = Counter()
         self._written: Counter[bytes] = Counter()
+        self._followers = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Starts anew after an `end`: an application may run again, in another event loop."""
         self._writing = asyncio.Lock()
         self._full = asyncio.Event()
         self._news = asyncio.Event()
-        self._followers = 0
         self._ended = False
 
     @property

@@ -14,8 +14,10 @@ from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from starlette.applications import Starlette
+
 import voice_sandbox
-from voice_sandbox.app import App
+from voice_sandbox.app import Runtime, create_app, runtime_of
 from voice_sandbox.calls.scenarios import ScenarioError
 from voice_sandbox.contract.model import ContractError
 from voice_sandbox.http.authentication import DEMO_KEY, KeysError, read_keys
@@ -94,6 +96,7 @@ def _serve(
     make_room(2 * settings.limits.max_connections)
     metrics, log = _metrics(settings), Log(sys.stderr)
     app = _app(settings, metrics, log)
+    runtime = runtime_of(app)
     before = layered(
         app,
         root_path=settings.root_path,
@@ -108,32 +111,32 @@ def _serve(
         gc.enable()
         started()
 
-    server = DrainingServer(app, config, drain_delay=settings.drain_delay, started=begin)
+    server = DrainingServer(runtime, config, drain_delay=settings.drain_delay, started=begin)
 
     async def serve() -> None:
         loop = asyncio.get_running_loop()
         async with AsyncExitStack() as stack:
             if settings.keys_file is not None and hasattr(signal, "SIGHUP"):
                 path = settings.keys_file
-                loop.add_signal_handler(signal.SIGHUP, lambda: _read_keys_again(app, path))
+                loop.add_signal_handler(signal.SIGHUP, lambda: _read_keys_again(runtime, path))
             if lifeline is not None:
                 loop.add_reader(lifeline, lambda: _orphaned(loop, lifeline, server))
             if metrics is not None:
                 looking = asyncio.create_task(
                     metrics.look(
-                        backlog=lambda: app.journal_backlog,
+                        backlog=lambda: runtime.journal.backlog,
                         connections=lambda: server.connections,
                     )
                 )
                 stack.push_async_callback(_cancelled, looking)
-            await run(server, app, listener)
+            await run(server, runtime, listener)
 
     with log, asyncio.Runner(loop_factory=config.get_loop_factory()) as runner:
         runner.run(serve())
 
 
-def _app(settings: Settings, metrics: Metrics | None, log: Log) -> App:
-    return App(
+def _app(settings: Settings, metrics: Metrics | None, log: Log) -> Starlette:
+    return create_app(
         database=settings.database,
         site=settings.site,
         speed=settings.speed,
@@ -200,9 +203,9 @@ def _forget_gauges_of(folder: str) -> Callable[[int], None]:
     return forget
 
 
-def _read_keys_again(app: App, path: Path) -> None:
+def _read_keys_again(runtime: Runtime, path: Path) -> None:
     try:
-        app.allow_keys(read_keys(path))
+        runtime.keyring.allow(read_keys(path))
     except KeysError as error:
         logger.error("the keys stay as they were: %s", error)
 

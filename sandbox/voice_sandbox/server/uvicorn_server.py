@@ -18,7 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voice_sandbox import clock
-from voice_sandbox.app import App
+from voice_sandbox.app import Runtime
 from voice_sandbox.contract import problems
 from voice_sandbox.contract.problems import ProblemError
 from voice_sandbox.http.proxy import Forwarded, Mounted, Network
@@ -85,7 +85,7 @@ class DrainingServer(uvicorn.Server):
 
     def __init__(
         self,
-        app: App,
+        runtime: Runtime,
         config: uvicorn.Config,
         *,
         drain_delay: float = 0.0,
@@ -93,7 +93,7 @@ class DrainingServer(uvicorn.Server):
     ) -> None:
         """For ``drain_delay`` seconds it still takes connections though it is not ready."""
         super().__init__(config)
-        self._app = app
+        self._runtime = runtime
         self._drain_delay = drain_delay
         self._started = started
         self._leaves_at: float | None = None
@@ -118,7 +118,7 @@ class DrainingServer(uvicorn.Server):
     def leave(self) -> None:
         """Begins to drain."""
         self._leaves_at = clock.monotonic() + self._drain_delay
-        self._app.drain()
+        self._runtime.drain()
         protocol = self.config.http
         assert isinstance(protocol, type), "configured() gives a class"
         assert issubclass(protocol, Connection), "configured() gives one of ours"
@@ -130,7 +130,7 @@ class DrainingServer(uvicorn.Server):
         return await super().on_tick(counter)
 
 
-async def run(server: DrainingServer, app: App, listener: socket.socket) -> None:
+async def run(server: DrainingServer, runtime: Runtime, listener: socket.socket) -> None:
     """Serves until a signal or the server's ``leave`` ends it. Raises: `StoreError`."""
 
     def stop(*_: object) -> None:
@@ -139,7 +139,7 @@ async def run(server: DrainingServer, app: App, listener: socket.socket) -> None
     # Before uvicorn looks after signals itself; it also hands them on once it has drained.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, stop)
-    async with app.running():
+    async with runtime.lifespan():
         await server.serve(sockets=[listener])
 
 

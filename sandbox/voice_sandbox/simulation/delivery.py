@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
-from contextlib import suppress
 from math import inf
 from typing import Any, Final
 
@@ -27,7 +26,6 @@ from voice_sandbox.store.protocol import Due, StorageUnavailable
 
 logger = logging.getLogger("voice_sandbox")
 
-WEBHOOK_PATH: Final = "/v1/webhooks/call-completed"
 LEASE_SECONDS: Final = 5.0
 """A delivery takes milliseconds; what a process that died has claimed waits so long."""
 BATCH: Final = 100
@@ -37,7 +35,7 @@ _BUSY_WAIT_SECONDS: Final = 0.01
 
 
 class Posted(msgspec.Struct, frozen=True):
-    """What a completion was answered with."""
+    """The response to a completion."""
 
     status: int
     body: Mapping[str, Any]
@@ -46,24 +44,22 @@ class Posted(msgspec.Struct, frozen=True):
 class Deliverer:
     """Plays the provider's side of every call."""
 
-    def __init__(self, simulation: Simulation, service: ASGIApp, keyring: Keyring) -> None:
+    def __init__(self, simulation: Simulation, endpoint: ASGIApp, keyring: Keyring) -> None:
+        """``endpoint`` is that of ``callCompleted``, the operation that takes completions."""
         self._simulation = simulation
-        self._service = service
+        self._webhook = simulation.contract.operations["callCompleted"]
+        self._endpoint = endpoint
         self._keyring = keyring
-        self._sooner = asyncio.Event()
-        self._next_wake = float("inf")
 
-    def call_planned(self, wake_at: float) -> None:
-        """Wakes the deliverer in time for a completion that is due at that wall time."""
-        if wake_at < self._next_wake:
-            self._next_wake = wake_at
-            self._sooner.set()
+    def wake(self) -> None:
+        """Looks for what is due at once."""
+        self._simulation.wake_up.planned(0)
 
     async def run(self) -> None:
         """Delivers what becomes due, until it is cancelled."""
         while True:
             try:
-                await self._deliver_due()
+                await self.deliver_due()
                 await self._nap()
             except StorageUnavailable as error:
                 logger.error("storage unavailable, deliveries wait: %s", error)
@@ -91,20 +87,21 @@ class Deliverer:
                 continue
             await store.move_clock(namespace, due.due_at, wall_now=wall(), wakes=False)
             reached = due.due_at
-            await self._deliver(due)
+            await self.deliver(due)
         reached = until if until < inf else reached
         if reached > -inf:
             await store.move_clock(namespace, reached, wall_now=wall())
         return await self._simulation.clock(namespace)
 
-    async def _deliver_due(self) -> None:
+    async def deliver_due(self) -> None:
+        """Delivers everything that is due by now."""
         store, wall = self._simulation.store, self._simulation.wall
         while True:
             claimed = await store.claim_due(
                 wall_now=wall(), lease_seconds=LEASE_SECONDS, limit=BATCH
             )
             # At the same time, so that the store can save them together.
-            ended = await asyncio.gather(*map(self._deliver, claimed), return_exceptions=True)
+            ended = await asyncio.gather(*map(self.deliver, claimed), return_exceptions=True)
             for due, error in zip(claimed, ended, strict=True):
                 if isinstance(error, StorageUnavailable):
                     raise error
@@ -114,19 +111,15 @@ class Deliverer:
                 return
 
     async def _nap(self) -> None:
-        self._sooner.clear()
-        next_wake = await self._simulation.store.next_wake_at()
-        self._next_wake = float("inf") if next_wake is None else next_wake
+        wake_up = self._simulation.wake_up
+        wake_up.reset()
+        next_wake_at = await self._simulation.store.next_wake_at()
+        due_at = inf if next_wake_at is None else next_wake_at
         # What is due and still there is claimed by another task, so even then wait a little.
-        nap = min(
-            max(self._next_wake - self._simulation.wall(), _BUSY_WAIT_SECONDS), LONGEST_NAP_SECONDS
-        )
-        # Not wait_for: on Python 3.11 it loses a cancellation that comes with the event.
-        with suppress(TimeoutError):
-            async with asyncio.timeout(nap):
-                await self._sooner.wait()
+        nap = min(max(due_at - self._simulation.wall(), _BUSY_WAIT_SECONDS), LONGEST_NAP_SECONDS)
+        await wake_up.sleep(nap, due_at=due_at)
 
-    async def _deliver(self, due: Due) -> None:
+    async def deliver(self, due: Due) -> None:
         """Posts the next completion of a claimed call and plans the one after it."""
         store = self._simulation.store
         call = await store.call(due.namespace, due.call_id)
@@ -141,25 +134,27 @@ class Deliverer:
         await store.finish_delivery(due, made=made, response=posted.status, next_due_at=following)
 
     async def _post(self, namespace: bytes, call: Call, payload: Mapping[str, Any]) -> Posted:
-        """Runs one request through the service."""
+        """Sends one request to the webhook."""
         body = orjson.dumps(payload)
-        answered: list[Message] = []
+        responses: list[Message] = []
+        path = self._webhook.path
 
         async def receive() -> Message:
             return {"type": "http.request", "body": body, "more_body": False}
 
         async def send(message: Message) -> None:
-            answered.append(message)
+            responses.append(message)
 
-        await self._service(
+        await self._endpoint(
             {
                 "type": "http",
                 "asgi": {"version": "3.0"},
                 "http_version": "1.1",
-                "method": "POST",
+                "method": self._webhook.method,
                 "scheme": "http",
-                "path": WEBHOOK_PATH,
-                "raw_path": WEBHOOK_PATH.encode(),
+                "path": path,
+                "raw_path": path.encode(),
+                "path_params": {},
                 "query_string": b"",
                 "root_path": "",
                 "headers": [
@@ -176,5 +171,5 @@ class Deliverer:
             receive,
             send,
         )
-        start, content = answered
+        start, content = responses
         return Posted(start["status"], orjson.loads(content["body"]))

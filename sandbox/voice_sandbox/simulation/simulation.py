@@ -15,10 +15,13 @@ from voice_sandbox.calls.provider import Plan, plan, status_at
 from voice_sandbox.calls.scenarios import Scenario, Scenarios
 from voice_sandbox.clock import VirtualClock, Wall
 from voice_sandbox.contract.catalogue import Catalogue
+from voice_sandbox.contract.model import Contract
+from voice_sandbox.simulation.wake_up import WakeUp
 from voice_sandbox.store.protocol import Store
 
 
 class Simulation(msgspec.Struct, frozen=True):
+    contract: Contract
     catalogue: Catalogue
     scenarios: Scenarios
     store: Store
@@ -26,9 +29,9 @@ class Simulation(msgspec.Struct, frozen=True):
     speed: float
     """Seconds of virtual time for each second on the wall, for namespaces opened from now on."""
     admit_call: Callable[[bytes], Awaitable[None]] | None
-    """Refuses a namespace that holds too many calls; ``None`` where there is no such limit."""
-    call_planned: Callable[[float], None]
-    """Is told the wall time at which a new completion is due."""
+    """Rejects a namespace that holds too many calls; ``None`` where there is no such limit."""
+    wake_up: WakeUp
+    """Is told when a new completion is due."""
 
     async def clock(self, namespace: bytes) -> VirtualClock:
         """The clock of a namespace, which is opened where it is new."""

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from voice_sandbox.app import App
+from voice_sandbox.app import create_app, runtime_of
 from voice_sandbox.limits import Limits
 from voice_sandbox.server.sockets import listen, origin_of
 from voice_sandbox.server.uvicorn_server import DrainingServer, configured
@@ -23,15 +23,16 @@ def local_sandbox(*, database: str = "sqlite:///:memory:", speed: float = 1.0) -
 
     Raises: whatever keeps it from starting, at once.
     """
-    app = App(database=database, speed=speed)
+    app = create_app(database=database, speed=speed)
+    runtime = runtime_of(app)
     listener = listen("127.0.0.1", 0)
     config = configured(app, Limits())
-    server = DrainingServer(app, config)
+    server = DrainingServer(runtime, config)
     ready = threading.Event()
     failures: list[BaseException] = []
 
     async def run() -> None:
-        async with app.running():
+        async with runtime.lifespan():
             ready.set()
             await server.serve(sockets=[listener])
 

@@ -66,14 +66,14 @@ def voice_sandbox_asgi(
     """
     import httpx
 
-    from voice_sandbox.app import App
+    from voice_sandbox.app import create_app
     from voice_sandbox.testing.async_client import AsyncSandboxClient
 
     @asynccontextmanager
     async def running() -> AsyncIterator[AsyncSandboxClient]:
-        app = App()
+        app = create_app()
         async with (
-            app.running(),
+            app.router.lifespan_context(app),
             AsyncSandboxClient(
                 "http://voice-sandbox.test", _fresh_key(), transport=httpx.ASGITransport(app)
             ) as client,
