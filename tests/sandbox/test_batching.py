@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 
 from voice_sandbox.store.batching import Batcher
-from voice_sandbox.store.protocol import StorageUnavailable
+from voice_sandbox.store.protocol import DatabaseAway
 
 pytestmark = pytest.mark.anyio
 
@@ -28,7 +28,7 @@ class Doubler:
         if WRONG in batch:
             raise ValueError("no such number")
         if AWAY in batch:
-            raise StorageUnavailable("away")
+            raise DatabaseAway("away")
         return [2 * number for number in batch]
 
 
@@ -68,13 +68,14 @@ async def test_a_batch_has_a_limit() -> None:
     assert doubler.batches == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
 
 
-async def test_a_failure_is_raised_for_its_batch() -> None:
-    """Whoever was in a batch that failed hears of it, and the next batch runs."""
-    doubler = Doubler(limit=2)
+@pytest.mark.parametrize("limit", [1, 2, 64])
+async def test_only_the_item_at_fault_fails(limit: int) -> None:
+    """One item that cannot be done takes no other item of its batch with it."""
+    doubler = Doubler(limit=limit)
     outcomes = await asyncio.gather(
-        *(doubler.double(number) for number in (1, WRONG, 3)), return_exceptions=True
+        *(doubler.double(number) for number in (1, WRONG, 3, WRONG, 5)), return_exceptions=True
     )
-    assert [type(outcome) for outcome in outcomes] == [ValueError, ValueError, int]
+    assert [type(outcome) for outcome in outcomes] == [int, ValueError, int, ValueError, int]
 
 
 async def test_an_outage_is_raised_for_items_that_wait() -> None:
@@ -83,7 +84,7 @@ async def test_an_outage_is_raised_for_items_that_wait() -> None:
     outcomes = await asyncio.gather(
         *(doubler.double(number) for number in (AWAY, 1, 2)), return_exceptions=True
     )
-    assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 3
+    assert [type(outcome) for outcome in outcomes] == [DatabaseAway] * 3
     assert await doubler.double(3) == 6
 
 

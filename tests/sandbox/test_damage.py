@@ -60,10 +60,12 @@ def test_a_full_disk_loses_nothing(tmp_path: Path) -> None:
             acknowledged.append(response.json()["call_id"])
         assert is_unavailable(response), response.text
         assert client.get(f"/v1/calls/{acknowledged[-1]}").status_code == 200
+        assert client.get("/readyz").status_code == 503
         no_limit = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         resource.prlimit(server.process.pid, resource.RLIMIT_FSIZE, no_limit)
         # There is room again: the same process goes on.
         acknowledged.append(client.post("/v1/calls", json=BODY).json()["call_id"])
+        assert client.get("/readyz").status_code == 200
     with start_sandbox(tmp_path) as server, client_of(server) as client:
         found = {client.get(f"/v1/calls/{call_id}").status_code for call_id in acknowledged}
     assert found == {200}

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from uuid_utils import UUID
 
 from postgres_server import PASSWORD, PostgresServer
 from voice_sandbox.calls.call import Call, Result
@@ -20,6 +22,7 @@ from voice_sandbox.store import open_store, postgres, postgres_database
 from voice_sandbox.store.postgres import PostgresStore
 from voice_sandbox.store.protocol import (
     Covered,
+    DatabaseAway,
     IdempotencyKey,
     JournalSegment,
     StorageUnavailable,
@@ -137,6 +140,60 @@ async def test_table_of_another_program_is_left_alone(postgres: PostgresServer, 
 async def test_user_who_may_create_nothing_is_refused(postgres: PostgresServer) -> None:
     """Whoever may not make tables hears that from PostgreSQL, with the way out."""
     assert "permission denied" in await _refused(postgres.url("pg_catalog"))
+
+
+async def test_schema_of_another_build_is_rejected(postgres: PostgresServer, url: str) -> None:
+    """A version number does not stand for two schemas: the scripts that were run are known."""
+    async with opened(url):
+        pass
+    postgres.execute("UPDATE voice_sandbox_schema SET digest = 'x' WHERE version = 1", url=url)
+    assert "schema 1 was made by another build" in await _refused(url)
+
+
+OLD_CALL = Call(
+    UUID("01890a5d-ac96-774b-bcce-b302099a8057"),
+    *("+12025550131", "a", "answered", START, DONE, START + 8, "req_1", (422, 200)),
+)
+
+
+async def test_database_of_the_first_release_opens(postgres: PostgresServer, url: str) -> None:
+    """Calls, clock, plans and kept keys of the first released schema are all there."""
+    namespace = f"'\\x{ONE.hex()}'"
+    postgres.execute(migrations("postgres")[0].sql, url=url)
+    postgres.execute(
+        f"""
+        CREATE TABLE voice_sandbox_schema (version integer PRIMARY KEY);
+        INSERT INTO voice_sandbox_schema VALUES (1);
+        INSERT INTO namespaces VALUES ({namespace}, {START}, {START + 5}, 1, {START});
+        INSERT INTO calls VALUES (
+            {namespace}, '{SAMPLE.call_id}', '{SAMPLE.phone}', 'a', 'answered', {START - 9},
+            'completed', 'agent: Hello', 5, {START}
+        );
+        INSERT INTO calls VALUES (
+            {namespace}, '{OLD_CALL.call_id}', '{OLD_CALL.phone}', 'a', 'answered', {START},
+            'completed', 'agent: Hello', 5, {START + 8}, 'req_1', '{{422,200}}', {START + 9},
+            {START + 4}
+        );
+        INSERT INTO idempotency_keys
+        VALUES ({namespace}, 'order-1', 'body', '{OLD_CALL.call_id}', {START}, {START + 100});
+        """,
+        url=url,
+    )
+    async with opened(url) as [store]:
+        assert await store.clock(ONE) == VirtualClock(START, START + 5)
+        assert await store.call(ONE, SAMPLE.call_id) == SAMPLE
+        assert await store.call(ONE, OLD_CALL.call_id) == OLD_CALL
+        assert await store.newest_call_id(ONE) == OLD_CALL.call_id
+        assert await store.count_calls(ONE) == 1
+        assert (await store.next_due_at(ONE), await store.next_wake_at()) == (START + 9, START + 4)
+        kept = await store.kept_call(ONE, "order-1", now=START)
+        assert kept is not None
+        assert kept.call_id == OLD_CALL.call_id
+        assert await store.newest_call_id(ONE) == OLD_CALL.call_id
+        newer = await create(store)
+        assert await store.newest_call_id(ONE) == newer.call_id
+        await store.delete_namespace(ONE)
+    assert postgres.execute("SELECT count(*) FROM calls", url=url) == [["0"]]
 
 
 # The URL
@@ -287,7 +344,7 @@ async def test_first_uses_at_once_make_one_namespace(url: str) -> None:
         )
         assert len(set(map(repr, clocks))) <= len(NAMES)
         for namespace in NAMES:
-            assert await stores[0].count_calls(namespace) == 1
+            assert await stores[0].count_calls(namespace) == 0
 
 
 async def test_one_key_on_two_replicas_creates_one_call(url: str, wall: FakeWall) -> None:
@@ -301,7 +358,7 @@ async def test_one_key_on_two_replicas_creates_one_call(url: str, wall: FakeWall
             )
         )
         assert len(set(call_ids)) == 1
-        assert await one.runtime.store.count_calls(_namespace()) == 2
+        assert await one.runtime.store.count_calls(_namespace()) == 1
 
 
 def _namespace() -> bytes:
@@ -352,7 +409,7 @@ async def test_call_created_beside_an_advance_wakes_in_time(
             *(create(other) for _ in range(30)),
         )
     [[late]] = postgres.execute(
-        "SELECT count(*) FROM calls JOIN namespaces USING (namespace) "
+        "SELECT count(*) FROM calls JOIN namespaces USING (generation) "
         "WHERE abs(wake_at - (anchor_wall + (due_at - anchor) / rate)) > 0.001",
         url=url,
     )
@@ -375,7 +432,7 @@ async def test_namespace_is_emptied_while_its_calls_complete(url: str, wall: Fak
         assert (await one.client.delete("/sandbox/state")).status_code == 204
         sample = await other.read(str(CATALOGUE.sample.call_id))
         assert sample["status"] == "completed"
-        assert await one.runtime.store.count_calls(_namespace()) == 1
+        assert await one.runtime.store.count_calls(_namespace()) == 0
 
 
 def _body() -> dict[str, str]:
@@ -456,7 +513,7 @@ async def test_replicas_never_wait_for_each_other_in_a_circle(
         await asyncio.gather(*(worker(store) for store in stores for _ in range(5)))
     assert postgres.log().count("deadlock detected") == before
     [[orphans]] = postgres.execute(
-        "SELECT count(*) FROM calls LEFT JOIN namespaces USING (namespace) WHERE anchor IS NULL",
+        "SELECT count(*) FROM calls LEFT JOIN namespaces USING (generation) WHERE anchor IS NULL",
         url=url,
     )
     assert int(orphans) == 0
@@ -484,7 +541,7 @@ async def test_key_that_is_moved_holds_up_no_other(url: str) -> None:
             await asyncio.gather(*(create(one, NAMES[1]) for _ in range(10)))
             assert not waits.done()
         await waits
-        assert await one.count_calls(NAMES[0]) == 2
+        assert await one.count_calls(NAMES[0]) == 1
 
 
 async def test_wait_for_a_locked_key_is_bounded(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -495,7 +552,76 @@ async def test_wait_for_a_locked_key_is_bounded(url: str, monkeypatch: pytest.Mo
         async with locked(other, ONE):
             with pytest.raises(StorageUnavailable, match="for too long"):
                 await create(one)
-        assert await one.count_calls(ONE) == 1
+        assert await one.count_calls(ONE) == 0
+
+
+async def test_waiting_for_a_key_takes_no_connection(url: str) -> None:
+    """However many wait to advance or to empty one key, the other keys are served at once."""
+    async with opened(url, url) as [one, other]:
+        await open_namespace(one, NAMES[0])
+        await open_namespace(one, NAMES[1])
+        async with locked(other, NAMES[0]):
+            waiting = [
+                asyncio.create_task(one.move_clock(NAMES[0], START + step, wall_now=START))
+                for step in range(20)
+            ] + [asyncio.create_task(one.delete_namespace(NAMES[0])) for _ in range(20)]
+            await asyncio.sleep(0)
+            async with asyncio.timeout(1):
+                await asyncio.gather(*(create(one, NAMES[1]) for _ in range(5)))
+                await one.move_clock(NAMES[1], START + 1, wall_now=START)
+            assert not any(task.done() for task in waiting)
+        await asyncio.gather(*waiting)
+
+
+async def test_one_bad_row_fails_alone(postgres: PostgresServer, url: str) -> None:
+    """Who shares a statement with a row that the database rejects is served all the same."""
+    postgres.execute(
+        "CREATE FUNCTION forbid() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE 'the disk is full'; END $$",
+        url=url,
+    )
+    async with opened(url) as [store]:
+        await open_namespace(store)
+        postgres.execute(
+            "CREATE TRIGGER forbid BEFORE INSERT ON calls FOR EACH ROW "
+            "WHEN (NEW.phone = '+12025550199') EXECUTE FUNCTION forbid()",
+            url=url,
+        )
+        calls = [new_call() for _ in range(20)]
+        bad = replace(calls[7], phone="+12025550199")
+        calls[7] = bad
+        outcomes = await asyncio.gather(
+            *(store.create_call(ONE, call, due_at=None, idempotency_key=None) for call in calls),
+            return_exceptions=True,
+        )
+        assert [type(outcome) for outcome in outcomes].count(type(None)) == 19
+        assert type(outcomes[7]) is StorageUnavailable
+        del calls[7]
+        completed = await asyncio.gather(
+            *(
+                store.complete_call(
+                    ONE,
+                    call.call_id,
+                    Result("unheard_of" if number == 3 else "completed", "agent: Hello", 5),
+                    ended_at=START,
+                    completed_by="req_1",
+                    drop_plan=False,
+                )
+                for number, call in enumerate(calls)
+            ),
+            return_exceptions=True,
+        )
+        assert completed.count(True) == 18
+        assert type(completed[3]) is RuntimeError
+
+
+async def test_replicas_share_the_clock_of_the_database(url: str) -> None:
+    """Replicas whose own clocks differ can go by one that they have in common."""
+    async with opened(url, url) as [one, other]:
+        first, second = await one.database_time(), await other.database_time()
+    assert first is not None
+    assert second is not None
+    assert 0 <= second - first < 60
 
 
 async def test_hanging_replica_holds_up_nobody_for_long(
@@ -546,7 +672,7 @@ async def test_server_that_hangs_is_away(
                 responses = await asyncio.gather(
                     *(store.ping() for _ in range(40)), return_exceptions=True
                 )
-            assert {type(response) for response in responses} == {StorageUnavailable}
+            assert {type(response) for response in responses} == {DatabaseAway}
         await _until_up(store)
         await create(store)
 

@@ -3,8 +3,11 @@
 import asyncio
 import contextlib
 import hashlib
+import os
+import re
 import signal
 import sqlite3
+import stat
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,11 +19,11 @@ from uuid_utils import UUID
 from sandbox_process import start_sandbox
 from voice_sandbox import store as store_package
 from voice_sandbox.calls.call import Call, Result
-from voice_sandbox.clock import VirtualClock, new_call_id, wall
+from voice_sandbox.clock import VirtualClock, new_call_id
 from voice_sandbox.store import open_store
-from voice_sandbox.store.call_columns import REQUEST_COLUMNS, request_values
+from voice_sandbox.store.call_columns import FRAGMENTS, REQUEST_COLUMNS, request_values
 from voice_sandbox.store.protocol import Due, IdempotencyKey, StorageUnavailable, Store, StoreError
-from voice_sandbox.store.sql_files import migrations
+from voice_sandbox.store.sql_files import migration, migrations, statements
 from voice_sandbox.store.sqlite import SQLiteStore
 
 from .conftest import CATALOGUE, START, FakeWall, running_sandbox
@@ -146,9 +149,10 @@ async def test_only_an_idle_namespace_is_deleted_as_idle(store: Store) -> None:
     await store.delete_namespace(ONE, idle_since=START)
     assert await store.clock(ONE) == CLOCK
     await create(store)  # on another process, which has not written down the use
-    await store.delete_namespace(ONE, idle_since=START + 1)
+    await store.delete_namespace(ONE, idle_since=START + 60)
     assert await store.clock(ONE) == CLOCK
-    await store.delete_namespace(ONE, idle_since=wall() + 60)
+    assert await store.idle_namespaces(since=START + 60) == []
+    await store.delete_namespace(ONE, idle_since=START + 61)
     assert await store.clock(ONE) is None
 
 
@@ -163,6 +167,86 @@ async def test_uses_of_namespaces_that_are_not_open_come_back(store: Store) -> N
 async def test_deleting_what_is_not_there_is_no_error(store: Store) -> None:
     """Emptying an unknown namespace changes nothing."""
     await store.delete_namespace(OTHER)
+
+
+async def fill(store: Store, namespace: bytes, *, due_at: float | None, keys: bool = True) -> None:
+    """Twelve calls with a kept key each."""
+    for number in range(12):
+        key = IdempotencyKey(f"order-{number}", b"body", START + 60) if keys else None
+        await create(store, namespace=namespace, due_at=due_at, key=key)
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work on a namespace goes in pieces of five rows."""
+    for module in ("sqlite", "postgres"):
+        monkeypatch.setattr(f"voice_sandbox.store.{module}.PIECE_ROWS", 5)
+
+
+@pytest.mark.usefixtures("small_pieces")
+async def test_namespace_is_empty_before_its_rows_are_removed(store: Store) -> None:
+    """Nobody sees half of a namespace, and who opens it again meanwhile keeps what is new."""
+    await fill(store, ONE, due_at=START + 8)
+    deleting = asyncio.create_task(store.delete_namespace(ONE))
+    async with asyncio.timeout(5):
+        while await store.clock(ONE) is not None:
+            await asyncio.sleep(0)
+    assert await store.next_due_at(ONE) is None
+    assert await store.newest_call_id(ONE) is None
+    await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+    call = await create(store, key=IdempotencyKey("order-1", b"body", START + 60))
+    await deleting
+    await store.sweep()
+    assert await store.call(ONE, call.call_id) == call
+    assert await store.count_calls(ONE) == 1
+    assert [due.call_id for due in await claim(store, START + 9)] == [call.call_id]
+
+
+@pytest.mark.parametrize("database", ON_ENGINES[:2], indirect=True)
+@pytest.mark.usefixtures("small_pieces")
+async def test_others_go_on_between_the_pieces(store: Store) -> None:
+    """While a large namespace is emptied or advanced other keys are read and written."""
+    await store.open_namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+    for work in (
+        lambda: store.move_clock(ONE, START + 6, wall_now=START),
+        lambda: store.delete_namespace(ONE),
+    ):
+        await fill(store, ONE, due_at=START + 8, keys=False)
+        working = asyncio.ensure_future(work())
+        served = 0
+        while not working.done():
+            await create(store, namespace=OTHER)
+            served += 1
+        assert served >= 3
+        await working
+
+
+@pytest.mark.usefixtures("small_pieces")
+async def test_sweep_removes_what_a_broken_deletion_left(store: Store) -> None:
+    """A process that dies while it removes the rows of a namespace leaves them to the next."""
+    await fill(store, ONE, due_at=START + 8)
+    deleting = asyncio.create_task(store.delete_namespace(ONE))
+    async with asyncio.timeout(5):
+        while await store.clock(ONE) is not None:
+            await asyncio.sleep(0)
+    deleting.cancel()
+    await asyncio.wait([deleting])
+    assert await claim(store, START + 99) == []
+    await store.sweep()
+    assert await store.next_wake_at() is None
+
+
+@pytest.mark.usefixtures("small_pieces")
+async def test_every_wake_moves_with_the_clock(store: Store) -> None:
+    """However many completions are due at one instant, each wakes when the moved clock says."""
+    await fill(store, ONE, due_at=START + 8)
+    await fill(store, ONE, due_at=START + 9, keys=False)
+    await asyncio.gather(
+        *(store.move_clock(ONE, START + second, wall_now=START) for second in (1, 6, 4))
+    )
+    assert len(await claim(store, START + 1.9)) == 0
+    assert len(await claim(store, START + 2)) == 12
+    assert len(await claim(store, START + 3)) == 12
 
 
 # Calls
@@ -184,6 +268,24 @@ async def test_newest_call_is_the_last_created(store: Store) -> None:
     for _ in range(5):
         call = await create(store)
         assert await store.newest_call_id(ONE) == call.call_id
+
+
+async def test_newest_call_is_the_last_stored_whatever_its_id(store: Store) -> None:
+    """Ids that a wall clock which was put back has made sort wrongly, and that changes nothing."""
+    for number in reversed(range(2, 7)):
+        call = replace(new_call(), call_id=UUID(int=number))
+        await store.create_call(ONE, call, due_at=None, idempotency_key=None)
+        assert await store.newest_call_id(ONE) == call.call_id
+
+
+async def test_sample_call_is_not_counted(store: Store) -> None:
+    """What a key may hold are the calls that it has created."""
+    assert await store.count_calls(ONE) == 0
+    for count in range(1, 4):
+        await create(store)
+        assert await store.count_calls(ONE) == count
+    await store.delete_namespace(ONE)
+    assert await store.count_calls(ONE) == 0
 
 
 async def test_completion_is_saved_whole(store: Store) -> None:
@@ -258,6 +360,17 @@ async def test_key_is_kept_until_it_expires(store: Store) -> None:
     )
     assert early is not None
     await create(store, key=idempotency_key(expires_at=START + 200), now=START + 100)
+
+
+async def test_key_in_use_can_be_read(store: Store) -> None:
+    """What a key stands for is known without a creation, as long as it is in use."""
+    call = await create(store, key=idempotency_key(expires_at=START + 100))
+    kept = await store.kept_call(ONE, "order-1", now=START + 99)
+    assert kept is not None
+    assert (kept.call_id, kept.fingerprint) == (call.call_id, b"body")
+    assert await store.kept_call(ONE, "order-1", now=START + 100) is None
+    assert await store.kept_call(ONE, "order-2", now=START) is None
+    assert await store.kept_call(OTHER, "order-1", now=START) is None
 
 
 async def test_key_belongs_to_its_namespace(store: Store) -> None:
@@ -391,6 +504,28 @@ async def test_claim_of_a_namespace_leaves_the_others(store: Store) -> None:
     assert (
         await store.claim_next(ONE, until=START + 99, wall_now=START, lease_seconds=LEASE) is None
     )
+
+
+async def test_what_is_due_at_one_instant_is_claimed_together(store: Store) -> None:
+    """An advance delivers together what is due together, and one instant after the other."""
+    await create(store, due_at=START + 8)
+    early = [await create(store, due_at=START + 3) for _ in range(4)]
+
+    async def claimed(until: float, limit: int = 100) -> list[Due]:
+        return list(
+            await store.claim_until(
+                ONE, until=until, wall_now=START, lease_seconds=LEASE, limit=limit
+            )
+        )
+
+    assert await claimed(START + 2) == []
+    first = await claimed(START + 9, limit=3)
+    rest = await claimed(START + 9)
+    assert {(due.namespace, due.due_at) for due in first + rest} == {(ONE, START + 3)}
+    assert len(first) == 3
+    assert {due.call_id for due in first + rest} == {call.call_id for call in early}
+    assert [due.due_at for due in await claimed(START + 9)] == [START + 8]
+    assert await claimed(START + 9) == []
 
 
 async def test_next_due_is_the_earliest(store: Store) -> None:
@@ -586,7 +721,7 @@ def write_file_of_schema(path: Path, version: int) -> None:
     with contextlib.closing(sqlite3.connect(path)) as db:
         db.execute("PRAGMA journal_mode = WAL")
         for script in migrations("sqlite")[:version]:
-            db.executescript(script)
+            db.executescript(script.sql)
         db.execute(f"PRAGMA application_id = {int.from_bytes(b'voic')}")
         db.execute(f"PRAGMA user_version = {version}")
         db.execute(
@@ -660,8 +795,10 @@ async def test_file_of_the_first_release_opens(tmp_path: Path) -> None:
         ("sqlite", "0001_first", "0a82521b41f80a29"),
         ("sqlite", "0002_journal", "363f90a0ebda6f75"),
         ("sqlite", "0003_delivery_statuses", "42e0608d0e0f89b6"),
+        ("sqlite", "0004_generations", "7aa39634f7853e1d"),
         ("postgres", "0001_first", "42141e002691ce35"),
         ("postgres", "0002_delivery_statuses", "42e0608d0e0f89b6"),
+        ("postgres", "0003_generations", "5852afa32b1c8938"),
     ],
 )
 def test_released_migrations_never_change(engine: str, name: str, digest: str) -> None:
@@ -707,6 +844,27 @@ async def test_schema_of_a_newer_version_is_refused(tmp_path: Path) -> None:
         pass
     execute(path, "PRAGMA user_version = 999")
     assert "newer version" in await _refused(path)
+
+
+async def test_schema_of_another_build_is_rejected(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A version number does not stand for two schemas: the scripts that were run are known."""
+    path = tmp_path / "calls.db"
+    async with opened(path):
+        pass
+    changed = [
+        migration(script.sql.replace("used_at", "seen_at")) for script in migrations("sqlite")
+    ]
+    monkeypatch.setattr("voice_sandbox.store.sqlite_connection.migrations", lambda _: changed)
+    assert "was made by another build" in await _refused(path)
+
+
+def test_digest_is_of_statements_alone() -> None:
+    """A comment of a script may be improved without a database being rejected."""
+    script = migrations("sqlite")[0]
+    assert migration("-- Another word.\n\n" + script.sql + "\n").digest == script.digest
+    assert migration(script.sql.replace("REAL", "INTEGER")).digest != script.digest
 
 
 async def test_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
@@ -760,6 +918,52 @@ def test_unknown_url_is_refused(url: str) -> None:
         open_store(url)
 
 
+@pytest.mark.parametrize("replaced", [True, False])
+async def test_deleted_or_replaced_file_is_noticed(tmp_path: Path, replaced: bool) -> None:
+    """Nothing is acknowledged into a file that has no name any more, and readiness says so."""
+    path = tmp_path / "calls.db"
+    async with opened(path) as store:
+        await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        path.unlink()
+        if replaced:
+            path.write_bytes(b"")
+        with pytest.raises(StorageUnavailable, match="deleted or replaced"):
+            await store.ping()
+        with pytest.raises(StorageUnavailable, match="deleted or replaced"):
+            await create(store)
+    assert path.exists() == replaced
+
+
+async def test_database_that_takes_no_writes_is_not_ready(tmp_path: Path) -> None:
+    """Readiness writes: a database that can only be read is not ready."""
+    async with opened(tmp_path / "calls.db") as store:
+        assert isinstance(store, SQLiteStore)
+        store._connection().execute("PRAGMA query_only = 1")
+        with pytest.raises(StorageUnavailable, match="readonly"):
+            await store.ping()
+        store._connection().execute("PRAGMA query_only = 0")
+        await store.ping()
+
+
+async def test_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
+    """Phone numbers and transcripts are not for every user of the machine, whatever the umask."""
+    umask = os.umask(0)
+    try:
+        async with opened(tmp_path / "calls.db") as store:
+            await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+            modes = {file.name: stat.S_IMODE(file.stat().st_mode) for file in tmp_path.iterdir()}
+    finally:
+        os.umask(umask)
+    assert modes == {"calls.db": 0o600, "calls.db-wal": 0o600, "calls.db-shm": 0o600}
+
+
+def test_statements_of_sqlite_have_plain_placeholders() -> None:
+    """Python 3.12.0 to 3.12.3 warn of numbered and named ones that get a list of values."""
+    for name, statement in statements("sqlite", FRAGMENTS, numbered=False).items():
+        assert statement.sql.count("?") == len(statement.names), name
+        assert not re.search(r"[?$:@]\w|[{}]", statement.sql), name
+
+
 async def test_lost_file_is_unavailable_not_broken(tmp_path: Path) -> None:
     """A table that disappears while the sandbox runs is answered as unavailable."""
     path = tmp_path / "calls.db"
@@ -797,19 +1001,39 @@ async def test_failed_creation_keeps_no_key(tmp_path: Path) -> None:
         await create(store, key=idempotency_key())
 
 
-async def test_failed_write_undoes_the_whole_turn(tmp_path: Path) -> None:
-    """Writes that share a turn are saved together or refused together."""
+@pytest.mark.parametrize("at", [0, 7, 19])
+async def test_failed_write_leaves_the_others_of_its_turn(tmp_path: Path, at: int) -> None:
+    """Of writers that share a transaction only the one whose statement fails is undone, whole."""
     path = tmp_path / "calls.db"
     async with opened(path) as store:
         await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        await store.open_namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+        done = await create(store)
         execute(path, FORBID)
-        calls = [new_call(), replace(new_call(), phone="+12025550199")]
+        calls = [new_call() for _ in range(20)]
+        calls[at] = replace(calls[at], phone="+12025550199")
         outcomes = await asyncio.gather(
-            *(store.create_call(ONE, call, due_at=None, idempotency_key=None) for call in calls),
+            *(
+                store.create_call(
+                    ONE,
+                    call,
+                    due_at=START + 8,
+                    idempotency_key=replace(idempotency_key(), value=f"order-{number}"),
+                )
+                for number, call in enumerate(calls)
+            ),
+            store.move_clock(OTHER, START + 60, wall_now=START),
+            complete(store, done),
             return_exceptions=True,
         )
-        assert [type(outcome) for outcome in outcomes] == [StorageUnavailable] * 2
-        assert execute(path, "SELECT count(*) FROM calls") == [(1,)]
+        assert type(outcomes[at]) is StorageUnavailable
+        assert outcomes[:at] + outcomes[at + 1 :] == [
+            *[None] * 19,
+            VirtualClock(START, START + 60),
+            True,
+        ]
+    assert execute(path, "SELECT count(*) FROM calls WHERE due_at IS NOT NULL") == [(20,)]
+    assert execute(path, "SELECT count(*) FROM idempotency_keys") == [(19,)]
 
 
 async def test_store_serves_on_after_a_failed_write(tmp_path: Path) -> None:

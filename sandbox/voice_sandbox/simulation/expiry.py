@@ -63,3 +63,4 @@ class NamespaceExpiry:
         since = now - self._idle_seconds
         for namespace in await self._store.idle_namespaces(since=since):
             await self._store.delete_namespace(namespace, idle_since=since)
+        await self._store.sweep()

@@ -10,10 +10,11 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
-from voice_sandbox.store.protocol import StorageUnavailable
+from voice_sandbox.store.protocol import DatabaseAway
 
 _Item = TypeVar("_Item")
 _Result = TypeVar("_Result")
+_Batch = list[tuple[_Item, "asyncio.Future[_Result]"]]
 
 
 class Batcher(Generic[_Item, _Result]):
@@ -25,13 +26,15 @@ class Batcher(Generic[_Item, _Result]):
         """``run`` returns one result for each item, in their order. It gets at most ``limit``."""
         self._run = run
         self._limit = limit
-        self._waiting: list[tuple[_Item, asyncio.Future[_Result]]] = []
+        self._waiting: _Batch[_Item, _Result] = []
         self._task: asyncio.Task[None] | None = None
 
     async def __call__(self, item: _Item) -> _Result:
-        """Raises: what ``run`` raises, for all items of the batch.
+        """Raises: what ``run`` raises for the item.
 
-        `StorageUnavailable` is raised for the items that wait behind the batch too.
+        A batch that fails changes nothing, and its items run again one by one: only the item that
+        is at fault fails. `DatabaseAway` is raised for the whole batch, and for the items that
+        wait behind it.
         """
         future: asyncio.Future[_Result] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, future))
@@ -45,19 +48,33 @@ class Batcher(Generic[_Item, _Result]):
                 batch = self._waiting[: self._limit]
                 del self._waiting[: self._limit]
                 try:
-                    results = await self._run([item for item, _ in batch])
-                except Exception as error:  # noqa: BLE001  (raised in each caller)
-                    if isinstance(error, StorageUnavailable):
-                        batch += self._waiting
-                        self._waiting.clear()
-                    for _, future in batch:
-                        if not future.done():
-                            future.set_exception(error)
-                else:
-                    for (_, future), result in zip(batch, results, strict=True):
-                        if not future.done():  # its caller may have been cancelled
-                            future.set_result(result)
+                    await self._run_batch(batch)
+                except DatabaseAway as error:
+                    _fail(batch + self._waiting, error)
+                    self._waiting.clear()
         finally:
             self._task = None
             for _, future in self._waiting:  # the loop is ending
                 future.cancel()
+
+    async def _run_batch(self, batch: _Batch[_Item, _Result]) -> None:
+        try:
+            results = await self._run([item for item, _ in batch])
+        except DatabaseAway:
+            raise
+        except Exception as error:  # noqa: BLE001  (raised in the caller)
+            if len(batch) == 1:
+                _fail(batch, error)
+                return
+            for single in batch:
+                await self._run_batch([single])
+        else:
+            for (_, future), result in zip(batch, results, strict=True):
+                if not future.done():  # its caller may have been cancelled
+                    future.set_result(result)
+
+
+def _fail(batch: _Batch[_Item, _Result], error: Exception) -> None:
+    for _, future in batch:
+        if not future.done():
+            future.set_exception(error)

@@ -37,6 +37,7 @@ FRAGMENTS: Final[Mapping[str, str]] = {
     ),
     "request_columns": ", ".join(REQUEST_COLUMNS),
     "request_values": ", ".join(f":{column}" for column in REQUEST_COLUMNS),
+    "generation": "(SELECT generation FROM namespaces WHERE namespace = :namespace)",
     "request_arrays": ", ".join(f":{column}::{kind}[]" for column, kind in REQUEST_COLUMNS.items()),
 }
 """What stands for each ``{name}`` in a statement."""

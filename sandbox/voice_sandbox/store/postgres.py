@@ -1,22 +1,24 @@
 """The store in PostgreSQL, which several replicas share.
 
-Every change is one statement or one transaction, so that a replica may die at any instant. What
-each request needs is asked together with the same need of others, without waiting for a row that
-another transaction holds: a key whose state is being moved or emptied holds up no other key.
+Every change is one statement or one transaction, so that a replica may die at any instant. Requests
+of one kind share a statement, which waits for no row that another transaction holds: a key whose
+state is being moved or emptied delays no other key. Who needs a namespace for itself waits without
+a connection, so that one key cannot hold all of them.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from typing import Any, Final
+from math import inf
+from typing import Any, Final, TypeVar
 
 import msgspec
 from msgspec.structs import asdict
 from uuid_utils import UUID
 
 from voice_sandbox.calls.call import Call, Result
-from voice_sandbox.clock import VirtualClock, first_call_id
+from voice_sandbox.clock import VirtualClock
 from voice_sandbox.store.batching import Batcher
 from voice_sandbox.store.call_columns import (
     FRAGMENTS,
@@ -24,7 +26,8 @@ from voice_sandbox.store.call_columns import (
     request_values,
     sample_values,
 )
-from voice_sandbox.store.postgres_database import LONG_STATEMENT_SECONDS, Database, Transaction
+from voice_sandbox.store.namespace_locks import PIECE_ROWS, NamespaceLocks
+from voice_sandbox.store.postgres_database import Database, Transaction
 from voice_sandbox.store.protocol import (
     Covered,
     Due,
@@ -37,14 +40,20 @@ from voice_sandbox.store.protocol import (
 from voice_sandbox.store.sql_files import migrations, statements
 
 _BATCH_LIMIT: Final = 64
-_USES_LIMIT: Final = 500
 _ATTEMPTS: Final = 5
 _BUSY_SECONDS: Final = 0.01
 _BUSY_LIMIT: Final = 300
 """How often a change waits for rows that another transaction holds: three seconds in all."""
 
+_NO_CALL: Final = UUID(int=0)
+
+_T = TypeVar("_T")
 _Values = Mapping[str, Any]
 _Read = tuple[VirtualClock | None, Call | None]
+
+
+class _NamespaceBusy(Exception):
+    """Another transaction holds the namespace."""
 
 
 class PostgresStore:
@@ -56,6 +65,10 @@ class PostgresStore:
     def __init__(self, url: str) -> None:
         """Raises: `ValueError` where it is not clear which part of the URL is the password."""
         self._db = Database(url, statements("postgres", FRAGMENTS, numbered=True))
+        self._alone = NamespaceLocks()
+        """Held by the transaction that needs a namespace for itself."""
+        self._passes = NamespaceLocks()
+        """Held while the wakes of a namespace move."""
         self._read = Batcher(self._read_calls, limit=_BATCH_LIMIT)
         self._create = self._batched("create_calls")
         self._complete = self._batched("complete_calls")
@@ -64,11 +77,8 @@ class PostgresStore:
     async def open(self) -> None:
         await self._db.open(migrations("postgres"))
         try:
-            await self._db.transaction(
-                lambda transaction: transaction.rows(
-                    "settle_wakes", {}, seconds=LONG_STATEMENT_SECONDS
-                )
-            )
+            for row in await self._db.rows("late_wakes"):  # of a process that died
+                await self._move_wakes(row[0])
         except StorageUnavailable as error:
             await self.close()
             raise StoreError(f"The database cannot be used: {error}.") from error
@@ -105,8 +115,8 @@ class PostgresStore:
         used = sorted(namespaces)
         known = set[bytes]()
         # Not all at once: whoever creates a call waits for the rows of its namespace.
-        for start in range(0, len(used), _USES_LIMIT):
-            part = used[start : start + _USES_LIMIT]
+        for start in range(0, len(used), PIECE_ROWS):
+            part = used[start : start + PIECE_ROWS]
             known.update(row[0] for row in await self._db.rows("use_namespaces", used=part, at=at))
         return [namespace for namespace in used if namespace not in known]
 
@@ -114,27 +124,32 @@ class PostgresStore:
         return [row[0] for row in await self._db.rows("idle_namespaces", since=since)]
 
     async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
-        everything = {"namespace": namespace}
+        values = {"namespace": namespace}
 
-        async def delete(transaction: Transaction) -> None:
-            # First the namespace, so that nobody adds to what is going; its calls go with it.
-            if idle_since is None:
-                await transaction.rows(
-                    "delete_namespace", everything, seconds=LONG_STATEMENT_SECONDS
-                )
-            else:
-                await transaction.rows("lock_namespace", everything)
-                idle = {"since": idle_since, "since_id": first_call_id(idle_since), **everything}
-                if not await transaction.rows(
-                    "delete_idle_namespace", idle, seconds=LONG_STATEMENT_SECONDS
-                ):
-                    return
+        async def delete(transaction: Transaction) -> list[Any]:
+            if not await self._lock(transaction, namespace):
+                return []
+            if idle_since is not None:
+                [used, called] = await transaction.row("is_used_since", since=idle_since, **values)
+                if used:
+                    return []
+                if called:
+                    await transaction.rows("use_namespaces", used=[namespace], at=idle_since)
+                    return []
             for table in ("journal", "coverage"):
-                await transaction.rows(
-                    f"delete_{table}", everything, seconds=LONG_STATEMENT_SECONDS
-                )
+                await transaction.rows(f"delete_{table}", **values)
+            return await transaction.rows("delete_namespace", **values)
 
-        await self._db.transaction(delete)
+        for row in await self._alone_with(namespace, delete):
+            await self._remove_rows(row[0])
+
+    async def sweep(self) -> None:
+        for row in await self._db.rows("deleted_generations"):
+            await self._remove_rows(row[0])
+
+    async def database_time(self) -> float | None:
+        [instant] = await self._db.row("database_time")
+        return float(instant)
 
     async def create_call(
         self,
@@ -167,6 +182,14 @@ class PostgresStore:
             if kept is not None:
                 return KeptCall(_uuid(kept[0]), kept[1])
         raise StorageUnavailable("the namespace is emptied again and again")
+
+    async def kept_call(
+        self, namespace: bytes, idempotency_key: str, *, now: float
+    ) -> KeptCall | None:
+        kept = await self._db.row(
+            "read_kept_call", namespace=namespace, idempotency_key=idempotency_key, now=now
+        )
+        return None if kept is None else KeptCall(_uuid(kept[0]), kept[1])
 
     async def call(self, namespace: bytes, call_id: UUID) -> Call | None:
         _, call = await self._read((namespace, call_id))
@@ -216,17 +239,23 @@ class PostgresStore:
         self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
     ) -> VirtualClock | None:
         async def move(transaction: Transaction) -> VirtualClock | None:
-            row = await transaction.rows("lock_namespace", {"namespace": namespace})
-            if not row:
+            row = await self._lock(transaction, namespace)
+            if row is None:
                 return None
-            clock = VirtualClock(*row[0]).advanced_to(instant, wall_now=wall_now)
-            moved = {"namespace": namespace, **asdict(clock)}
-            await transaction.rows("move_clock", moved)
-            if wakes:
-                await transaction.rows("move_wakes", moved, seconds=LONG_STATEMENT_SECONDS)
+            clock = VirtualClock(row["anchor_wall"], row["anchor"], row["rate"])
+            clock = clock.advanced_to(instant, wall_now=wall_now)
+            await transaction.rows(
+                "move_clock",
+                namespace=namespace,
+                anchor_wall=clock.anchor_wall,
+                anchor=clock.anchor,
+            )
             return clock
 
-        return await self._db.transaction(move)
+        clock = await self._alone_with(namespace, move)
+        if wakes:
+            await self._move_wakes(namespace)
+        return clock
 
     async def claim_due(
         self, *, wall_now: float, lease_seconds: float, limit: int
@@ -239,14 +268,23 @@ class PostgresStore:
     async def claim_next(
         self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
     ) -> Due | None:
-        row = await self._db.row(
-            "claim_next",
+        claimed = await self.claim_until(
+            namespace, until=until, wall_now=wall_now, lease_seconds=lease_seconds, limit=1
+        )
+        return claimed[0] if claimed else None
+
+    async def claim_until(
+        self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float, limit: int
+    ) -> Sequence[Due]:
+        rows = await self._db.rows(
+            "claim_until",
             namespace=namespace,
             until=until,
             wall_now=wall_now,
             leased_until=wall_now + lease_seconds,
+            limit=limit,
         )
-        return None if row is None else _due(row)
+        return [_due(row) for row in rows]
 
     async def next_due_at(self, namespace: bytes) -> float | None:
         [instant] = await self._db.row("next_due_at", namespace=namespace)
@@ -282,8 +320,8 @@ class PostgresStore:
         counted["namespace"] = [namespace for namespace, _ in covered]
 
         async def append(transaction: Transaction) -> None:
-            await transaction.rows("append_journal", _arrays(JournalSegment, segments))
-            await transaction.rows("count_coverage", counted)
+            await transaction.rows("append_journal", **_arrays(JournalSegment, segments))
+            await transaction.rows("count_coverage", **counted)
 
         await self._db.transaction(append)
 
@@ -301,6 +339,58 @@ class PostgresStore:
     async def coverage(self, namespace: bytes) -> Sequence[Covered]:
         rows = await self._db.rows("read_coverage", namespace=namespace)
         return [Covered(*row) for row in rows]
+
+    async def _alone_with(
+        self, namespace: bytes, work: Callable[[Transaction], Awaitable[_T]]
+    ) -> _T:
+        """Does the work in a transaction that locks the namespace; see `_lock`."""
+        async with self._alone[namespace]:
+            for _ in range(_BUSY_LIMIT):
+                try:
+                    return await self._db.transaction(work)
+                except _NamespaceBusy:
+                    await asyncio.sleep(_BUSY_SECONDS)
+        raise StorageUnavailable("another transaction holds the namespace for too long")
+
+    async def _lock(self, transaction: Transaction, namespace: bytes) -> Any:
+        """Locks a namespace for the rest of the transaction; returns its clock.
+
+        ``None`` where it is not open. Raises: `_NamespaceBusy` where another transaction holds it.
+        """
+        row = await transaction.row("lock_namespace", namespace=namespace)
+        if row is None and await transaction.row("is_open", namespace=namespace) is not None:
+            raise _NamespaceBusy
+        return row
+
+    async def _move_wakes(self, namespace: bytes) -> None:
+        """Moves the wakes after the clock. One pass does so for all moves before it."""
+        async with self._passes[namespace]:
+            row = await self._db.row("read_moves", namespace=namespace)
+            if row is None:
+                return
+            due_at, call_id = -inf, _NO_CALL
+            while True:
+                moved = await self._db.rows(
+                    "move_wakes",
+                    namespace=namespace,
+                    after_due_at=due_at,
+                    after_call_id=call_id,
+                    limit=PIECE_ROWS,
+                )
+                if len(moved) < PIECE_ROWS:
+                    break
+                due_at, call_id = moved[-1]
+            await self._db.rows("settle_moves", namespace=namespace, moves=row[0])
+
+    async def _remove_rows(self, generation: int) -> None:
+        """Removes the rows of a deleted namespace."""
+        for table in ("calls", "idempotency_keys"):
+            removed = PIECE_ROWS
+            while removed == PIECE_ROWS:
+                removed = len(
+                    await self._db.rows(f"delete_{table}", generation=generation, limit=PIECE_ROWS)
+                )
+        await self._db.rows("delete_generation", generation=generation)
 
     async def _read_calls(self, pairs: Sequence[tuple[bytes, UUID | None]]) -> list[_Read]:
         """The clock of each namespace, and the call where its pair names one."""

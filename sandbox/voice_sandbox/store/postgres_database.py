@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 
 import asyncpg  # type: ignore[import-untyped]
 
-from voice_sandbox.store.protocol import StorageUnavailable, StoreError
-from voice_sandbox.store.sql_files import Statement
+from voice_sandbox.store.protocol import DatabaseAway, StorageUnavailable, StoreError
+from voice_sandbox.store.sql_files import Migration, Statement, check_digests
 
-LONG_STATEMENT_SECONDS: Final = 60.0
-"""For what touches every row of a namespace, and for migrations."""
+_MIGRATION_SECONDS: Final = 60.0
+"""For migrations."""
 
 _CONNECTIONS: Final = 10
 # Together less than the five seconds that HTTP clients wait for a response.
@@ -45,7 +45,9 @@ _MIGRATION_LOCK: Final = int.from_bytes(b"voicebox")
 _UNDONE: Final = frozenset({"40001", "40P01"})
 """Serialization failure and deadlock: nothing was changed, so try again."""
 _OUR_FAULT: Final = ("22", "23")
-"""Classes of values that the schema refuses: no wait puts them right."""
+"""Classes of values that the schema rejects: no wait fixes them."""
+_AWAY: Final = frozenset({"08", "25", "53", "57", "58"})
+"""Classes of failures of the database itself: no connection, read-only, full, shut down."""
 _FAILURES: Final = (
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
@@ -64,15 +66,16 @@ class Transaction:
         self._connection = connection
         self._statements = statements
 
-    async def rows(
-        self, statement: str, values: Mapping[str, Any], *, seconds: float | None = None
-    ) -> list[Any]:
+    async def rows(self, statement: str, **values: Any) -> list[Any]:
         """Runs a statement by name."""
         sql = self._statements[statement]
-        rows: list[Any] = await self._connection.fetch(
-            sql.sql, *sql.ordered(values), timeout=seconds
-        )
+        rows: list[Any] = await self._connection.fetch(sql.sql, *sql.ordered(values))
         return rows
+
+    async def row(self, statement: str, **values: Any) -> Any:
+        """The first row of a statement's result, or ``None``."""
+        rows = await self.rows(statement, **values)
+        return rows[0] if rows else None
 
 
 class Database:
@@ -85,7 +88,7 @@ class Database:
         self.statements = statements
         self._pool: asyncpg.Pool | None = None
 
-    async def open(self, scripts: Sequence[str]) -> None:
+    async def open(self, scripts: Sequence[Migration]) -> None:
         """Connects and runs the scripts that it has not seen yet. Raises: `StoreError`."""
         try:
             self._pool = await asyncpg.create_pool(
@@ -120,7 +123,7 @@ class Database:
     async def rows(self, statement: str, **values: Any) -> list[Any]:
         """Runs a statement by name as a transaction of its own. Raises: `StorageUnavailable`."""
         return await self._run(
-            lambda connection: Transaction(connection, self.statements).rows(statement, values)
+            lambda connection: Transaction(connection, self.statements).rows(statement, **values)
         )
 
     async def row(self, statement: str, **values: Any) -> Any:
@@ -148,7 +151,7 @@ class Database:
         """Does the work on a connection of the pool, again where it was undone by a conflict."""
         for _ in range(_ATTEMPTS):
             if self._pool is None:
-                raise StorageUnavailable("the store is closed")
+                raise DatabaseAway("the store is closed")
             try:
                 async with self._pool.acquire(timeout=_ACQUIRE_SECONDS) as connection:
                     try:
@@ -165,7 +168,9 @@ class Database:
                         f"PostgreSQL rejected a value: {type(error).__name__} {constraint or ''}"
                     ) from None
                 if sqlstate not in _UNDONE:
-                    raise StorageUnavailable(_reason(error)) from error
+                    is_away = sqlstate[:2] in _AWAY or not sqlstate
+                    kind = DatabaseAway if is_away else StorageUnavailable
+                    raise kind(_reason(error)) from error
         raise StorageUnavailable("other replicas changed the same rows again and again")
 
 
@@ -173,26 +178,35 @@ async def _leave_as_it_is(connection: _Connection) -> None:
     """No statement leaves anything behind, so none is needed to tidy a connection up."""
 
 
-async def _migrate(connection: _Connection, scripts: Sequence[str]) -> None:
+async def _migrate(connection: _Connection, scripts: Sequence[Migration]) -> None:
     """Brings the schema up to the newest version. Raises: `StoreError` where it is newer."""
     async with connection.transaction():
         # A replica that starts at the same time waits here.
         await connection.execute(
-            "SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK, timeout=LONG_STATEMENT_SECONDS
+            "SELECT pg_advisory_xact_lock($1)", _MIGRATION_LOCK, timeout=_MIGRATION_SECONDS
         )
         await connection.execute(
             "CREATE TABLE IF NOT EXISTS voice_sandbox_schema (version integer PRIMARY KEY)"
+        )
+        await connection.execute(
+            "ALTER TABLE voice_sandbox_schema ADD COLUMN IF NOT EXISTS digest text"
         )
         version = await connection.fetchval(
             "SELECT coalesce(max(version), 0) FROM voice_sandbox_schema"
         )
         if version > len(scripts):
             raise StoreError(f"it was written by a newer version of the sandbox (schema {version})")
-        for number, script in enumerate(scripts[version:], version + 1):
-            await connection.execute(script, timeout=LONG_STATEMENT_SECONDS)
-            await connection.execute(
-                "INSERT INTO voice_sandbox_schema (version) VALUES ($1)", number
-            )
+        check_digests(
+            scripts,
+            dict(await connection.fetch("SELECT version, digest FROM voice_sandbox_schema")),
+        )
+        for script in scripts[version:]:
+            await connection.execute(script.sql, timeout=_MIGRATION_SECONDS)
+        await connection.executemany(
+            "INSERT INTO voice_sandbox_schema (version, digest) VALUES ($1, $2) "
+            "ON CONFLICT (version) DO UPDATE SET digest = excluded.digest",
+            [(number, script.digest) for number, script in enumerate(scripts, 1)],
+        )
 
 
 def _reason(error: BaseException) -> str:

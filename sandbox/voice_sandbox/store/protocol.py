@@ -26,6 +26,10 @@ class StorageUnavailable(Exception):
     """The database cannot serve this request now; nothing was changed."""
 
 
+class DatabaseAway(StorageUnavailable):
+    """The database itself does not serve now, and not only what was asked of it."""
+
+
 class IdempotencyKey(msgspec.Struct, frozen=True):
     """A key to keep with a new call. ``expires_at`` is of the namespace's virtual clock."""
 
@@ -87,8 +91,8 @@ class NamespaceStore(Protocol):
     ) -> VirtualClock | None:
         """Advances the clock to ``instant`` where it is not already later.
 
-        Without ``wakes`` the wall times of pending completions stay as they are, which is quick:
-        for a step of several, of which the last one moves them.
+        The wall times of pending completions follow in pieces. Without ``wakes`` they stay as
+        they are: for a step of several, of which the last one moves them.
         """
 
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
@@ -100,9 +104,17 @@ class NamespaceStore(Protocol):
     async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
         """Removes the namespace with all its calls and kept keys.
 
-        With ``idle_since`` only where it was not used since that wall time: neither is a use
-        written down, nor has a call been created, which another process may write down later.
+        It is gone for everyone as soon as it has lost its name; then its rows are removed in
+        pieces. With ``idle_since`` only where it was not used since then. A call that was stored
+        after the last use that is written down counts as a use at ``idle_since``: its process may
+        write that use down a little later.
         """
+
+    async def sweep(self) -> None:
+        """Removes what a process that died has left of deleted namespaces, in pieces."""
+
+    async def database_time(self) -> float | None:
+        """The wall time of the clock that all replicas share, ``None`` where a file is shared."""
 
 
 class CallStore(Protocol):
@@ -118,6 +130,11 @@ class CallStore(Protocol):
     ) -> KeptCall | None:
         """Saves the call, or returns what its idempotency key already stands for."""
 
+    async def kept_call(
+        self, namespace: bytes, idempotency_key: str, *, now: float
+    ) -> KeptCall | None:
+        """What an idempotency key stands for that is in use at ``now`` of the virtual clock."""
+
     async def call(self, namespace: bytes, call_id: UUID) -> Call | None: ...
 
     async def call_with_clock(
@@ -125,10 +142,11 @@ class CallStore(Protocol):
     ) -> tuple[VirtualClock, Call | None] | None:
         """A call and the clock of its namespace at once, ``None`` where that is not open."""
 
-    async def newest_call_id(self, namespace: bytes) -> UUID | None: ...
+    async def newest_call_id(self, namespace: bytes) -> UUID | None:
+        """The call that was stored last, whatever the clocks say."""
 
     async def count_calls(self, namespace: bytes) -> int:
-        """How many calls the namespace holds, its sample call included."""
+        """How many calls were created in the namespace; its sample call is none of them."""
 
     async def complete_call(
         self,
@@ -161,6 +179,14 @@ class DeliveryStore(Protocol):
         self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
     ) -> Due | None:
         """Claims the earliest completion of the namespace that is due at ``until``."""
+
+    async def claim_until(
+        self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float, limit: int
+    ) -> Sequence[Due]:
+        """Claims the completions of the namespace that are due at the earliest instant.
+
+        All have the same ``due_at``, which is not later than ``until``.
+        """
 
     async def next_due_at(self, namespace: bytes) -> float | None:
         """When the earliest undelivered completion of the namespace is due."""
@@ -212,4 +238,4 @@ class Store(NamespaceStore, CallStore, DeliveryStore, JournalStore, Protocol):
     async def close(self) -> None: ...
 
     async def ping(self) -> None:
-        """Returns where the database serves now. Raises: `StorageUnavailable`."""
+        """Returns where the database takes writes now. Raises: `StorageUnavailable`."""

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, NamedTuple
+
+from voice_sandbox.store.protocol import StoreError
 
 _SQL_FOLDER: Final = Path(__file__).with_name("sql")
 
@@ -42,10 +45,37 @@ def statements(
     }
 
 
-def migrations(engine: str) -> Sequence[str]:
+class Migration(NamedTuple):
+    """A script that brings a schema from the version before to its own."""
+
+    sql: str
+    digest: str
+    """Of all that is not comment or space: a database keeps it for each script it has run."""
+
+
+def migrations(engine: str) -> Sequence[Migration]:
     """The scripts that bring an empty database up to the newest schema, the first one first."""
     paths = sorted((_SQL_FOLDER / f"{engine}_migrations").glob("*.sql"))
-    return [path.read_text(encoding="utf-8") for path in paths]
+    return [migration(path.read_text(encoding="utf-8")) for path in paths]
+
+
+def migration(sql: str) -> Migration:
+    """A script with its digest."""
+    words = " ".join(re.sub(r"--.*", "", sql).split())
+    return Migration(sql, hashlib.sha256(words.encode()).hexdigest()[:16])
+
+
+def check_digests(scripts: Sequence[Migration], applied: Mapping[int, str | None]) -> None:
+    """Raises `StoreError` where a database has run another script under the same version.
+
+    A database of before digests were kept has none.
+    """
+    for number, script in enumerate(scripts, 1):
+        if applied.get(number) not in (None, script.digest):
+            raise StoreError(
+                f"its schema {number} was made by another build of the sandbox, which had other "
+                "tables under that number; open it with the build that made it"
+            )
 
 
 def _statement(sql: str, *, numbered: bool) -> Statement:

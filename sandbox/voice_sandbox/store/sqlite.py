@@ -1,6 +1,7 @@
 """The store in one SQLite file, called in the event loop's own thread.
 
-Writes of one turn of the loop share a transaction; each is acknowledged after it is committed.
+Writes of one turn of the loop share a transaction; each is acknowledged after it is committed. A
+statement that fails undoes what its own writer has changed, and nothing of the others.
 What is committed survives the death of the process. With ``synchronous`` ``FULL`` it survives a
 loss of power too, at the price of one wait for the disk a transaction.
 """
@@ -11,6 +12,9 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from math import inf
+from pathlib import Path
 from typing import Any, Final
 
 import orjson
@@ -18,13 +22,14 @@ from msgspec.structs import asdict
 from uuid_utils import UUID
 
 from voice_sandbox.calls.call import Call, Result
-from voice_sandbox.clock import VirtualClock, first_call_id, monotonic
+from voice_sandbox.clock import VirtualClock, monotonic
 from voice_sandbox.store.call_columns import (
     FRAGMENTS,
     decode_call,
     request_values,
     sample_values,
 )
+from voice_sandbox.store.namespace_locks import PIECE_ROWS, NamespaceLocks
 from voice_sandbox.store.protocol import (
     Covered,
     Due,
@@ -32,12 +37,14 @@ from voice_sandbox.store.protocol import (
     JournalSegment,
     KeptCall,
     StorageUnavailable,
+    StoreError,
 )
 from voice_sandbox.store.sql_files import statements
 from voice_sandbox.store.sqlite_connection import (
     BUSY_PAUSE_SECONDS,
     BUSY_SECONDS,
     connect,
+    file_identity,
     move_log,
     try_begin,
 )
@@ -57,7 +64,7 @@ class SQLiteStore:
     """
 
     def __init__(self, path: str, *, synchronous: str = "NORMAL") -> None:
-        self._path = path
+        self._path = path if path == ":memory:" else str(Path(path).absolute())
         self._synchronous = synchronous
         self._sql = statements("sqlite", FRAGMENTS, numbered=False)
         self._db: sqlite3.Connection | None = None
@@ -70,11 +77,22 @@ class SQLiteStore:
         self._writes = 0
         """Since the last checkpoint began."""
         self._checkpoint: asyncio.Future[None] | None = None
+        self._file: tuple[int, int] | None = None
+        """Tells the file that is open from another one under the same path."""
+        self._piece = asyncio.Lock()
+        """Held for one piece of the work on a namespace: one in each turn of the loop."""
+        self._passes = NamespaceLocks()
+        """Held while the wakes of a namespace move."""
 
     async def open(self) -> None:
-        db = await connect(self._path, synchronous=self._synchronous)
-        db.execute(self._sql["settle_wakes"].sql)
-        self._db = db
+        self._db = await connect(self._path, synchronous=self._synchronous)
+        self._file = file_identity(self._path)
+        try:
+            for row in self._read_all("late_wakes"):  # of a process that died before it moved them
+                await self._move_wakes(row[0])
+        except StorageUnavailable as error:
+            await self.close()
+            raise StoreError(f"The database {self._path} cannot be used: {error}.") from error
 
     async def close(self) -> None:
         await self._committed()
@@ -85,7 +103,10 @@ class SQLiteStore:
             self._db = None
 
     async def ping(self) -> None:
-        self._read("ping")
+        await self._begin()
+        with self._writer():
+            self._write("ping")
+        await self._committed()
 
     async def clock(self, namespace: bytes) -> VirtualClock | None:
         row = self._read("read_namespace", namespace=namespace)
@@ -95,32 +116,38 @@ class SQLiteStore:
         self, namespace: bytes, *, fresh: VirtualClock, sample: Call
     ) -> VirtualClock:
         await self._begin()
-        inserted = self._write(
-            "insert_namespace",
-            namespace=namespace,
-            anchor_wall=fresh.anchor_wall,
-            anchor=fresh.anchor,
-            rate=fresh.rate,
-        )
-        if inserted:
-            self._write(
-                "insert_sample",
+        with self._writer():
+            inserted = self._write(
+                "insert_namespace",
                 namespace=namespace,
-                call_id=sample.call_id.bytes,
-                **sample_values(sample),
+                anchor_wall=fresh.anchor_wall,
+                anchor=fresh.anchor,
+                rate=fresh.rate,
             )
-        row = self._read("read_namespace", namespace=namespace)
+            if inserted:
+                self._write(
+                    "insert_sample",
+                    namespace=namespace,
+                    call_id=sample.call_id.bytes,
+                    **sample_values(sample),
+                )
+            row = self._read("read_namespace", namespace=namespace)
         await self._committed()
         return VirtualClock(*row)
 
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
-        await self._begin()
-        unknown = [
-            namespace
-            for namespace in namespaces
-            if not self._write("use_namespace", namespace=namespace, at=at)
-        ]
-        await self._committed()
+        used = list(namespaces)
+        unknown: list[bytes] = []
+        for start in range(0, len(used), PIECE_ROWS):
+            async with self._piece:
+                await self._begin()
+                with self._writer():
+                    unknown += [
+                        namespace
+                        for namespace in used[start : start + PIECE_ROWS]
+                        if not self._write("use_namespace", namespace=namespace, at=at)
+                    ]
+                await self._committed()
         return unknown
 
     async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
@@ -128,18 +155,27 @@ class SQLiteStore:
 
     async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
         await self._begin()  # before reading: another process may use it
-        if idle_since is not None:
-            idle = self._read(
-                "is_idle",
-                namespace=namespace,
-                since=idle_since,
-                since_id=first_call_id(idle_since).bytes,
-            )
-            if idle is None:
-                return
-        for table in ("calls", "idempotency_keys", "journal", "coverage", "namespace"):
-            self._write(f"delete_{table}", namespace=namespace)
+        with self._writer():
+            if idle_since is not None:
+                row = self._read("is_used_since", namespace=namespace, since=idle_since)
+                if row is None or row[0]:
+                    return
+                if row[1]:
+                    self._write("use_namespace", namespace=namespace, at=idle_since)
+                    return
+            for table in ("journal", "coverage"):
+                self._write(f"delete_{table}", namespace=namespace)
+            deleted = self._write_returning("delete_namespace", namespace=namespace)
         await self._committed()
+        for row in deleted:
+            await self._remove_rows(row[0])
+
+    async def sweep(self) -> None:
+        for row in self._read_all("deleted_generations"):
+            await self._remove_rows(row[0])
+
+    async def database_time(self) -> float | None:
+        return None
 
     async def create_call(
         self,
@@ -150,33 +186,34 @@ class SQLiteStore:
         idempotency_key: IdempotencyKey | None,
     ) -> KeptCall | None:
         await self._begin()
-        if idempotency_key is not None:
-            kept = self._write(
-                "keep_idempotency_key",
-                namespace=namespace,
-                idempotency_key=idempotency_key.value,
-                fingerprint=idempotency_key.fingerprint,
-                call_id=call.call_id.bytes,
-                expires_at=idempotency_key.expires_at,
-                now=call.created_at,
-            )
-            if kept == 0:
+        kept: KeptCall | None = None
+        with self._writer():
+            if idempotency_key is None or self._keep(namespace, idempotency_key, call):
+                self._write(
+                    "insert_call",
+                    namespace=namespace,
+                    call_id=call.call_id.bytes,
+                    due_at=due_at,
+                    **request_values(call),
+                )
+            else:
                 row = self._read(
                     "read_idempotency_key",
                     namespace=namespace,
                     idempotency_key=idempotency_key.value,
                 )
-                await self._committed()
-                return None if row is None else KeptCall(UUID(bytes=row[1]), row[0])
-        self._write(
-            "insert_call",
-            namespace=namespace,
-            call_id=call.call_id.bytes,
-            due_at=due_at,
-            **request_values(call),
-        )
+                kept = None if row is None else _kept_call(row)
         await self._committed()
-        return None
+        return kept
+
+    async def kept_call(
+        self, namespace: bytes, idempotency_key: str, *, now: float
+    ) -> KeptCall | None:
+        row = self._read(
+            "read_kept_call", namespace=namespace, idempotency_key=idempotency_key, now=now
+        )
+        await self._committed()  # what this turn has written may be part of it
+        return None if row is None else _kept_call(row)
 
     async def call(self, namespace: bytes, call_id: UUID) -> Call | None:
         row = self._read("read_call", namespace=namespace, call_id=call_id.bytes)
@@ -211,74 +248,83 @@ class SQLiteStore:
         drop_plan: bool,
     ) -> bool:
         await self._begin()
-        changed = self._write(
-            "complete_call",
-            namespace=namespace,
-            call_id=call_id.bytes,
-            status=result.status,
-            transcript=result.transcript,
-            duration_seconds=result.duration_seconds,
-            ended_at=ended_at,
-            completed_by=completed_by,
-        )
-        if changed and drop_plan:
-            self._write("drop_plan", namespace=namespace, call_id=call_id.bytes)
+        with self._writer():
+            changed = self._write(
+                "complete_call",
+                namespace=namespace,
+                call_id=call_id.bytes,
+                status=result.status,
+                transcript=result.transcript,
+                duration_seconds=result.duration_seconds,
+                ended_at=ended_at,
+                completed_by=completed_by,
+            )
+            if changed and drop_plan:
+                self._write("drop_plan", namespace=namespace, call_id=call_id.bytes)
         await self._committed()
         return changed == 1
 
     async def drop_plan(self, namespace: bytes, call_id: UUID) -> None:
         await self._begin()
-        self._write("drop_plan", namespace=namespace, call_id=call_id.bytes)
+        with self._writer():
+            self._write("drop_plan", namespace=namespace, call_id=call_id.bytes)
         await self._committed()
 
     async def move_clock(
         self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
     ) -> VirtualClock | None:
         await self._begin()  # before reading: another process may move the same clock
-        row = self._read("read_namespace", namespace=namespace)
-        if row is None:
-            return None
-        clock = VirtualClock(*row).advanced_to(instant, wall_now=wall_now)
-        self._write(
-            "move_clock",
-            namespace=namespace,
-            anchor_wall=clock.anchor_wall,
-            anchor=clock.anchor,
-        )
-        if wakes:
+        with self._writer():
+            row = self._read("read_namespace", namespace=namespace)
+            if row is None:
+                return None
+            clock = VirtualClock(*row).advanced_to(instant, wall_now=wall_now)
             self._write(
-                "move_wakes",
+                "move_clock",
                 namespace=namespace,
                 anchor_wall=clock.anchor_wall,
                 anchor=clock.anchor,
-                rate=clock.rate,
             )
         await self._committed()
+        if wakes:
+            await self._move_wakes(namespace)
         return clock
 
     async def claim_due(
         self, *, wall_now: float, lease_seconds: float, limit: int
     ) -> Sequence[Due]:
         await self._begin()
-        rows = self._write_returning(
-            "claim_due", wall_now=wall_now, leased_until=wall_now + lease_seconds, limit=limit
-        )
+        with self._writer():
+            rows = self._write_returning(
+                "claim_due", wall_now=wall_now, leased_until=wall_now + lease_seconds, limit=limit
+            )
         await self._committed()
-        return sorted((_due(row) for row in rows), key=lambda due: due.due_at)
+        named = (_due(row) for row in rows if row[0] is not None)
+        return sorted(named, key=lambda due: due.due_at)
 
     async def claim_next(
         self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
     ) -> Due | None:
-        await self._begin()
-        rows = self._write_returning(
-            "claim_next",
-            namespace=namespace,
-            until=until,
-            wall_now=wall_now,
-            leased_until=wall_now + lease_seconds,
+        claimed = await self.claim_until(
+            namespace, until=until, wall_now=wall_now, lease_seconds=lease_seconds, limit=1
         )
+        return claimed[0] if claimed else None
+
+    async def claim_until(
+        self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float, limit: int
+    ) -> Sequence[Due]:
+        await self._begin()
+        with self._writer():
+            rows = self._write_returning(
+                "claim_until",
+                namespace=namespace,
+                until=until,
+                wall_now=wall_now,
+                leased_until=wall_now + lease_seconds,
+                limit=limit,
+            )
         await self._committed()
-        return _due(rows[0]) if rows else None
+        return [_due(row) for row in rows]
 
     async def next_due_at(self, namespace: bytes) -> float | None:
         [instant] = self._read("next_due_at", namespace=namespace)
@@ -297,30 +343,33 @@ class SQLiteStore:
         next_due_at: float | None,
     ) -> None:
         await self._begin()
-        self._write(
-            "finish_delivery",
-            namespace=due.namespace,
-            call_id=due.call_id.bytes,
-            made=made,
-            response=response,
-            due_at=next_due_at,
-        )
+        with self._writer():
+            self._write(
+                "finish_delivery",
+                namespace=due.namespace,
+                call_id=due.call_id.bytes,
+                made=made,
+                response=response,
+                due_at=next_due_at,
+            )
         await self._committed()
 
     async def append_journal(
         self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
     ) -> None:
         await self._begin()
-        for segment in segments:
-            self._write("append_journal", **asdict(segment))
-            self._writes += len(segment.entries) // _ROW_BYTES
-        for namespace, counted in covered:
-            self._write("count_coverage", namespace=namespace, **asdict(counted))
+        with self._writer():
+            for segment in segments:
+                self._write("append_journal", **asdict(segment))
+                self._writes += len(segment.entries) // _ROW_BYTES
+            for namespace, counted in covered:
+                self._write("count_coverage", namespace=namespace, **asdict(counted))
         await self._committed()
 
     async def trim_journal(self, namespace: bytes, *, oldest: float, limit: int) -> None:
         await self._begin()
-        self._write("trim_journal", namespace=namespace, oldest=oldest, limit=limit)
+        with self._writer():
+            self._write("trim_journal", namespace=namespace, oldest=oldest, limit=limit)
         await self._committed()
 
     async def journal(self, namespace: bytes, *, after: str) -> Sequence[bytes]:
@@ -333,6 +382,61 @@ class SQLiteStore:
 
     async def coverage(self, namespace: bytes) -> Sequence[Covered]:
         return [Covered(*row) for row in self._read_all("read_coverage", namespace=namespace)]
+
+    def _keep(self, namespace: bytes, key: IdempotencyKey, call: Call) -> bool:
+        """Keeps the key for the call unless it is in use; says whether it did."""
+        kept = self._write(
+            "keep_idempotency_key",
+            namespace=namespace,
+            idempotency_key=key.value,
+            fingerprint=key.fingerprint,
+            call_id=call.call_id.bytes,
+            expires_at=key.expires_at,
+            now=call.created_at,
+        )
+        return kept == 1
+
+    async def _move_wakes(self, namespace: bytes) -> None:
+        """Moves the wakes after the clock. One pass does so for all moves before it."""
+        async with self._passes[namespace]:
+            row = self._read("read_moves", namespace=namespace)
+            if row is None:
+                return
+            after = (-inf, b"")
+            while True:
+                async with self._piece:
+                    await self._begin()
+                    with self._writer():
+                        moved = self._write_returning(
+                            "move_wakes",
+                            namespace=namespace,
+                            after_due_at=after[0],
+                            after_call_id=after[1],
+                            limit=PIECE_ROWS,
+                        )
+                        if len(moved) < PIECE_ROWS:
+                            self._write("settle_moves", namespace=namespace, moves=row[0])
+                    await self._committed()
+                if len(moved) < PIECE_ROWS:
+                    return
+                after = max((due_at, call_id) for due_at, call_id in moved)
+
+    async def _remove_rows(self, generation: int) -> None:
+        """Removes the rows of a deleted namespace."""
+        for table in ("calls", "idempotency_keys"):
+            removed = PIECE_ROWS
+            while removed == PIECE_ROWS:
+                async with self._piece:
+                    await self._begin()
+                    with self._writer():
+                        removed = self._write(
+                            f"delete_{table}", generation=generation, limit=PIECE_ROWS
+                        )
+                    await self._committed()
+        await self._begin()
+        with self._writer():
+            self._write("delete_generation", generation=generation)
+        await self._committed()
 
     def _read(self, query: str, **values: Any) -> Any:
         """The first row of a query, or ``None``."""
@@ -347,20 +451,39 @@ class SQLiteStore:
         except sqlite3.Error as error:
             raise StorageUnavailable(str(error)) from error
 
+    @contextmanager
+    def _writer(self) -> Iterator[None]:
+        """What one writer changes in the open transaction, all of it or nothing.
+
+        Nothing may be awaited in it, since the writers of a transaction take turns.
+        """
+        try:
+            self._connection().execute("SAVEPOINT writer")
+            yield
+            self._connection().execute("RELEASE writer")
+        except BaseException as error:
+            self._undo(error)
+            if isinstance(error, sqlite3.Error):
+                raise StorageUnavailable(str(error)) from error
+            raise
+
+    def _undo(self, error: BaseException) -> None:
+        """Undoes what a writer has changed, after an error."""
+        db = self._connection()
+        if db.in_transaction and self._waiting:
+            db.execute("ROLLBACK TO writer")
+            db.execute("RELEASE writer")
+        else:  # nobody else has written, or SQLite has undone everything, as on a full disk
+            self._abort(error)
+
     def _write(self, statement: str, **values: Any) -> int:
         """Runs a statement in the open transaction; returns how many rows it changed."""
-        return self._execute(statement, values).rowcount
+        self._writes += 1
+        return self._run(statement, values).rowcount
 
     def _write_returning(self, statement: str, **values: Any) -> list[Any]:
-        return self._execute(statement, values).fetchall()
-
-    def _execute(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
         self._writes += 1
-        try:
-            return self._run(statement, values)
-        except sqlite3.Error as error:
-            self._abort(error)
-            raise StorageUnavailable(str(error)) from error
+        return self._run(statement, values).fetchall()
 
     def _run(self, statement: str, values: Mapping[str, Any]) -> sqlite3.Cursor:
         sql = self._sql[statement]
@@ -384,7 +507,13 @@ class SQLiteStore:
         """Tries to open a transaction; not where another process is writing just now."""
         if self._writing:  # who waited before this one has opened it
             return True
-        if not try_begin(self._connection()):
+        db = self._connection()
+        if file_identity(self._path) != self._file:
+            raise StorageUnavailable(
+                f"the file {self._path} was deleted or replaced while the sandbox was using it; "
+                "restart the sandbox to begin with what is there now"
+            )
+        if not try_begin(db):
             return False
         self._writing = True
         asyncio.get_running_loop().call_soon(self._end_transaction)
@@ -414,7 +543,7 @@ class SQLiteStore:
         if not checkpoint.cancelled() and (error := checkpoint.exception()) is not None:
             logger.warning("the log of %s grows: %s", self._path, error)
 
-    def _abort(self, error: sqlite3.Error) -> None:
+    def _abort(self, error: BaseException) -> None:
         """Undoes the open transaction and tells every writer in it."""
         if not self._writing:
             return
@@ -448,6 +577,10 @@ def _call(row: Mapping[str, Any]) -> Call:
         call_id=UUID(bytes=row["call_id"]),
         delivery_statuses=tuple(orjson.loads(row["delivery_statuses"])),
     )
+
+
+def _kept_call(row: Mapping[str, Any]) -> KeptCall:
+    return KeptCall(UUID(bytes=row["call_id"]), row["fingerprint"])
 
 
 def _due(row: Sequence[Any]) -> Due:

@@ -1,5 +1,7 @@
 -- name: ping
-SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1) AS one;
+-- Writes, and fails too where a table is lost.
+UPDATE heartbeat SET beats = beats + 1
+WHERE (SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1) AS one) >= 0;
 
 -- name: open_namespace
 -- Whoever comes second, on whichever replica, finds the namespace with its sample call.
@@ -7,51 +9,80 @@ WITH opened AS (
     INSERT INTO namespaces (namespace, anchor_wall, anchor, rate, used_at)
     VALUES (:namespace, :anchor_wall, :anchor, :rate, :anchor_wall)
     ON CONFLICT (namespace) DO NOTHING
-    RETURNING namespace
+    RETURNING generation
 )
 INSERT INTO calls (
-    namespace, call_id, {request_columns}, status, transcript, duration_seconds, ended_at
+    generation, call_id, seq, {request_columns}, status, transcript, duration_seconds, ended_at
 )
 SELECT
-    opened.namespace, :call_id, {request_values},
+    opened.generation, :call_id, 0, {request_values},
     :status, :transcript, :duration_seconds, :ended_at
 FROM opened;
 
 -- name: use_namespaces
+-- A call that is stored later is a use too, which its process has not written down yet.
 WITH used AS (
-    SELECT namespace FROM namespaces WHERE namespace = ANY (:used)
+    SELECT generation FROM namespaces WHERE namespace = ANY (:used)
     ORDER BY namespace FOR NO KEY UPDATE
 )
-UPDATE namespaces SET used_at = :at FROM used WHERE namespaces.namespace = used.namespace
+UPDATE namespaces
+SET used_at = :at,
+    used_seq = (SELECT max(seq) FROM calls WHERE calls.generation = namespaces.generation)
+FROM used WHERE namespaces.generation = used.generation
 RETURNING namespaces.namespace;
 
 -- name: idle_namespaces
-SELECT namespace FROM namespaces WHERE used_at < :since;
+SELECT namespace FROM namespaces WHERE used_at < :since AND namespace IS NOT NULL;
+
+-- name: is_open
+SELECT FROM namespaces WHERE namespace = :namespace;
 
 -- name: lock_namespace
-SELECT anchor_wall, anchor, rate FROM namespaces WHERE namespace = :namespace FOR UPDATE;
+SELECT anchor_wall, anchor, rate, generation FROM namespaces WHERE namespace = :namespace
+FOR UPDATE SKIP LOCKED;
+
+-- name: is_used_since
+-- Either the use is written down, or it is a call that was stored after the last one written down.
+-- After a lock of its own, so that it sees the calls of whoever held the lock before.
+SELECT
+    used_at >= :since,
+    used_seq < (SELECT max(seq) FROM calls WHERE calls.generation = namespaces.generation)
+FROM namespaces WHERE namespace = :namespace;
 
 -- name: move_clock
-UPDATE namespaces SET anchor_wall = :anchor_wall, anchor = :anchor
+UPDATE namespaces SET anchor_wall = :anchor_wall, anchor = :anchor, moves = moves + 1
 WHERE namespace = :namespace;
 
--- name: settle_wakes
--- A process that died in the middle of an advance left the clock ahead of these.
-WITH late AS (
-    SELECT DISTINCT namespace FROM calls JOIN namespaces USING (namespace)
-    WHERE due_at IS NOT NULL AND abs(wake_at - (anchor_wall + (due_at - anchor) / rate)) > 0.001
-), settled AS (
-    SELECT namespace, anchor_wall, anchor, rate FROM namespaces
-    WHERE namespace IN (SELECT namespace FROM late)
-    ORDER BY namespace FOR NO KEY UPDATE
-)
-UPDATE calls SET wake_at = anchor_wall + (due_at - anchor) / rate
-FROM settled
-WHERE settled.namespace = calls.namespace AND due_at IS NOT NULL;
+-- name: late_wakes
+SELECT namespace FROM namespaces WHERE moves > settled_moves AND namespace IS NOT NULL;
+
+-- name: read_moves
+SELECT moves FROM namespaces WHERE namespace = :namespace AND moves > settled_moves;
 
 -- name: move_wakes
-UPDATE calls SET wake_at = :anchor_wall + (due_at - :anchor) / :rate
-WHERE namespace = :namespace AND due_at IS NOT NULL;
+-- Of the next completions in the order in which they are due. The share lock keeps the clock where
+-- it is meanwhile: who moves it later moves these wakes later too.
+WITH open AS (
+    SELECT generation, anchor_wall, anchor, rate FROM namespaces WHERE namespace = :namespace
+    FOR SHARE
+), next AS (
+    SELECT generation, call_id FROM calls
+    WHERE generation = {generation} AND due_at IS NOT NULL
+      AND (due_at, call_id) > (:after_due_at, :after_call_id)
+    ORDER BY due_at, call_id LIMIT :limit
+    FOR NO KEY UPDATE
+), moved AS (
+    UPDATE calls SET wake_at = anchor_wall + (due_at - anchor) / rate
+    FROM open, next
+    WHERE open.generation = calls.generation
+      AND next.generation = calls.generation AND next.call_id = calls.call_id
+    RETURNING due_at, calls.call_id
+)
+SELECT due_at, call_id FROM moved ORDER BY due_at, call_id;
+
+-- name: settle_moves
+UPDATE namespaces SET settled_moves = :moves
+WHERE namespace = :namespace AND settled_moves < :moves;
 
 -- name: create_calls
 -- The share lock keeps a clock where it is until the call is there: wake_at always fits it.
@@ -65,30 +96,31 @@ WITH requested AS (
         idempotency_key, fingerprint, expires_at, number
     )
 ), open AS (
-    SELECT namespace, anchor_wall, anchor, rate FROM namespaces
+    SELECT generation, namespace, anchor_wall, anchor, rate FROM namespaces
     WHERE namespace = ANY (:namespace)
     FOR SHARE SKIP LOCKED
 ), kept AS (
     INSERT INTO idempotency_keys (
-        namespace, idempotency_key, fingerprint, call_id, created_at, expires_at
+        generation, idempotency_key, fingerprint, call_id, created_at, expires_at
     )
-    SELECT DISTINCT ON (namespace, idempotency_key COLLATE "C")
-        namespace, idempotency_key, fingerprint, call_id, created_at, expires_at
+    SELECT DISTINCT ON (generation, idempotency_key COLLATE "C")
+        generation, idempotency_key, fingerprint, call_id, created_at, expires_at
     FROM requested JOIN open USING (namespace)
     WHERE idempotency_key IS NOT NULL
-    ORDER BY namespace, idempotency_key COLLATE "C", number
-    ON CONFLICT (namespace, idempotency_key) DO UPDATE
+    ORDER BY generation, idempotency_key COLLATE "C", number
+    ON CONFLICT (generation, idempotency_key) DO UPDATE
     SET fingerprint = excluded.fingerprint, call_id = excluded.call_id,
         created_at = excluded.created_at, expires_at = excluded.expires_at
     WHERE idempotency_keys.expires_at <= excluded.created_at
     RETURNING call_id
 ), created AS (
-    INSERT INTO calls (namespace, call_id, {request_columns}, due_at, wake_at)
+    INSERT INTO calls (generation, call_id, {request_columns}, due_at, wake_at)
     SELECT
-        namespace, call_id, {request_columns},
+        generation, call_id, {request_columns},
         due_at, anchor_wall + (due_at - anchor) / rate
     FROM requested JOIN open USING (namespace)
     WHERE idempotency_key IS NULL OR call_id IN (SELECT call_id FROM kept)
+    ORDER BY number
     RETURNING call_id
 )
 SELECT CASE
@@ -105,7 +137,11 @@ ORDER BY number;
 
 -- name: read_idempotency_key
 SELECT call_id, fingerprint FROM idempotency_keys
-WHERE namespace = :namespace AND idempotency_key = :idempotency_key;
+WHERE generation = {generation} AND idempotency_key = :idempotency_key;
+
+-- name: read_kept_call
+SELECT call_id, fingerprint FROM idempotency_keys
+WHERE generation = {generation} AND idempotency_key = :idempotency_key AND expires_at > :now;
 
 -- name: read_calls
 -- For each pair the clock of the namespace, and the call where the pair names one.
@@ -114,14 +150,14 @@ SELECT anchor_wall, anchor, rate,
 FROM unnest(:namespace::bytea[], :call_id::uuid[]) WITH ORDINALITY
     AS requested (namespace, call_id, number)
 LEFT JOIN namespaces USING (namespace)
-LEFT JOIN calls ON calls.namespace = requested.namespace AND calls.call_id = requested.call_id
+LEFT JOIN calls ON calls.generation = namespaces.generation AND calls.call_id = requested.call_id
 ORDER BY number;
 
 -- name: newest_call_id
-SELECT call_id FROM calls WHERE namespace = :namespace ORDER BY call_id DESC LIMIT 1;
+SELECT call_id FROM calls WHERE generation = {generation} ORDER BY seq DESC LIMIT 1;
 
 -- name: count_calls
-SELECT count(*) FROM calls WHERE namespace = :namespace;
+SELECT count(*) FROM calls WHERE generation = {generation} AND seq > 0;
 
 -- name: complete_calls
 -- The first completion of a call wins, also among those that come together.
@@ -135,10 +171,12 @@ WITH requested AS (
         drop_plan, number
     )
 ), first AS (
-    SELECT DISTINCT ON (namespace, call_id) * FROM requested ORDER BY namespace, call_id, number
+    SELECT DISTINCT ON (namespace, call_id) generation, requested.*
+    FROM requested JOIN namespaces USING (namespace)
+    ORDER BY namespace, call_id, number
 ), live AS (
-    SELECT calls.namespace, calls.call_id
-    FROM first JOIN calls ON calls.namespace = first.namespace AND calls.call_id = first.call_id
+    SELECT calls.generation, calls.call_id
+    FROM first JOIN calls ON calls.generation = first.generation AND calls.call_id = first.call_id
     WHERE calls.status IS NULL
     FOR NO KEY UPDATE OF calls SKIP LOCKED
 ), completed AS (
@@ -148,8 +186,8 @@ WITH requested AS (
         completed_by = first.completed_by,
         due_at = CASE WHEN first.drop_plan THEN NULL ELSE calls.due_at END,
         wake_at = CASE WHEN first.drop_plan THEN NULL ELSE calls.wake_at END
-    FROM first JOIN live USING (namespace, call_id)
-    WHERE calls.namespace = first.namespace AND calls.call_id = first.call_id
+    FROM first JOIN live USING (generation, call_id)
+    WHERE calls.generation = first.generation AND calls.call_id = first.call_id
     RETURNING first.number
 )
 SELECT CASE
@@ -158,39 +196,47 @@ SELECT CASE
     ELSE 'ended'
 END
 FROM requested
+LEFT JOIN namespaces USING (namespace)
 LEFT JOIN completed USING (number)
-LEFT JOIN live ON live.namespace = requested.namespace AND live.call_id = requested.call_id
-LEFT JOIN calls ON calls.namespace = requested.namespace AND calls.call_id = requested.call_id
+LEFT JOIN live ON live.generation = namespaces.generation AND live.call_id = requested.call_id
+LEFT JOIN calls ON calls.generation = namespaces.generation AND calls.call_id = requested.call_id
 ORDER BY number;
 
 -- name: drop_plan
 UPDATE calls SET due_at = NULL, wake_at = NULL
-WHERE namespace = :namespace AND call_id = :call_id;
+WHERE generation = {generation} AND call_id = :call_id;
 
 -- name: claim_due
+-- Rows of a deleted namespace are leased too, so as not to be found again.
 WITH due AS (
-    SELECT namespace, call_id FROM calls
+    SELECT generation, call_id FROM calls
     WHERE wake_at <= :wall_now AND leased_until <= :wall_now
     ORDER BY wake_at LIMIT :limit
     FOR UPDATE SKIP LOCKED
+), claimed AS (
+    UPDATE calls SET leased_until = :leased_until FROM due
+    WHERE calls.generation = due.generation AND calls.call_id = due.call_id
+    RETURNING calls.generation, calls.call_id, calls.due_at
 )
-UPDATE calls SET leased_until = :leased_until FROM due
-WHERE calls.namespace = due.namespace AND calls.call_id = due.call_id
-RETURNING calls.namespace, calls.call_id, calls.due_at;
+SELECT namespace, call_id, due_at FROM claimed JOIN namespaces USING (generation);
 
--- name: claim_next
+-- name: claim_until
 WITH due AS (
-    SELECT namespace, call_id FROM calls
-    WHERE namespace = :namespace AND due_at <= :until AND leased_until <= :wall_now
-    ORDER BY due_at LIMIT 1
+    SELECT generation, call_id FROM calls
+    WHERE generation = {generation} AND leased_until <= :wall_now AND due_at = (
+        SELECT due_at FROM calls
+        WHERE generation = {generation} AND due_at <= :until AND leased_until <= :wall_now
+        ORDER BY due_at LIMIT 1
+    )
+    LIMIT :limit
     FOR UPDATE SKIP LOCKED
 )
 UPDATE calls SET leased_until = :leased_until FROM due
-WHERE calls.namespace = due.namespace AND calls.call_id = due.call_id
-RETURNING calls.namespace, calls.call_id, calls.due_at;
+WHERE calls.generation = due.generation AND calls.call_id = due.call_id
+RETURNING :namespace::bytea, calls.call_id, calls.due_at;
 
 -- name: next_due_at
-SELECT min(due_at) FROM calls WHERE namespace = :namespace AND due_at IS NOT NULL;
+SELECT min(due_at) FROM calls WHERE generation = {generation} AND due_at IS NOT NULL;
 
 -- name: next_wake_at
 SELECT min(wake_at) FROM calls WHERE wake_at IS NOT NULL;
@@ -204,25 +250,27 @@ WITH requested AS (
     ) WITH ORDINALITY AS requested (namespace, call_id, made, response, due_at, number)
     ORDER BY namespace, call_id, number
 ), open AS (
-    SELECT namespace, anchor_wall, anchor, rate FROM namespaces
+    SELECT generation, anchor_wall, anchor, rate FROM namespaces
     WHERE namespace IN (SELECT namespace FROM requested WHERE due_at IS NOT NULL)
     FOR SHARE SKIP LOCKED
+), placed AS (
+    SELECT generation, requested.* FROM requested JOIN namespaces USING (namespace)
 ), claimed AS (
-    SELECT calls.namespace, calls.call_id
-    FROM requested JOIN calls ON calls.namespace = requested.namespace AND calls.call_id = requested.call_id
-    WHERE cardinality(calls.delivery_statuses) = requested.made
+    SELECT calls.generation, calls.call_id
+    FROM placed JOIN calls ON calls.generation = placed.generation AND calls.call_id = placed.call_id
+    WHERE cardinality(calls.delivery_statuses) = placed.made
     FOR NO KEY UPDATE OF calls SKIP LOCKED
 ), finished AS (
     UPDATE calls
-    SET delivery_statuses = array_append(calls.delivery_statuses, requested.response),
-        due_at = CASE WHEN calls.due_at IS NULL THEN NULL ELSE requested.due_at END,
+    SET delivery_statuses = array_append(calls.delivery_statuses, placed.response),
+        due_at = CASE WHEN calls.due_at IS NULL THEN NULL ELSE placed.due_at END,
         wake_at = CASE WHEN calls.due_at IS NULL THEN NULL
-                  ELSE anchor_wall + (requested.due_at - anchor) / rate END,
+                  ELSE anchor_wall + (placed.due_at - anchor) / rate END,
         leased_until = 0
-    FROM requested JOIN claimed USING (namespace, call_id) LEFT JOIN open USING (namespace)
-    WHERE calls.namespace = requested.namespace AND calls.call_id = requested.call_id
-      AND (requested.due_at IS NULL OR anchor IS NOT NULL)
-    RETURNING calls.namespace, calls.call_id
+    FROM placed JOIN claimed USING (generation, call_id) LEFT JOIN open USING (generation)
+    WHERE calls.generation = placed.generation AND calls.call_id = placed.call_id
+      AND (placed.due_at IS NULL OR anchor IS NOT NULL)
+    RETURNING calls.generation, calls.call_id
 )
 SELECT CASE
     WHEN finished.call_id IS NULL AND calls.call_id IS NOT NULL THEN 'busy'
@@ -230,21 +278,16 @@ SELECT CASE
 END
 FROM unnest(:namespace, :call_id, :made) WITH ORDINALITY
     AS every (namespace, call_id, made, number)
-LEFT JOIN finished USING (namespace, call_id)
-LEFT JOIN calls ON calls.namespace = every.namespace AND calls.call_id = every.call_id
+LEFT JOIN namespaces USING (namespace)
+LEFT JOIN finished
+    ON finished.generation = namespaces.generation AND finished.call_id = every.call_id
+LEFT JOIN calls ON calls.generation = namespaces.generation AND calls.call_id = every.call_id
     AND cardinality(calls.delivery_statuses) = every.made
 ORDER BY number;
 
--- name: delete_idle_namespace
--- After a lock of its own, so that it sees the calls of whoever held the lock before.
-DELETE FROM namespaces
-WHERE namespace = :namespace AND used_at < :since AND NOT EXISTS (
-    SELECT FROM calls WHERE namespace = :namespace AND call_id >= :since_id
-)
-RETURNING namespace;
-
 -- name: delete_namespace
-DELETE FROM namespaces WHERE namespace = :namespace;
+-- Takes only the name: the rows go piece by piece, and nobody finds them any more.
+UPDATE namespaces SET namespace = NULL WHERE namespace = :namespace RETURNING generation;
 
 -- name: delete_journal
 DELETE FROM journal WHERE namespace = :namespace;
@@ -258,6 +301,32 @@ DELETE FROM coverage USING gone
 WHERE coverage.namespace = :namespace AND coverage.operation_id = gone.operation_id
   AND coverage.status = gone.status AND coverage.code = gone.code
   AND coverage.scenario = gone.scenario;
+
+-- name: deleted_generations
+SELECT generation FROM namespaces WHERE namespace IS NULL;
+
+-- name: delete_calls
+-- What another replica is removing just now needs no waiting for.
+DELETE FROM calls USING (
+    SELECT generation, call_id FROM calls WHERE generation = :generation
+    LIMIT :limit FOR UPDATE SKIP LOCKED
+) AS piece
+WHERE calls.generation = piece.generation AND calls.call_id = piece.call_id
+RETURNING calls.call_id;
+
+-- name: delete_idempotency_keys
+DELETE FROM idempotency_keys USING (
+    SELECT generation, idempotency_key FROM idempotency_keys WHERE generation = :generation
+    LIMIT :limit FOR UPDATE SKIP LOCKED
+) AS piece
+WHERE idempotency_keys.generation = piece.generation
+  AND idempotency_keys.idempotency_key = piece.idempotency_key
+RETURNING idempotency_keys.call_id;
+
+-- name: delete_generation
+DELETE FROM namespaces WHERE generation = :generation AND namespace IS NULL
+AND NOT EXISTS (SELECT FROM calls WHERE generation = :generation)
+AND NOT EXISTS (SELECT FROM idempotency_keys WHERE generation = :generation);
 
 -- name: append_journal
 -- Who was cut off and does not know whether it is there may append it again.
@@ -307,3 +376,6 @@ SELECT coalesce(max(last_seq), '') FROM journal WHERE namespace = :namespace;
 SELECT operation_id, status, code, scenario, exchanges FROM coverage
 WHERE namespace = :namespace
 ORDER BY operation_id, status, code, scenario;
+
+-- name: database_time
+SELECT extract(epoch FROM clock_timestamp())::double precision;

@@ -1,114 +1,154 @@
 -- name: ping
--- Reads a page of the file, so that it fails where the file is lost.
-SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1);
+-- Writes, and fails too where a table is lost.
+UPDATE heartbeat SET beats = beats + 1
+WHERE (SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1) AS one) >= 0;
 
 -- name: read_namespace
 SELECT anchor_wall, anchor, rate FROM namespaces WHERE namespace = :namespace;
 
 -- name: insert_namespace
-INSERT INTO namespaces (namespace, anchor_wall, anchor, rate, used_at)
-VALUES (:namespace, :anchor_wall, :anchor, :rate, :anchor_wall)
+INSERT INTO namespaces (
+    namespace, anchor_wall, anchor, rate, used_at, used_seq, moves, settled_moves
+)
+VALUES (:namespace, :anchor_wall, :anchor, :rate, :anchor_wall, 0, 0, 0)
 ON CONFLICT (namespace) DO NOTHING;
 
 -- name: use_namespace
-UPDATE namespaces SET used_at = :at WHERE namespace = :namespace;
-
--- name: idle_namespaces
-SELECT namespace FROM namespaces WHERE used_at < :since;
-
--- name: move_clock
-UPDATE namespaces SET anchor_wall = :anchor_wall, anchor = :anchor
+-- A call that is stored later is a use too, which its process has not written down yet.
+UPDATE namespaces
+SET used_at = :at,
+    used_seq = (SELECT max(seq) FROM calls WHERE calls.generation = namespaces.generation)
 WHERE namespace = :namespace;
 
--- name: move_wakes
-UPDATE calls SET wake_at = :anchor_wall + (due_at - :anchor) / :rate
-WHERE namespace = :namespace AND due_at IS NOT NULL;
+-- name: idle_namespaces
+SELECT namespace FROM namespaces WHERE used_at < :since AND namespace IS NOT NULL;
 
--- name: settle_wakes
--- A process that died in the middle of an advance left the clock ahead of these.
+-- name: is_used_since
+-- Either the use is written down, or it is a call that was stored after the last one written down.
+SELECT
+    used_at >= :since,
+    used_seq < (SELECT max(seq) FROM calls WHERE calls.generation = namespaces.generation)
+FROM namespaces WHERE namespace = :namespace;
+
+-- name: move_clock
+UPDATE namespaces SET anchor_wall = :anchor_wall, anchor = :anchor, moves = moves + 1
+WHERE namespace = :namespace;
+
+-- name: late_wakes
+SELECT namespace FROM namespaces WHERE moves > settled_moves AND namespace IS NOT NULL;
+
+-- name: read_moves
+SELECT moves FROM namespaces WHERE namespace = :namespace AND moves > settled_moves;
+
+-- name: move_wakes
+-- Of the next completions in the order in which they are due.
 UPDATE calls SET wake_at = (
-    SELECT anchor_wall + (due_at - anchor) / rate FROM namespaces
-    WHERE namespaces.namespace = calls.namespace
+    SELECT anchor_wall + (due_at - anchor) / rate FROM namespaces WHERE namespace = :namespace
 )
-WHERE due_at IS NOT NULL;
+WHERE (generation, call_id) IN (
+    SELECT generation, call_id FROM calls
+    WHERE generation = {generation} AND (due_at, call_id) > (:after_due_at, :after_call_id)
+    ORDER BY due_at, call_id LIMIT :limit
+)
+RETURNING due_at, call_id;
+
+-- name: settle_moves
+UPDATE namespaces SET settled_moves = :moves
+WHERE namespace = :namespace AND settled_moves < :moves;
 
 -- name: insert_call
 -- A namespace that was emptied meanwhile was emptied with this call in it.
-INSERT INTO calls (namespace, call_id, {request_columns}, due_at, wake_at)
-SELECT namespace, :call_id, {request_values}, :due_at, anchor_wall + (:due_at - anchor) / rate
+INSERT INTO calls (generation, call_id, seq, {request_columns}, due_at, wake_at)
+SELECT
+    generation, :call_id,
+    (SELECT max(seq) + 1 FROM calls WHERE calls.generation = namespaces.generation),
+    {request_values}, :due_at, anchor_wall + (:due_at - anchor) / rate
 FROM namespaces WHERE namespace = :namespace;
 
 -- name: insert_sample
 INSERT INTO calls (
-    namespace, call_id, {request_columns}, status, transcript, duration_seconds, ended_at
+    generation, call_id, seq, {request_columns}, status, transcript, duration_seconds, ended_at
 )
 VALUES (
-    :namespace, :call_id, {request_values}, :status, :transcript, :duration_seconds, :ended_at
+    {generation}, :call_id, 0, {request_values},
+    :status, :transcript, :duration_seconds, :ended_at
 );
 
 -- name: read_call
 SELECT {call_columns}
-FROM calls WHERE namespace = :namespace AND call_id = :call_id;
+FROM calls WHERE generation = {generation} AND call_id = :call_id;
 
 -- name: read_call_with_clock
 SELECT anchor_wall, anchor, rate,
        {call_columns}
 FROM namespaces LEFT JOIN calls
-  ON calls.namespace = namespaces.namespace AND call_id = :call_id
-WHERE namespaces.namespace = :namespace;
+  ON calls.generation = namespaces.generation AND call_id = :call_id
+WHERE namespace = :namespace;
 
 -- name: newest_call_id
-SELECT call_id FROM calls WHERE namespace = :namespace ORDER BY call_id DESC LIMIT 1;
+SELECT call_id FROM calls WHERE generation = {generation} ORDER BY seq DESC LIMIT 1;
 
 -- name: count_calls
-SELECT count(*) FROM calls WHERE namespace = :namespace;
+-- No call is removed by itself, so the newest one's number is how many there are.
+SELECT coalesce(max(seq), 0) FROM calls WHERE generation = {generation};
 
 -- name: keep_idempotency_key
 -- Changes one row where the key is new or expired, and none where it is in use, or in a namespace
 -- that was emptied meanwhile.
-INSERT INTO idempotency_keys (namespace, idempotency_key, fingerprint, call_id, expires_at)
-SELECT namespace, :idempotency_key, :fingerprint, :call_id, :expires_at
+INSERT INTO idempotency_keys (generation, idempotency_key, fingerprint, call_id, expires_at)
+SELECT generation, :idempotency_key, :fingerprint, :call_id, :expires_at
 FROM namespaces WHERE namespace = :namespace
-ON CONFLICT (namespace, idempotency_key) DO UPDATE
+ON CONFLICT (generation, idempotency_key) DO UPDATE
 SET fingerprint = excluded.fingerprint, call_id = excluded.call_id,
     expires_at = excluded.expires_at
 WHERE expires_at <= :now;
 
 -- name: read_idempotency_key
 SELECT fingerprint, call_id FROM idempotency_keys
-WHERE namespace = :namespace AND idempotency_key = :idempotency_key;
+WHERE generation = {generation} AND idempotency_key = :idempotency_key;
+
+-- name: read_kept_call
+SELECT fingerprint, call_id FROM idempotency_keys
+WHERE generation = {generation} AND idempotency_key = :idempotency_key AND expires_at > :now;
 
 -- name: complete_call
--- Changes one row where the call is not over yet: the first completion wins.
+-- Changes one row where the call is not ended yet: the first completion wins.
 UPDATE calls
 SET status = :status, transcript = :transcript, duration_seconds = :duration_seconds,
     ended_at = :ended_at, completed_by = :completed_by
-WHERE namespace = :namespace AND call_id = :call_id AND status IS NULL;
+WHERE generation = {generation} AND call_id = :call_id AND status IS NULL;
 
 -- name: drop_plan
 UPDATE calls SET due_at = NULL, wake_at = NULL
-WHERE namespace = :namespace AND call_id = :call_id;
+WHERE generation = {generation} AND call_id = :call_id;
 
 -- name: claim_due
+-- Rows of a deleted namespace have no name; they are leased too, so as not to be found again.
 UPDATE calls SET leased_until = :leased_until
-WHERE (namespace, call_id) IN (
-    SELECT namespace, call_id FROM calls
+WHERE (generation, call_id) IN (
+    SELECT generation, call_id FROM calls
     WHERE wake_at <= :wall_now AND leased_until <= :wall_now
     ORDER BY wake_at LIMIT :limit
 )
-RETURNING namespace, call_id, due_at;
+RETURNING (
+    SELECT namespace FROM namespaces WHERE namespaces.generation = calls.generation
+), call_id, due_at;
 
--- name: claim_next
+-- name: claim_until
 UPDATE calls SET leased_until = :leased_until
-WHERE (namespace, call_id) IN (
-    SELECT namespace, call_id FROM calls
-    WHERE namespace = :namespace AND due_at <= :until AND leased_until <= :wall_now
-    ORDER BY due_at LIMIT 1
+WHERE (generation, call_id) IN (
+    SELECT generation, call_id FROM calls
+    WHERE generation = {generation} AND leased_until <= :wall_now AND due_at = (
+        SELECT due_at FROM calls
+        WHERE generation = {generation} AND due_at <= :until AND leased_until <= :wall_now
+        ORDER BY due_at LIMIT 1
+    )
+    LIMIT :limit
 )
-RETURNING namespace, call_id, due_at;
+RETURNING :namespace, call_id, due_at;
 
 -- name: next_due_at
-SELECT min(due_at) FROM calls WHERE namespace = :namespace AND due_at IS NOT NULL;
+SELECT min(due_at) FROM calls WHERE generation = {generation} AND due_at IS NOT NULL;
 
 -- name: next_wake_at
 SELECT min(wake_at) FROM calls WHERE wake_at IS NOT NULL;
@@ -122,23 +162,35 @@ SET delivery_statuses = json_insert(delivery_statuses, '$[#]', :response),
         SELECT anchor_wall + (:due_at - anchor) / rate FROM namespaces WHERE namespace = :namespace
     )),
     leased_until = 0
-WHERE namespace = :namespace AND call_id = :call_id
+WHERE generation = {generation} AND call_id = :call_id
   AND json_array_length(delivery_statuses) = :made;
 
--- name: is_idle
-SELECT 1 FROM namespaces
-WHERE namespace = :namespace AND used_at < :since AND NOT EXISTS (
-    SELECT 1 FROM calls WHERE namespace = :namespace AND call_id >= :since_id
-);
+-- name: delete_namespace
+-- Takes only the name: the rows go piece by piece, and nobody finds them any more.
+UPDATE namespaces SET namespace = NULL WHERE namespace = :namespace RETURNING generation;
+
+-- name: delete_journal
+DELETE FROM journal WHERE namespace = :namespace;
+
+-- name: delete_coverage
+DELETE FROM coverage WHERE namespace = :namespace;
+
+-- name: deleted_generations
+SELECT generation FROM namespaces WHERE namespace IS NULL;
 
 -- name: delete_calls
-DELETE FROM calls WHERE namespace = :namespace;
+DELETE FROM calls WHERE (generation, call_id) IN (
+    SELECT generation, call_id FROM calls WHERE generation = :generation LIMIT :limit
+);
 
 -- name: delete_idempotency_keys
-DELETE FROM idempotency_keys WHERE namespace = :namespace;
+DELETE FROM idempotency_keys WHERE (generation, idempotency_key) IN (
+    SELECT generation, idempotency_key FROM idempotency_keys
+    WHERE generation = :generation LIMIT :limit
+);
 
--- name: delete_namespace
-DELETE FROM namespaces WHERE namespace = :namespace;
+-- name: delete_generation
+DELETE FROM namespaces WHERE generation = :generation AND namespace IS NULL;
 
 -- name: append_journal
 INSERT INTO journal (namespace, last_seq, newest_at, exchanges, entries)
@@ -172,9 +224,3 @@ SELECT coalesce(max(last_seq), '') FROM journal WHERE namespace = :namespace;
 SELECT operation_id, status, code, scenario, exchanges FROM coverage
 WHERE namespace = :namespace
 ORDER BY operation_id, status, code, scenario;
-
--- name: delete_journal
-DELETE FROM journal WHERE namespace = :namespace;
-
--- name: delete_coverage
-DELETE FROM coverage WHERE namespace = :namespace;
