@@ -506,7 +506,7 @@ async def test_claim_of_a_namespace_leaves_the_others(store: Store) -> None:
     )
 
 
-async def test_what_is_due_at_one_instant_is_claimed_together(store: Store) -> None:
+async def test_one_claim_takes_all_of_one_instant(store: Store) -> None:
     """An advance delivers together what is due together, and one instant after the other."""
     await create(store, due_at=START + 8)
     early = [await create(store, due_at=START + 3) for _ in range(4)]
