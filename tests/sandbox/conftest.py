@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
+from urllib.parse import unquote
 
 import anyio
 import httpx
@@ -112,10 +113,17 @@ class Sandbox:
         headers: Iterable[tuple[bytes, bytes]] = (),
         chunks: Iterable[bytes] = (b"",),
         disconnect: bool = False,
+        encoded: bool = False,
     ) -> RawAnswer:
         """One request as bytes on the ASGI level, where a client library forbids nothing."""
         return await raw_request(
-            self.app, method, path, headers=headers, chunks=chunks, disconnect=disconnect
+            self.app,
+            method,
+            path,
+            headers=headers,
+            chunks=chunks,
+            disconnect=disconnect,
+            encoded=encoded,
         )
 
 
@@ -127,8 +135,9 @@ async def raw_request(
     headers: Iterable[tuple[bytes, bytes]] = (),
     chunks: Iterable[bytes] = (b"",),
     disconnect: bool = False,
+    encoded: bool = False,
 ) -> RawAnswer:
-    """Runs one HTTP exchange against any ASGI application."""
+    """Runs one HTTP exchange against any ASGI application; the path is decoded or `encoded`."""
     waiting = list(chunks)
     sent: list[Any] = []
 
@@ -153,7 +162,7 @@ async def raw_request(
         "http_version": "1.1",
         "method": method,
         "scheme": "http",
-        "path": path,
+        "path": unquote(path) if encoded else path,
         "raw_path": path.encode("utf-8", "surrogateescape"),
         "query_string": b"",
         "root_path": "",

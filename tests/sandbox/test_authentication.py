@@ -101,6 +101,26 @@ def test_refusal_shows_how_a_key_looks() -> None:
         RING.principal([b"Bearer x"])
 
 
+@pytest.mark.parametrize(
+    ("value", "explained"),
+    [
+        (b"sandbox_demo", "does not say Bearer before the token"),
+        (b"live-secret.with+signs", "does not say Bearer before the token"),
+        (b"", "does not say Bearer before the token"),
+        (b"Basic c2FuZGJveF9kZW1v", "names another scheme than Bearer"),
+        (b"Token sandbox_demo", "names another scheme than Bearer"),
+        (b"Bearer", "no token follows"),
+        (b"bearer  ", "no token follows"),
+        (b"Bearer live-secret", "This token is not accepted"),
+    ],
+)
+def test_what_is_wrong_with_a_header_is_said(value: bytes, explained: str) -> None:
+    """A missing scheme, another scheme and a missing token are told apart from a wrong key."""
+    with pytest.raises(ProblemError, match=explained) as refused:
+        RING.principal([value])
+    assert refused.value.code == "invalid_token"
+
+
 def test_two_headers_open_nothing() -> None:
     """Nobody guesses which of two tokens was meant."""
     with pytest.raises(ProblemError) as refused:

@@ -196,6 +196,11 @@ async def test_every_operation_needs_a_token(sandbox: Sandbox, operation: Operat
         b"application/json;charset=UTF-8",
         b'application/json; charset="utf-8"',
         b"application/json ; charset=utf-8",
+        b"application/json;",
+        b"application/json; ;charset=utf-8;",
+        b"application/json;charset=utf-8;charset=UTF-8",
+        b'application/json; profile="a;b=\\"c, d"; charset=utf-8',
+        b"application/json; v=1; q=0.9",
     ],
 )
 async def test_json_in_utf8_is_taken(sandbox: Sandbox, value: bytes) -> None:
@@ -218,6 +223,10 @@ async def test_json_in_utf8_is_taken(sandbox: Sandbox, value: bytes) -> None:
         [b"application/x-www-form-urlencoded"],
         [b"application/json; charset=latin-1"],
         [b"application/json; charset=utf-16"],
+        [b"application/json; charset=utf-8; charset=utf-16"],
+        [b'application/json; x="; charset=utf-16'],
+        [b"application/json; charset"],
+        [b"application/json; charset="],
         [b"application/json, application/json"],
         [b"application/json", b"application/json"],
         [b"application/json", b"text/plain"],
@@ -409,6 +418,20 @@ async def test_no_body_breaks_the_service(sandbox: Sandbox, body: bytes, path: s
     answer = await sandbox.raw("POST", path, headers=[TOKEN, JSON], chunks=[body])
     assert answer.status in (200, 201, 400, 404, 409, 422)
     assert b"prov_" not in answer.body
+
+
+@pytest.mark.parametrize(
+    "path", ["/v1%2Fagents", "/v1/calls%2f00000000-0000-0000-0000-000000000000", "%2Fv1/agents"]
+)
+async def test_encoded_slash_separates_nothing(sandbox: Sandbox, path: str) -> None:
+    """`%2F` is a character of a segment: such a path is none of the contract's."""
+    answer = await sandbox.raw("GET", path, headers=[TOKEN], encoded=True)
+    assert_problem(answer, "not_found")
+
+
+async def test_encoded_letter_is_the_letter(sandbox: Sandbox) -> None:
+    """`%61` is an a, wherever it stands (RFC 3986, section 6.2.2.2)."""
+    assert (await sandbox.raw("GET", "/v1/%61gents", headers=[TOKEN], encoded=True)).status == 200
 
 
 # Operations and handlers

@@ -103,6 +103,46 @@ def test_a_delay_is_bounded() -> None:
     assert asked.applied == f"delay={LONGEST_DELAY_MILLISECONDS}"
 
 
+QUOTED = [
+    b'foo="a, code=429"',
+    b'foo="delay=9000"',
+    b'foo="\\", code=429, \\""',
+    b'foo; bar="a, code=429, b"',
+    b'foo="a; code=429"; x=", delay=9000,"',
+    b'foo="never closed, code=429',
+]
+
+
+@pytest.mark.parametrize("value", QUOTED)
+def test_what_stands_in_quotes_is_no_preference(value: bytes) -> None:
+    """A comma, a semicolon or a whole preference inside a quoted value asks for nothing."""
+    assert preferred(CONTRACT.operations["listAgents"], [value]) is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b'code="429"',
+        b"code = 429",
+        b"code=429; reason=test",
+        b'foo="a, b", code=429',
+        b"code=429;",
+        b",, code=429 ,",
+    ],
+)
+def test_preference_is_found_however_it_is_written(value: bytes) -> None:
+    """Quotes, blanks, parameters and other preferences around it change nothing."""
+    asked = preferred(CONTRACT.operations["listAgents"], [value])
+    assert asked is not None
+    assert asked.applied == "code=429"
+
+
+def test_long_nonsense_is_read_in_one_pass() -> None:
+    """A header of quotes and backslashes takes time in proportion to its length."""
+    value = b'\\"' * 500_000
+    assert preferred(CONTRACT.operations["listAgents"], [value]) is None
+
+
 @pytest.mark.parametrize("value", [b"delay=-1", b"delay=1e9", b"delay=\xb2", b"=,=;", b"code"])
 def test_nonsense_is_no_preference(value: bytes) -> None:
     """A value that is no preference asks for nothing."""

@@ -26,12 +26,25 @@ HOW_A_KEY_LOOKS: Final = (
 )
 
 _NOT_A_KEY: Final = f"This token is not accepted. {HOW_A_KEY_LOOKS}"
+_NO_SCHEME: Final = (
+    "The header Authorization does not say Bearer before the token. "
+    "Write Authorization: Bearer YOUR_SERVICE_API_KEY."
+)
+_OTHER_SCHEME: Final = (
+    "The header Authorization names another scheme than Bearer. "
+    "Write Authorization: Bearer YOUR_SERVICE_API_KEY."
+)
+_NOTHING_FOLLOWS: Final = (
+    "The header Authorization says Bearer, but no token follows. "
+    "Write Authorization: Bearer YOUR_SERVICE_API_KEY."
+)
 _MOST_KNOWN: Final = 4096
 
 _SANDBOX_KEY: Final = re.compile(PATTERN)
 _DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}")
 # RFC 9110, section 11.1: the scheme is case-insensitive. RFC 6750, section 2.1: the token follows.
 _BEARER: Final = re.compile(r"[Bb][Ee][Aa][Rr][Ee][Rr] +([A-Za-z0-9._~+/-]+=*) *")
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]*")
 _REALM: Final = 'Bearer realm="voice-api"'
 
 
@@ -102,7 +115,7 @@ class Keyring:
             prefix, namespace = token[:-32], token[-32:]
             if hmac.compare_digest(prefix, self._provider_prefix):
                 return Principal(bytes.fromhex(namespace), is_provider=True)
-        raise _invalid_token()
+        raise _invalid_token(_wrong_form(authorization))
 
     def _integrator(self, token: str) -> Principal:
         # Looked up by digest: what the time of it could tell leads back to no key.
@@ -149,6 +162,14 @@ def is_sandbox_key(token: str) -> bool:
 def namespace_of(token: str) -> bytes:
     """The name of a key's namespace: 16 bytes of its SHA-256."""
     return _digest(token)[:16]
+
+
+def _wrong_form(authorization: bytes) -> str:
+    """What is wrong with a header that names no key, without a word of what it says."""
+    scheme, _, token = authorization.decode("latin-1").partition(" ")
+    if scheme.lower() == "bearer":
+        return _NOT_A_KEY if token.strip() else _NOTHING_FOLLOWS
+    return _OTHER_SCHEME if token and _SCHEME.fullmatch(scheme) else _NO_SCHEME
 
 
 def _digest(token: str) -> bytes:

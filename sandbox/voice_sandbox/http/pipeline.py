@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs
@@ -34,6 +33,7 @@ from voice_sandbox.http.exchange import (
     Request,
     Response,
 )
+from voice_sandbox.http.header_fields import named_value, parts
 from voice_sandbox.http.preferences import Preferred, preferred
 from voice_sandbox.http.routing import RouteTable, route_path
 from voice_sandbox.http.strict_json import MalformedJSON, UnusableNumber, decode
@@ -47,10 +47,6 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 # What nginx would hold back until it has enough of it.
 _NO_BUFFERING: Final = (b"x-accel-buffering", b"no")
 _EVENTS: Final = b"text/event-stream; charset=utf-8"
-# RFC 9110, section 8.3.1: the type is case-insensitive, parameters follow after semicolons.
-_JSON_CONTENT_TYPE: Final = re.compile(
-    rb'application/json[ \t]*(;[ \t]*charset="?utf-8"?[ \t]*)?', re.IGNORECASE
-)
 _LEAK: Final = ID_PREFIX.encode()
 _MASK: Final = b"*" * len(_LEAK)
 
@@ -291,10 +287,22 @@ def _parameters(operation: Operation, scope: Scope, headers: _Headers) -> dict[s
     return found
 
 
+def _is_json(content_type: bytes) -> bool:
+    """Whether a body is JSON in UTF-8. Unknown parameters change nothing (RFC 8259, section 11)."""
+    if content_type == b"application/json":
+        return True
+    media_type, *rest = parts(content_type.decode("latin-1")) or [""]
+    if media_type.lower() != _JSON:
+        return False
+    parameters = [named_value(part) for part in rest]
+    charsets = {found[1].lower() for found in parameters if found and found[0] == "charset"}
+    return None not in parameters and charsets <= {"utf-8"}
+
+
 async def _body(limit: int, headers: _Headers, receive: Receive) -> bytes:
     """Raises: `ProblemError` ``unsupported_media_type`` or ``body_too_large``."""
     content_types = headers.get(b"content-type", ())
-    if len(content_types) != 1 or not _JSON_CONTENT_TYPE.fullmatch(content_types[0]):
+    if len(content_types) != 1 or not _is_json(content_types[0]):
         raise ProblemError(
             "unsupported_media_type",
             "The body must be sent as application/json in UTF-8. "

@@ -9,17 +9,15 @@ missing from the answer.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 import msgspec
 
 from voice_sandbox.contract.model import DocumentedResponse, Example, Operation
+from voice_sandbox.http.header_fields import elements, named_value, parts
 
 LONGEST_DELAY_MILLISECONDS: Final = 10_000
-# RFC 7240, section 2: preferences are separated by commas, a value may be quoted.
-_PREFERENCE: Final = re.compile(r'\s*(\w+)\s*=\s*"?([A-Za-z0-9_.-]+)"?\s*(?:;[^,]*)?')
 
 
 class Preferred(msgspec.Struct, frozen=True):
@@ -85,7 +83,8 @@ def preferred(operation: Operation, values: Iterable[bytes]) -> Preferred | None
 
 
 def _preferences(values: Iterable[bytes]) -> Iterator[tuple[str, str]]:
+    """Name and value of each preference; what follows a semicolon has no meaning here."""
     for value in values:
-        for part in value.decode("latin-1").split(","):
-            if match := _PREFERENCE.fullmatch(part):
-                yield match[1].lower(), match[2]
+        for element in elements(value):
+            if preference := named_value(next(iter(parts(element)), "")):
+                yield preference

@@ -7,13 +7,17 @@ Starlette's router.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
+from urllib.parse import unquote
 
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Lifespan, Receive, Scope, Send
 
 from voice_sandbox.contract.problems import ProblemError
+
+_ENCODED_SLASH: Final = re.compile(rb"%2[Ff]")
 
 
 class RouteTable:
@@ -93,6 +97,8 @@ class ContractRouter(Router):
         if scope["type"] != "http":
             await super().app(scope, receive, send)
             return
+        if b"%2" in (raw_path := scope.get("raw_path") or b""):
+            scope["path"] = _with_encoded_slashes(raw_path, scope["path"])
         path = route_path(scope)
         contract = self._by_root.get(_root(path))
         if contract is None:
@@ -110,6 +116,14 @@ def route_path(scope: Scope) -> str:
     if root_path and (path == root_path or path.startswith(f"{root_path}/")):
         path = path[len(root_path) :]
     return path or "/"
+
+
+def _with_encoded_slashes(raw_path: bytes, path: str) -> str:
+    """The path, decoded, with each ``%2F`` left as it is: it separates nothing (RFC 3986, 2.2)."""
+    if not _ENCODED_SLASH.search(raw_path):
+        return path
+    segments = _ENCODED_SLASH.split(raw_path)
+    return "%2F".join(unquote(segment) for segment in segments)
 
 
 def _root(path: str) -> str:
