@@ -26,8 +26,8 @@ from voice_portal.tables import codes_of, ended, unfinished_states
 from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import PROBLEMS
 
-FOLLOW: Final = "followTheCall"
-"""The link of a response that leads to the operation which reads the new call."""
+FOLLOW: Final = "getCall"
+"""The operation that a new call is followed with, where a link leads to it."""
 IDEMPOTENCY: Final = "Idempotency-Key"
 PROBLEM_REQUESTS: Final = f"portal/voice_portal/{PROBLEM_REQUESTS_FILE.name}"
 
@@ -85,6 +85,7 @@ def problem_card(page: Page, code: str) -> tuple[Mapping[str, Any], str | None]:
 def view(choice: Choice, sources: Sources, response: Response) -> dict[str, Any]:
     """The values of the template ``card.html``."""
     request = choice.request.as_example()
+    is_of_contract = all(_is_of_contract(each, sources.contract) for each in choice.requests)
     return {
         "request": request,
         "endpoint": request.path if "://" not in request.path else request.operation.path,
@@ -97,7 +98,7 @@ def view(choice: Choice, sources: Sources, response: Response) -> dict[str, Any]
                 choice.requests, base=sources.sandbox_url, fails=choice.expect is not None
             )
         ],
-        "live_url": sources.live_url if all(r.is_of_contract for r in choice.requests) else None,
+        "live_url": sources.live_url if is_of_contract else None,
         "sandbox_url": sources.sandbox_url,
         "body": request.text if request.pad_to == 0 else None,
         "raw": request.raw is not None,
@@ -150,6 +151,11 @@ def _reference(request: Request, contract: Contract) -> str | None:
     """The operation's place in the reference, which has those of the contract alone."""
     name = request.operation.operation_id
     return name if name in contract.operations else None
+
+
+def _is_of_contract(request: Request, contract: Contract) -> bool:
+    """Whether the live service would understand it too."""
+    return request.operation.operation_id in contract.operations and "Prefer" not in request.headers
 
 
 def _picks_outcome(choice: Choice) -> bool:
@@ -236,7 +242,8 @@ def _request_data(request: Request, contract: Contract) -> dict[str, Any]:
 
 def _life(choice: Choice, sources: Sources) -> Mapping[str, Any] | None:
     """How to follow what the operation created, or nothing if it creates nothing to follow."""
-    link = choice.request.operation.success.links.get(FOLLOW)
+    links = links_of(choice.request.operation, sources.contract)
+    link = next((link for link in links if link.operation_id == FOLLOW), None)
     if link is None or choice.expect is not None:
         return None
     contract, control = sources.contract, sources.control

@@ -105,7 +105,7 @@ def _field(
         type=_type(contract, schema) + place,
         presence=presence,
         meaning=meaning or schema.get("description", ""),
-        limits=tuple(_limits(schema)),
+        limits=(*_limits(schema), *_item_limits(contract, schema)),
         words=tuple(str(word) for word in schema.get("enum", ())),
         example=None if example is None or "enum" in schema else pretty(example),
     )
@@ -130,6 +130,13 @@ def _limits(schema: Schema) -> Iterator[str]:
     yield from _range(schema, "minItems", "maxItems", "entries")
     if "pattern" in schema:
         yield f"pattern `{schema['pattern']}`"
+
+
+def _item_limits(contract: Contract, schema: Schema) -> Iterator[str]:
+    """The limits of a list's entries, where these are plain values and have no row of their own."""
+    items = contract.resolve(schema.get("items", {}))
+    if "properties" not in items:
+        yield from (f"each {limit}" for limit in _limits(items))
 
 
 def _range(schema: Schema, low: str, high: str, unit: str) -> Iterator[str]:

@@ -159,7 +159,10 @@ def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
     ]
     others = [file.url for file in files if not file.page]
     texts = [*(f"{page.url}index.md" for page in rendered), "llms.txt", "llms-full.txt"]
-    if dead := list(link_check.dead_links(rendered, [*others, *texts])):
+    contracts = (load_sources().contract, load_sources().control)
+    paths = (operation.path for each in contracts for operation in each.operations.values())
+    api = tuple({f"/{path.split('/')[1]}/" for path in paths})
+    if dead := list(link_check.dead_links(rendered, [*others, *texts], api=api)):
         raise Abort("\n".join(dead))
     order = list(_nav_pages(config.nav))
     pages.sort(key=lambda page: order.index(page.file.src_uri))

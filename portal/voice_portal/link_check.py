@@ -12,8 +12,6 @@ from html.parser import HTMLParser
 from typing import Final
 from urllib.parse import unquote, urljoin, urlsplit
 
-API: Final = ("/sandbox/", "/v1/")
-"""Served by the sandbox on the site's own origin."""
 _HOST: Final = "http://portal.invalid/"
 
 
@@ -29,10 +27,13 @@ class Rendered:
     html: str
 
 
-def dead_links(pages: Iterable[Rendered], files: Iterable[str]) -> Iterator[str]:
+def dead_links(
+    pages: Iterable[Rendered], files: Iterable[str], *, api: tuple[str, ...] = ()
+) -> Iterator[str]:
     """One message a dead link: file, line, and what was probably meant.
 
     ``files`` are the addresses of everything else in the site, such as ``openapi.yaml``.
+    ``api`` are the beginnings of paths that the sandbox serves on the site's origin: ``/v1/``.
     """
     pages = list(pages)
     read = {page.url: _parsed(page.html) for page in pages}
@@ -40,7 +41,7 @@ def dead_links(pages: Iterable[Rendered], files: Iterable[str]) -> Iterator[str]
     for page in pages:
         for href in dict.fromkeys(read[page.url].links):
             target = urlsplit(urljoin(_HOST + page.url, href))
-            if target.netloc != urlsplit(_HOST).netloc or f"{target.path}/".startswith(API):
+            if target.netloc != urlsplit(_HOST).netloc or f"{target.path}/".startswith(api):
                 continue
             path, anchor = unquote(target.path.lstrip("/")), unquote(target.fragment)
             if path not in known:

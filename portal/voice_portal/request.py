@@ -52,11 +52,6 @@ class Request:
         return None if self.body is None else json.dumps(self.body, indent=2, ensure_ascii=False)
 
     @property
-    def is_of_contract(self) -> bool:
-        """Whether the live service would understand it too."""
-        return not self.path.startswith("/sandbox") and "Prefer" not in self.headers
-
-    @property
     def is_changed(self) -> bool:
         """Whether it has another path or method than its operation, so that no operation has it."""
         return (self.path, self.method) != (self.operation.path, self.operation.method)

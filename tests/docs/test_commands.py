@@ -33,9 +33,9 @@ class Runner:
     def run(
         self, language: str, text: str, *, fails: bool = False
     ) -> subprocess.CompletedProcess[str]:
-        """Runs a program; one that ``fails`` is answered with a problem on purpose."""
+        """Runs a program; one that ``fails`` gets a problem on purpose."""
         program = text.replace(self.url_of_pages, self.url)
-        # curl alone says nothing of a refusal.
+        # curl alone says nothing of a rejection.
         fail = "" if fails else "--fail-with-body"
         command = {
             "bash": ["bash", "-e", "-c", f'curl() {{ command curl -sS {fail} "$@"; }}\n{program}'],
@@ -58,10 +58,10 @@ def runner(sandbox_server, key, node_tools, sources) -> Runner:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
-def test_every_snippet_of_a_card_is_answered_as_shown(articles, runner, name, language):
+def test_every_snippet_of_a_card_gets_what_is_shown(articles, runner, name, language):
     """Copied, pasted and run, each snippet of each card gets what the card shows.
 
-    A snippet that provokes a problem prints its code; every other one succeeds.
+    A snippet that triggers a problem prints its code; every other one succeeds.
     """
     failed = []
     for card in articles[name].find_all("try-api"):
@@ -101,13 +101,13 @@ SKIP_AHEAD = 'service.post("/sandbox/clock", json={"advance_seconds": 30})'
 
 
 def test_terminal_of_the_quickstart_meets_a_busy_line(articles, runner):
-    """What the Quickstart has a newcomer type ends with the answer that it promises."""
+    """What the Quickstart has a newcomer type ends with the response that it promises."""
     [commands] = [text for text in blocks(articles["quickstart"], "sh") if "$CALL_ID" in text]
     assert '"status":"busy"' in runner.run("bash", commands).stdout.splitlines()[-1]
 
 
 def test_idempotent_command_replays(articles, runner):
-    """The command of the idempotency section answers the same call_id when it is run twice."""
+    """The command of the idempotency section returns the same call_id when it is run twice."""
     [command] = [text for text in blocks(articles["calls"], "sh") if "Idempotency-Key" in text]
     responses = {runner.run("bash", command).stdout for _ in range(2)}
     assert len(responses) == 1

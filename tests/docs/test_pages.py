@@ -50,16 +50,16 @@ def test_every_problem_code_has_an_entry(articles):
     assert entries == list(PROBLEMS)
 
 
-def test_every_problem_can_be_provoked(articles):
-    """Each entry of the Errors page has a card whose recorded answer is that problem.
+def test_every_problem_can_be_triggered(articles):
+    """Each entry of the Errors page has a card whose recorded response is that problem.
 
-    One cannot be provoked, and its entry says why.
+    Nothing can trigger one of them, and its entry says why.
     """
-    provoked = {}
+    triggered = {}
     for card in articles["errors"].find_all("try-api"):
         expected = json.loads(card["data-card"])["expect"]
-        provoked[expected] = json.loads(card.find(class_="card-json").text)["code"]
-    assert provoked == {code: code for code in PROBLEMS if code != "internal_error"}
+        triggered[expected] = json.loads(card.find(class_="card-json").text)["code"]
+    assert triggered == {code: code for code in PROBLEMS if code != "internal_error"}
     entry = articles["errors"].find(id="internal_error").find_next(class_="problem")
     assert "cannot be provoked" in entry.text
 
@@ -150,7 +150,7 @@ def test_every_internal_link_resolves(html, site):
 
 
 def test_no_page_takes_an_address_of_the_api(site):
-    """The sandbox answers under /v1 and /sandbox, so no page of the site may lie there."""
+    """The sandbox serves the API under /v1 and /sandbox, so no page of the site may lie there."""
     assert not (site / "v1").exists()
     assert not (site / "sandbox").exists()
 

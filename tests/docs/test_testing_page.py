@@ -52,7 +52,7 @@ def test_every_pytest_command_of_the_page_passes(articles, root: Path) -> None:
 def test_every_scenario_of_the_sandbox_page_runs(
     articles, sandbox_server: SandboxServer, key: str
 ) -> None:
-    """The command beside each scenario plays it: the call is placed, or refused as it says."""
+    """The command beside each scenario plays it: the call is placed, or rejected as it says."""
     rows = articles["sandbox-guide"].select("table.scenarios tbody tr")
     assert rows
     for row in rows:
@@ -65,8 +65,8 @@ def test_every_scenario_of_the_sandbox_page_runs(
         ran = CliRunner().invoke(
             main, words, env={"VOICE_SANDBOX_URL": sandbox_server.url, "VOICE_API_KEY": key}
         )
-        refused = row.select("td")[-1].get_text().strip() in ("429", "503")
-        assert ran.exit_code == (1 if refused else 0), ran.output
+        rejected = row.select("td")[-1].get_text().strip() in ("429", "503")
+        assert ran.exit_code == (1 if rejected else 0), ran.output
 
 
 @pytest.mark.parametrize("shell", ["bash"])

@@ -72,7 +72,7 @@ def test_links_of_a_page_as_markdown_lead_somewhere(site, name):
 
 
 def test_markdown_has_every_code_and_every_card(site, articles):
-    """What a page shows is in its Markdown too: problem codes, requests, recorded answers."""
+    """What a page shows is in its Markdown too: problem codes, requests, recorded responses."""
     errors = text_of(site, "errors")
     assert [code for code in PROBLEMS if f"`{code}`" not in errors] == []
     for name in PAGES:

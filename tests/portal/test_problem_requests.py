@@ -14,7 +14,7 @@ def test_table_has_every_problem_and_no_other(sources):
 
 @pytest.mark.parametrize("code", PROBLEMS)
 def test_request_triggers_its_problem(sources, code):
-    """The request of the table is answered with the problem, its status and its title."""
+    """The request of the table gets the problem, its status and its title."""
     options, never = problem_card(Page("errors.md", 1, sources), code)
     if never:
         assert code == "internal_error"

@@ -42,7 +42,7 @@ def test_field_that_nobody_implements_stops_the_build(render, altered, schema):
 
 
 def test_problem_of_an_unknown_path_is_checked_too(render, altered):
-    """No operation documents what an unknown path answers, and it is a problem all the same."""
+    """No operation documents the response to an unknown path, and it is a problem all the same."""
 
     def require_price(document):
         node = document["components"]["schemas"]["Problem"]

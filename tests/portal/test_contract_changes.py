@@ -1,0 +1,131 @@
+"""openapi.yaml alone: each path, status and limit that changes there changes on the pages."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from read_once import contracts
+from voice_portal.page import PageError
+from voice_sandbox.contract.model import Operation
+from voice_sandbox.contract.pointers import at, escape_pointer
+
+CONTRACT, _ = contracts()
+OPERATIONS = CONTRACT.operations
+LIMITS = ("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "pattern")
+NUMBER = 31337
+NEEDS_CALL = "first: createCall\n"
+
+
+def limits(node: Any, pointer: str) -> Iterator[tuple[str, str]]:
+    """Where a limit of a value stands: the pointer of its schema, and the keyword."""
+    for keyword, inner in node.items() if isinstance(node, dict) else enumerate(node):
+        if keyword in LIMITS and not isinstance(inner, dict):
+            yield pointer, keyword
+        elif isinstance(inner, (dict, list)) and keyword != "allOf":
+            yield from limits(inner, f"{pointer}/{escape_pointer(str(keyword))}")
+
+
+def card(operation: Operation, *options: str) -> str:
+    lines = "\n".join(options)
+    first = NEEDS_CALL if operation.operation_id == "callCompleted" else ""
+    return f"```try-api\noperation: {operation.operation_id}\n{first}{lines}\n```"
+
+
+def statuses() -> Iterator[tuple[str, int]]:
+    for operation in OPERATIONS.values():
+        for status in operation.responses:
+            yield operation.operation_id, status
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_cards_follow_a_path(render, altered, name):
+    """A card shows and sends the path that the contract has now, and the sandbox takes it."""
+    operation = OPERATIONS[name]
+    moved = operation.path.replace("/v1/", "/v9/moved/")
+
+    def move(document):
+        text = operation.path.partition("{")[0]
+        location = document["paths"]["/v1/calls"]["post"]["responses"]["201"]["headers"]["Location"]
+        if "{" in operation.path:  # a new call is named by the path that reads it
+            pattern = location["schema"]["pattern"]
+            location["schema"]["pattern"] = pattern.replace(text, moved.partition("{")[0])
+        document["paths"] = {
+            moved if path == operation.path else path: item
+            for path, item in document["paths"].items()
+        }
+
+    html = render(card(operation), altered(move))
+    assert html.find(class_="endpoint-path").text == moved
+    sent = moved.partition("{")[0]
+    for panel in html.find_all(class_="card-panel"):
+        assert sent in panel.get_text(), panel["data-language"]
+
+
+@pytest.mark.parametrize(("name", "status"), list(statuses()))
+def test_lists_follow_every_status(render, altered, name, status):
+    """The list of an operation's responses has the statuses that the contract has now."""
+    operation = OPERATIONS[name]
+    pointer = f"#/paths/{escape_pointer(operation.path)}/{operation.method.lower()}"
+
+    def change(document):
+        found = at(document, pointer)
+        new = "208" if status < 300 else "451"
+        found["responses"] = {
+            new if each == str(status) else each: response
+            for each, response in found["responses"].items()
+        }
+
+    shown = render(f"```responses\noperation: {name}\n```", altered(change)).get_text()
+    assert str(status) not in shown
+    assert ("208 Already Reported" if status < 300 else "451 Unavailable") in shown
+
+
+def test_status_that_the_sandbox_does_not_send_stops_the_build(render, altered):
+    """The status of a problem is that of the table: a contract that says another is found out."""
+    pointer = "#/paths/~1v1~1calls~1{call_id}/get"
+
+    def change(document):
+        found = at(document, pointer)
+        found["responses"]["410"] = found["responses"].pop("404")
+
+    options = ("parameters: { call_id: x }", "expect: call_not_found")
+    with pytest.raises(PageError, match=r"It documents no status 404, only 200, 401, "):
+        render(card(OPERATIONS["getCall"], *options), altered(change))
+
+
+@pytest.mark.parametrize(
+    ("pointer", "keyword"),
+    [
+        *limits(CONTRACT.document["components"]["schemas"], "#/components/schemas"),
+        *limits(CONTRACT.document["components"]["parameters"], "#/components/parameters"),
+    ],
+)
+def test_field_lists_follow_a_limit(render, altered, pointer, keyword):
+    """The list of fields tells every limit that the contract sets, and tells the new one."""
+    value = "^31337$" if keyword == "pattern" else NUMBER
+    sources = altered(pointer, keyword, value)
+    fences = [
+        f"```fields\nschema: {name}\n```"
+        for name, schema in sources.contract.components["schemas"].items()
+        if "properties" in schema
+    ]
+    fences += [
+        f"```fields\nparameters: {name}\n```"
+        for name, operation in sources.contract.operations.items()
+        if operation.parameters
+    ]
+    shown = render("\n\n".join(fences), sources).get_text()
+    assert re.search(r"31,?337", shown)
+
+
+@pytest.mark.parametrize("name", [name for name, each in OPERATIONS.items() if each.body])
+def test_cards_follow_the_limit_of_a_body(render, altered, name):
+    """The card of a body that is too large sends one byte more than the contract allows now."""
+    operation = OPERATIONS[name]
+    pointer = f"#/paths/{escape_pointer(operation.path)}/{operation.method.lower()}/requestBody"
+    options = ("over_limit: true", "expect: body_too_large")
+    sources = altered(pointer, "x-max-body-bytes", NUMBER)
+    html = render(card(operation, *options), sources)
+    assert str(NUMBER + 1) in html.find(class_="card-panel").get_text()
