@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from built_pages import PAGES
+from voice_portal.links import evaluate
 from voice_sandbox.contract.problems import PROBLEMS
 
 # The essentials of collection.json 2.1.0, as the format's own schema has them.
@@ -106,27 +107,36 @@ def test_collection_can_be_imported(site, sources):
         assert all((operation.method, body) in sent for body in bodies)
 
 
-def test_requests_of_the_collection_succeed(site, client, key):
-    """Each request of the collection runs against the sandbox as it stands."""
+def test_requests_of_the_collection_succeed(site, client, sources):
+    """Each request of the collection runs, after the one whose link leads to it, if any does."""
+    operations = sources.contract.operations
+    routes = {(each.method, each.path): each for each in operations.values()}
+    leading = {
+        link.operation_id: (each, link)
+        for each in operations.values()
+        for link in each.success.links.values()
+    }
     collection = json.loads((site / "postman.json").read_text("utf-8"))
     for folder in collection["item"]:
         for item in folder["item"]:
             request = item["request"]
-            path = "/" + "/".join(request["url"]["path"])
-            for variable in request["url"]["variable"]:
-                path = path.replace(f":{variable['key']}", variable["value"])
-            if "call-completed" in path:
-                first = collection["item"][0]["item"][0]["request"]["body"]["raw"]
-                client.post(
-                    "/v1/calls", content=first, headers={"content-type": "application/json"}
-                )
+            path = "/" + "/".join(
+                re.sub(r"^:(.+)", r"{\1}", part) for part in request["url"]["path"]
+            )
+            operation = routes[request["method"], path]
+            values = {each["key"]: each["value"] for each in request["url"]["variable"]}
+            if operation.operation_id in leading:
+                first, link = leading[operation.operation_id]
+                body = next(iter(first.body.examples.values())).value if first.body else None
+                earlier = client.request(first.method, first.path, json=body).json()
+                values |= {n: evaluate(each, earlier) for n, each in link.parameters.items()}
             response = client.request(
                 request["method"],
-                path,
+                path.format(**values),
                 content=request.get("body", {}).get("raw"),
-                headers={"content-type": "application/json"} if "body" in request else {},
+                headers={"content-type": operation.body.media_type} if operation.body else {},
             )
-            assert response.status_code < 300, (item["name"], response.text)
+            assert response.is_success, (item["name"], response.text)
 
 
 def test_changelog_knows_the_version_of_the_contract(articles, contract_path):
