@@ -77,10 +77,10 @@ RETIRED_MODULES = {
     "voice_sandbox/remote.py": "cli/commands.py",
     "store/database.py": "store/postgres_database.py",
     "store/queries.py": "store/sql_files.py",
-    "voice_portal/step.py": "voice_portal/requests.py",
-    "voice_portal/steps.py": "voice_portal/requests.py",
+    "voice_portal/step.py": "voice_portal/card_request.py",
+    "voice_portal/steps.py": "voice_portal/card_request.py",
     "voice_portal/serving.py": "voice_portal/serve_options.py",
-    "voice_portal/text.py": "voice_portal/html.py",
+    "voice_portal/text.py": "voice_portal/markup.py",
     "javascripts/nodes.js": "dom.js",
 }
 

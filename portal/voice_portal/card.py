@@ -12,14 +12,14 @@ from typing import Any, Final
 
 from markupsafe import Markup
 
-from voice_portal.card_requests import request_of, requests_of
+from voice_portal.card_request import CardRequest
 from voice_portal.fence_options import FenceError, choose
 from voice_portal.links import links_of
 from voice_portal.markup import first_sentence, highlight, marked, phrase, pretty
 from voice_portal.page import Page
 from voice_portal.placeholders import filled
-from voice_portal.request import Request
-from voice_portal.sandbox_responses import Response
+from voice_portal.request_options import request_of, requests_of
+from voice_portal.sandbox_responses import RecordedResponse
 from voice_portal.snippets import Snippet, snippets
 from voice_portal.sources import PROBLEM_REQUESTS_FILE, Sources
 from voice_portal.tables import codes_of, ended, unfinished_states
@@ -36,7 +36,7 @@ PROBLEM_REQUESTS: Final = f"portal/voice_portal/{PROBLEM_REQUESTS_FILE.name}"
 class Choice:
     """What the page chose: names are checked against the contract before this is made."""
 
-    requests: tuple[Request, ...]
+    requests: tuple[CardRequest, ...]
     """The last one is what the card is about."""
     title: str
     line: str
@@ -45,11 +45,11 @@ class Choice:
     """The code of the problem that the card triggers."""
 
     @property
-    def request(self) -> Request:
+    def request(self) -> CardRequest:
         return self.requests[-1]
 
 
-def tried(sources: Sources, options: Mapping[str, Any]) -> tuple[Choice, list[Response]]:
+def tried(sources: Sources, options: Mapping[str, Any]) -> tuple[Choice, list[RecordedResponse]]:
     """What the options of a card choose, and the sandbox's response to each of its requests.
 
     Raises: `FenceError` where one of them succeeds or fails against what the page says.
@@ -82,7 +82,7 @@ def problem_card(page: Page, code: str) -> tuple[Mapping[str, Any], str | None]:
     return {**options, "expect": code}, None
 
 
-def view(choice: Choice, sources: Sources, response: Response) -> dict[str, Any]:
+def view(choice: Choice, sources: Sources, response: RecordedResponse) -> dict[str, Any]:
     """The values of the template ``card.html``."""
     request = choice.request.as_example()
     is_of_contract = all(_is_of_contract(each, sources.contract) for each in choice.requests)
@@ -133,27 +133,27 @@ def _choice(sources: Sources, options: Mapping[str, Any]) -> Choice:
     return choice
 
 
-def _documents(request: Request, code: str) -> bool:
+def _documents(request: CardRequest, code: str) -> bool:
     """Whether the operation documents the problem, or none can: its path or method is changed."""
     if request.is_changed:
         return True
     return any(code in codes_of(r.schema) for r in request.operation.responses.values())
 
 
-def _default_line(request: Request) -> str:
+def _default_line(request: CardRequest) -> str:
     """The card's one line: the example's own words, else the operation's."""
     if request.example is not None and request.example.description:
         return request.example.description
     return first_sentence(request.operation.description)
 
 
-def _reference(request: Request, contract: Contract) -> str | None:
+def _reference(request: CardRequest, contract: Contract) -> str | None:
     """The operation's place in the reference, which has those of the contract alone."""
     name = request.operation.operation_id
     return name if name in contract.operations else None
 
 
-def _is_of_contract(request: Request, contract: Contract) -> bool:
+def _is_of_contract(request: CardRequest, contract: Contract) -> bool:
     """Whether the live service would understand it too."""
     return request.operation.operation_id in contract.operations and "Prefer" not in request.headers
 
@@ -164,7 +164,7 @@ def _picks_outcome(choice: Choice) -> bool:
     return choice.expect is None and isinstance(body, Mapping) and "phone" in body
 
 
-def _meaning(request: Request, status: int) -> str:
+def _meaning(request: CardRequest, status: int) -> str:
     response = request.operation.responses.get(status)
     return response.description if response else ""
 
@@ -194,7 +194,7 @@ def _data(choice: Choice, sources: Sources) -> dict[str, Any]:
     }
 
 
-def _fresh(request: Request, sources: Sources) -> dict[str, Any] | None:
+def _fresh(request: CardRequest, sources: Sources) -> dict[str, Any] | None:
     """The request that makes a call for this one, where it is about a call."""
     creating = sources.contract.operations["createCall"]
     followers = {link.operation_id for link in creating.success.links.values()}
@@ -204,7 +204,7 @@ def _fresh(request: Request, sources: Sources) -> dict[str, Any] | None:
     return _request_data(request, sources.contract)
 
 
-def _request_data(request: Request, contract: Contract) -> dict[str, Any]:
+def _request_data(request: CardRequest, contract: Contract) -> dict[str, Any]:
     request = request.as_example()
     operation = request.operation
     return {

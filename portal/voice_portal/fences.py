@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from voice_portal import fence_html, fence_text
-from voice_portal.card_requests import REQUEST_OPTIONS
 from voice_portal.fence_options import FenceError, choose, read_options
 from voice_portal.page import Page
+from voice_portal.request_options import REQUEST_OPTIONS
 from voice_sandbox.contract.problems import PROBLEMS
 
 ENTRIES: Final = "problems"

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 from voice_portal.fence_options import FenceError, choose
 from voice_portal.page import Page
-from voice_portal.sandbox_responses import Response
+from voice_portal.sandbox_responses import RecordedResponse
 from voice_portal.sources import Sources
 
 _MODES: Final = ("write", "ignore")
@@ -27,7 +27,7 @@ RECORD_VARIABLE: Final = "VOICE_RECORD"
 it does neither, so that tests of pages run while another test says what is stale."""
 
 
-def check(sources: Sources, page: Page, card: str, responses: list[Response]) -> None:
+def check(sources: Sources, page: Page, card: str, responses: list[RecordedResponse]) -> None:
     """Compares the responses of a card with the recorded ones. Raises: `FenceError` with both."""
     mode = _mode()
     if mode == "ignore":
@@ -95,7 +95,7 @@ def _write(file: Path, recorded: Mapping[str, Any]) -> None:
     file.write_text(f"{text}\n", encoding="utf-8")
 
 
-def _as_data(sources: Sources, response: Response) -> dict[str, Any]:
+def _as_data(sources: Sources, response: RecordedResponse) -> dict[str, Any]:
     names = _names(sources)
     pattern = re.compile("|".join(rf"(?<!\w){re.escape(value)}(?!\w)" for value in names))
 

@@ -9,16 +9,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from voice_portal.card_request import CardRequest
 from voice_portal.fence_options import FenceError
-from voice_portal.request import Request
-from voice_portal.sandbox_responses import Response
+from voice_portal.sandbox_responses import RecordedResponse
 from voice_portal.sources import Sources
 from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import MEDIA_TYPE
 from voice_sandbox.contract.validation import Validator
 
 
-def check_response(sources: Sources, card: str, request: Request, response: Response) -> None:
+def check_response(
+    sources: Sources, card: str, request: CardRequest, response: RecordedResponse
+) -> None:
     """Raises: `FenceError` with card, place and fix where the contract says something else."""
     name = request.operation.operation_id
     contract = sources.contract if name in sources.contract.operations else sources.control
@@ -31,7 +33,9 @@ def check_response(sources: Sources, card: str, request: Request, response: Resp
         )
 
 
-def _findings(contract: Contract, request: Request, response: Response) -> Iterator[str]:
+def _findings(
+    contract: Contract, request: CardRequest, response: RecordedResponse
+) -> Iterator[str]:
     """What does not fit, one sentence a finding."""
     if request.is_changed:
         # No operation documents it, and every rejection is a problem.

@@ -18,8 +18,8 @@ from typing import Any, Final
 
 import httpx
 
+from voice_portal.card_request import CardRequest
 from voice_portal.links import LinkedValue, evaluate
-from voice_portal.request import Request
 from voice_sandbox import create_app
 
 STANDS_AT: Final = 1795512600.0
@@ -30,7 +30,7 @@ _CALL_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
-class Response:
+class RecordedResponse:
     """What the sandbox sent: ``body`` is JSON, or ``None`` where there is none."""
 
     status: int
@@ -61,7 +61,7 @@ class SandboxResponses:
             self._running.runner.close()
             self._running = None
 
-    def record(self, requests: Sequence[Request]) -> list[Response]:
+    def record(self, requests: Sequence[CardRequest]) -> list[RecordedResponse]:
         """The responses to the requests of one card, sent with one fresh key."""
         if self._running is None:
             self._running = _start(self._contract)
@@ -70,8 +70,8 @@ class SandboxResponses:
         return self._running.runner.run(self._record(self._running.client, requests, key))
 
     async def _record(
-        self, client: httpx.AsyncClient, requests: Sequence[Request], key: str
-    ) -> list[Response]:
+        self, client: httpx.AsyncClient, requests: Sequence[CardRequest], key: str
+    ) -> list[RecordedResponse]:
         responses: list[httpx.Response] = []
 
         def value_of(linked: LinkedValue) -> Any:
@@ -83,9 +83,9 @@ class SandboxResponses:
                 break  # what comes after it has nothing to stand on
         return [self._lasting(response) for response in responses]
 
-    def _lasting(self, response: httpx.Response) -> Response:
+    def _lasting(self, response: httpx.Response) -> RecordedResponse:
         text = self._with_examples(response.text)
-        return Response(
+        return RecordedResponse(
             status=response.status_code,
             headers={n.lower(): self._with_examples(v) for n, v in response.headers.items()},
             body=json.loads(text) if text else None,
@@ -98,7 +98,7 @@ class SandboxResponses:
         return text
 
 
-async def _send(client: httpx.AsyncClient, request: Request, key: str) -> httpx.Response:
+async def _send(client: httpx.AsyncClient, request: CardRequest, key: str) -> httpx.Response:
     text = request.text
     token = key if request.token is None else request.token
     return await client.request(

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from voice_portal.card_request import CardRequest
 from voice_portal.fence_options import FenceError
 from voice_portal.links import LinkedValue
-from voice_portal.request import Request
 
 KEY_VARIABLE: Final = "VOICE_API_KEY"
 _JSON: Final = "application/json"
@@ -37,7 +37,9 @@ class Snippet:
         return self.before + self.body + self.after
 
 
-def snippets(requests: Sequence[Request], *, base: str, fails: bool = False) -> tuple[Snippet, ...]:
+def snippets(
+    requests: Sequence[CardRequest], *, base: str, fails: bool = False
+) -> tuple[Snippet, ...]:
     """All requests in each language. One that ``fails`` on purpose shows its response all the same.
 
     What a later request takes from an earlier response is a variable.
@@ -78,7 +80,7 @@ def _join(label: str, lexer: str, parts: Sequence[Any], first: str = "") -> Snip
     return Snippet(label, lexer, start + before, body, after)
 
 
-def curl(request: Request, base: str, *, silent: bool = False) -> tuple[str, str, str]:
+def curl(request: CardRequest, base: str, *, silent: bool = False) -> tuple[str, str, str]:
     """One command: what stands before the body, the body, what stands after it."""
     text = request.text
     method = "" if request.method == "GET" else f"-X {request.method} "
@@ -102,7 +104,7 @@ def curl(request: Request, base: str, *, silent: bool = False) -> tuple[str, str
     return between.join([*parts, "-d "]), body, ""
 
 
-def _earlier_curl(request: Request, taken: Mapping[str, LinkedValue], base: str) -> str:
+def _earlier_curl(request: CardRequest, taken: Mapping[str, LinkedValue], base: str) -> str:
     command = "".join(curl(request, base, silent=bool(taken)))
     if not taken:
         return command
@@ -122,7 +124,7 @@ def _earlier_curl(request: Request, taken: Mapping[str, LinkedValue], base: str)
     return "\n".join(lines)
 
 
-def python(request: Request, base: str, *, fails: bool) -> tuple[str, str, str]:
+def python(request: CardRequest, base: str, *, fails: bool) -> tuple[str, str, str]:
     """One call of httpx, which prints the response."""
     end = (
         "\nprint(response.status_code, response.text)"
@@ -132,7 +134,7 @@ def python(request: Request, base: str, *, fails: bool) -> tuple[str, str, str]:
     return _python_call(request, base, start="response = ", end=end)
 
 
-def _earlier_python(request: Request, taken: Mapping[str, LinkedValue], base: str) -> str:
+def _earlier_python(request: CardRequest, taken: Mapping[str, LinkedValue], base: str) -> str:
     call = _python_call(
         request,
         base,
@@ -143,7 +145,7 @@ def _earlier_python(request: Request, taken: Mapping[str, LinkedValue], base: st
     return "\n".join(("".join(call), *lines))
 
 
-def _python_call(request: Request, base: str, *, start: str, end: str) -> tuple[str, str, str]:
+def _python_call(request: CardRequest, base: str, *, start: str, end: str) -> tuple[str, str, str]:
     headers = []
     if request.token is None:
         headers.append(f'"Authorization": f"Bearer {{os.environ[\'{KEY_VARIABLE}\']}}"')
@@ -175,7 +177,7 @@ def _python_call(request: Request, base: str, *, start: str, end: str) -> tuple[
     return before, body, after
 
 
-def javascript(request: Request, base: str, *, fails: bool) -> tuple[str, str, str]:
+def javascript(request: CardRequest, base: str, *, fails: bool) -> tuple[str, str, str]:
     """One call of fetch, which prints the response."""
     end = (
         "\nconsole.log(response.status, await response.text());"
@@ -186,7 +188,7 @@ def javascript(request: Request, base: str, *, fails: bool) -> tuple[str, str, s
     return _javascript_call(request, base, start="const response = ", end=end)
 
 
-def _earlier_javascript(request: Request, taken: Mapping[str, LinkedValue], base: str) -> str:
+def _earlier_javascript(request: CardRequest, taken: Mapping[str, LinkedValue], base: str) -> str:
     number = next((value.request + 1 for value in taken.values()), 0)
     call = _javascript_call(
         request,
@@ -198,7 +200,9 @@ def _earlier_javascript(request: Request, taken: Mapping[str, LinkedValue], base
     return "\n".join(("".join(call), *lines))
 
 
-def _javascript_call(request: Request, base: str, *, start: str, end: str) -> tuple[str, str, str]:
+def _javascript_call(
+    request: CardRequest, base: str, *, start: str, end: str
+) -> tuple[str, str, str]:
     headers = []
     if request.token is None:
         headers.append(f"Authorization: `Bearer ${{process.env.{KEY_VARIABLE}}}`")

@@ -5,9 +5,9 @@ import json
 import pytest
 
 from voice_portal import recordings
-from voice_portal.card_requests import request_of
 from voice_portal.fence_options import FenceError
 from voice_portal.page import Page
+from voice_portal.request_options import request_of
 
 
 @pytest.fixture

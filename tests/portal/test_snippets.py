@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from voice_portal.card_requests import request_of
+from voice_portal.request_options import request_of
 from voice_portal.snippets import snippets
 
 AWKWARD = {

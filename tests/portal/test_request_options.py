@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from voice_portal.card_requests import requests_of
 from voice_portal.links import LinkedValue
+from voice_portal.request_options import requests_of
 from voice_portal.snippets import snippets
 
 READ_NEW_CALL = {"operation": "getCall", "first": "createCall/quickstart"}

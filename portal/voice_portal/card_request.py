@@ -13,7 +13,7 @@ from voice_sandbox.contract.model import Example, Operation
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class CardRequest:
     """A request, ready to send. ``token`` is the reader's key where it is ``None``.
 
     A value of ``parameters``, ``query``, ``headers`` and ``body`` may be a `LinkedValue`.
@@ -68,7 +68,7 @@ class Request:
         self.filled(note)
         return found
 
-    def filled(self, value_of: Callable[[LinkedValue], Any]) -> Request:
+    def filled(self, value_of: Callable[[LinkedValue], Any]) -> CardRequest:
         """The request with a value in the place of each linked one."""
 
         def fill(value: Any) -> Any:
@@ -89,6 +89,6 @@ class Request:
             body=fill(self.body),
         )
 
-    def as_example(self) -> Request:
+    def as_example(self) -> CardRequest:
         """The request with the contract's examples in the place of linked values."""
         return self.filled(lambda value: value.example)

@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
+from voice_portal.card_request import CardRequest
 from voice_portal.fence_options import FenceError, choose
 from voice_portal.links import linked_values, links_of
-from voice_portal.request import Request
 from voice_portal.sources import Sources
 from voice_sandbox.contract.model import Example, Operation
 
@@ -26,18 +26,18 @@ REQUEST_OPTIONS: Final = tuple(
 _METHODS: Final = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
-def requests_of(sources: Sources, options: Mapping[str, Any]) -> tuple[Request, ...]:
+def requests_of(sources: Sources, options: Mapping[str, Any]) -> tuple[CardRequest, ...]:
     """The requests of a card in their order: those of ``first``, and the one that it is about.
 
     Raises: `FenceError`.
     """
-    requests: list[Request] = []
+    requests: list[CardRequest] = []
     for each in (*_first(options), options):
         requests.append(_linked(request_of(sources, each), each, requests, sources))
     return tuple(requests)
 
 
-def request_of(sources: Sources, options: Mapping[str, Any]) -> Request:
+def request_of(sources: Sources, options: Mapping[str, Any]) -> CardRequest:
     """The request that the options describe. Raises: `FenceError`."""
     operations = {**sources.contract.operations, **sources.control.operations}
     operation = operations[choose(str(options["operation"]), operations, "operation")]
@@ -59,7 +59,7 @@ def request_of(sources: Sources, options: Mapping[str, Any]) -> Request:
     for name in options.get("query", {}):
         choose(str(name), asked, f"query parameter of {operation.operation_id} named")
     takes_body = operation.body is not None
-    return Request(
+    return CardRequest(
         operation=operation,
         method=choose(str(options.get("method", operation.method)), _METHODS, "method"),
         path=str(options.get("path", operation.path)),
@@ -90,8 +90,11 @@ def _first(options: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 
 
 def _linked(
-    request: Request, options: Mapping[str, Any], earlier: Sequence[Request], sources: Sources
-) -> Request:
+    request: CardRequest,
+    options: Mapping[str, Any],
+    earlier: Sequence[CardRequest],
+    sources: Sources,
+) -> CardRequest:
     """The request with what the links of the earlier ones fill; what the page names itself stays.
 
     The latest response that has a value wins.
