@@ -19,8 +19,11 @@ from typing import Any, Final
 import httpx
 
 from voice_portal.card_request import CardRequest
+from voice_portal.fence_options import FenceError
 from voice_portal.links import LinkedValue, evaluate
 from voice_sandbox import create_app
+from voice_sandbox.calls.scenarios import ScenarioError
+from voice_sandbox.contract.model import ContractError
 
 STANDS_AT: Final = 1795512600.0
 """The wall clock of every recording: 2026-11-24T09:30:00Z."""
@@ -62,7 +65,10 @@ class SandboxResponses:
             self._running = None
 
     def record(self, requests: Sequence[CardRequest]) -> list[RecordedResponse]:
-        """The responses to the requests of one card, sent with one fresh key."""
+        """The responses to the requests of one card, sent with one fresh key.
+
+        Raises: `FenceError` where the sandbox does not start.
+        """
         if self._running is None:
             self._running = _start(self._contract)
         self._keys += 1
@@ -122,7 +128,11 @@ class _Running:
 
 def _start(contract: Path) -> _Running:
     runner, stack = asyncio.Runner(), AsyncExitStack()
-    client = runner.run(stack.enter_async_context(_client_of_a_sandbox(contract)))
+    try:
+        client = runner.run(stack.enter_async_context(_client_of_a_sandbox(contract)))
+    except (ContractError, ScenarioError) as error:
+        runner.close()
+        raise FenceError(f"The sandbox does not start: {error}") from None
     return _Running(client, runner, stack)
 
 

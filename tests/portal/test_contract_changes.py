@@ -56,11 +56,31 @@ def test_cards_follow_a_path(render, altered, name):
             for path, item in document["paths"].items()
         }
 
-    html = render(card(operation), altered(move))
+    sources = altered(move)
+    html = render(card(operation), sources)
     assert html.find(class_="endpoint-path").text == moved
     sent = moved.partition("{")[0]
     for panel in html.find_all(class_="card-panel"):
         assert sent in panel.get_text(), panel["data-language"]
+    if "{" in moved:
+        assert sent in render(card(OPERATIONS["createCall"]), sources).find("dl").get_text()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_cards_follow_the_status_of_a_success(render, altered, name):
+    """A card shows the status that the contract gives a success, as the sandbox sends it."""
+    operation = OPERATIONS[name]
+    pointer = f"#/paths/{escape_pointer(operation.path)}/{operation.method.lower()}"
+
+    def change(document):
+        found = at(document, pointer)
+        found["responses"] = {
+            "202" if status == str(operation.success.status) else status: response
+            for status, response in found["responses"].items()
+        }
+
+    html = render(card(operation), altered(change))
+    assert html.select_one(".card-status .status").text == "202 Accepted"
 
 
 @pytest.mark.parametrize(("name", "status"), list(statuses()))
@@ -91,7 +111,7 @@ def test_status_that_the_sandbox_does_not_send_stops_the_build(render, altered):
         found["responses"]["410"] = found["responses"].pop("404")
 
     options = ("parameters: { call_id: x }", "expect: call_not_found")
-    with pytest.raises(PageError, match=r"It documents no status 404, only 200, 401, "):
+    with pytest.raises(PageError, match=r"call_not_found with the status 410, but the table "):
         render(card(OPERATIONS["getCall"], *options), altered(change))
 
 
