@@ -126,7 +126,11 @@ def new_page(
     def note_page_error(error: WebError) -> None:
         page_errors.append(str(error.error))
 
-    watchers = {"request": note_request, "console": note_console, "weberror": note_page_error}
+    watchers: dict[Any, Callable[[Any], None]] = {
+        "request": note_request,
+        "console": note_console,
+        "weberror": note_page_error,
+    }
 
     def watch(context: BrowserContext) -> None:
         for event, watcher in watchers.items():

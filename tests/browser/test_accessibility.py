@@ -1,7 +1,9 @@
 """Every page is usable by everyone: no rule of axe is broken, and no phone scrolls sideways."""
 
+from collections.abc import Callable
+
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from accessibility import violations
 from built_pages import PAGES, address
@@ -11,7 +13,7 @@ ADDRESSES = [address(name) for name in PAGES]
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
-def test_phone_never_scrolls_sideways(new_page, path):
+def test_phone_never_scrolls_sideways(new_page: Callable[..., Page], path: str) -> None:
     """At 360 px each page fits; only code and tables scroll, inside their own frame."""
     page = new_page(viewport=PHONE)
     page.goto(path)
@@ -19,7 +21,7 @@ def test_phone_never_scrolls_sideways(new_page, path):
 
 
 @pytest.mark.parametrize("path", [*ADDRESSES, "/no-such-page/"])
-def test_axe_finds_nothing(page, expected_console_errors, path):
+def test_axe_finds_nothing(page: Page, expected_console_errors: list[str], path: str) -> None:
     """No page violates a rule of axe, the theme's own parts included."""
     expected_console_errors.append("status of 404")
     page.goto(path)
@@ -28,7 +30,7 @@ def test_axe_finds_nothing(page, expected_console_errors, path):
     assert violations(page) == []
 
 
-def test_axe_finds_nothing_in_swagger_ui(page):
+def test_axe_finds_nothing_in_swagger_ui(page: Page) -> None:
     """Every operation of the reference is as usable opened as closed, and after it ran."""
     page.goto("/reference/")
     frame = page.frame_locator("iframe")
@@ -43,7 +45,9 @@ def test_axe_finds_nothing_in_swagger_ui(page):
     assert violations(page) == []
 
 
-def test_axe_finds_nothing_in_a_card_that_ran(page, expected_console_errors):
+def test_axe_finds_nothing_in_a_card_that_ran(
+    page: Page, expected_console_errors: list[str]
+) -> None:
     """A card that answered and one that was refused are as usable as before."""
     expected_console_errors.append("status of 422")
     page.goto("/quickstart/")

@@ -2,10 +2,13 @@
 
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from sandbox_process import SandboxServer
 from voice_sandbox.contract.problems import PROBLEMS
 
 PROVOKED = [code for code in PROBLEMS if code != "internal_error"]
@@ -19,12 +22,14 @@ def quickstart(page: Page) -> Page:
     return page
 
 
-def created(page: Page):
+def created(page: Page) -> Any:
     """The first card, which creates a call."""
     return page.get_by_role("group", name="Try create call", exact=True)
 
 
-def test_every_problem_is_provoked_and_mended_on_its_entry(page, expected_console_errors):
+def test_every_problem_is_provoked_and_mended_on_its_entry(
+    page: Page, expected_console_errors: list[str]
+) -> None:
     """Each card of the Errors page gets its problem, as the contract says, and its mend works."""
     expected_console_errors.append("status of [45]")
     page.goto("/errors/")
@@ -41,7 +46,7 @@ def test_every_problem_is_provoked_and_mended_on_its_entry(page, expected_consol
             expect(card.locator(".card-run"), code).to_be_focused()
 
 
-def test_card_of_a_problem_is_made_when_somebody_opens_it(page):
+def test_card_of_a_problem_is_made_when_somebody_opens_it(page: Page) -> None:
     """Cards nobody looks at cost the Errors page nothing, reached by its address or not."""
     page.goto("/errors/")
     expect(page.locator("details try-api")).to_have_count(0)
@@ -56,7 +61,7 @@ def test_card_of_a_problem_is_made_when_somebody_opens_it(page):
     expect(card.locator(".card-panel").first).to_contain_text(page.url.split("/errors/")[0])
 
 
-def test_cards_of_all_problems_are_there_without_javascript(new_page):
+def test_cards_of_all_problems_are_there_without_javascript(new_page: Callable[..., Page]) -> None:
     """Without scripts each entry of the Errors page opens to its request and recorded answer."""
     page = new_page(java_script_enabled=False)
     page.goto("/errors/")
@@ -67,7 +72,7 @@ def test_cards_of_all_problems_are_there_without_javascript(new_page):
     expect(card.locator(".card-panel").first).to_be_visible()
 
 
-def test_answer_that_breaks_the_contract_is_marked(quickstart):
+def test_answer_that_breaks_the_contract_is_marked(quickstart: Page) -> None:
     """The tick is earned: an answer with a field too much is told apart."""
     quickstart.route(
         "**/v1/calls",
@@ -86,7 +91,7 @@ def test_answer_that_breaks_the_contract_is_marked(quickstart):
     )
 
 
-def test_outcome_is_chosen_from_the_catalogue(quickstart):
+def test_outcome_is_chosen_from_the_catalogue(quickstart: Page) -> None:
     """Choosing busy calls the number of that scenario, in the body and in every snippet."""
     card = created(quickstart)
     card.get_by_label("Outcome").select_option("+12025550111")
@@ -97,7 +102,7 @@ def test_outcome_is_chosen_from_the_catalogue(quickstart):
     expect(card.locator(".life-end")).to_contain_text("busy")
 
 
-def test_end_of_a_call_shows_what_was_posted_and_saved(quickstart):
+def test_end_of_a_call_shows_what_was_posted_and_saved(quickstart: Page) -> None:
     """After the end the card shows the provider's completion beside the call that is read."""
     card = created(quickstart)
     card.get_by_role("button", name="Try API").click()
@@ -109,7 +114,7 @@ def test_end_of_a_call_shows_what_was_posted_and_saved(quickstart):
     assert "prov_" not in card.inner_text()
 
 
-def test_second_delivery_is_shown_though_the_call_is_over(quickstart):
+def test_second_delivery_is_shown_though_the_call_is_over(quickstart: Page) -> None:
     """A provider that contradicts itself is followed until its refused completion is shown too."""
     card = created(quickstart)
     card.get_by_label("Outcome").select_option("+12025550133")
@@ -119,7 +124,7 @@ def test_second_delivery_is_shown_though_the_call_is_over(quickstart):
     expect(answered).to_have_text(["and was answered 200", "and was answered 409"])
 
 
-def test_state_is_read_as_it_changes_and_no_oftener(quickstart):
+def test_state_is_read_as_it_changes_and_no_oftener(quickstart: Page) -> None:
     """While the call goes on the card shows what a reader gets, in one request a state."""
     reads = []
     quickstart.on(
@@ -136,7 +141,9 @@ def test_state_is_read_as_it_changes_and_no_oftener(quickstart):
     assert len(reads) == 4
 
 
-def test_emptied_namespace_ends_the_time_line(quickstart, expected_console_errors, sandbox_server):
+def test_emptied_namespace_ends_the_time_line(
+    quickstart: Page, expected_console_errors: list[str], sandbox_server: SandboxServer
+) -> None:
     """When somebody empties the namespace, the card says that the call is gone."""
     expected_console_errors.append("status of 404")
     card = created(quickstart)
@@ -152,7 +159,7 @@ def test_emptied_namespace_ends_the_time_line(quickstart, expected_console_error
     expect(card.locator(".life-skip")).to_be_hidden()
 
 
-def test_call_that_never_ends_says_so(quickstart):
+def test_call_that_never_ends_says_so(quickstart: Page) -> None:
     """Skipping to the end of a call without end tells how to end it."""
     card = created(quickstart)
     card.get_by_label("Outcome").select_option("+12025550130")
@@ -161,7 +168,7 @@ def test_call_that_never_ends_says_so(quickstart):
     expect(card.locator(".life-note")).to_contain_text("never end this call")
 
 
-def test_fresh_key_is_used_by_every_card_and_forgotten_by_a_reload(quickstart):
+def test_fresh_key_is_used_by_every_card_and_forgotten_by_a_reload(quickstart: Page) -> None:
     """A private key is one press away, stays in memory, and no storage holds it."""
     created(quickstart).locator(".card-key").click()
     dialog = quickstart.get_by_role("dialog", name="Your sandbox key")
@@ -180,7 +187,7 @@ def test_fresh_key_is_used_by_every_card_and_forgotten_by_a_reload(quickstart):
     expect(created(quickstart).locator(".card-key code")).to_have_text("sandbox_demo")
 
 
-def test_key_is_kept_for_the_tab_only_when_asked(quickstart):
+def test_key_is_kept_for_the_tab_only_when_asked(quickstart: Page) -> None:
     """With the box ticked the key survives a reload, in the storage that ends with the tab."""
     created(quickstart).locator(".card-key").click()
     dialog = quickstart.get_by_role("dialog", name="Your sandbox key")
@@ -192,7 +199,7 @@ def test_key_is_kept_for_the_tab_only_when_asked(quickstart):
     assert "sandbox_keepme" not in quickstart.evaluate("JSON.stringify({...localStorage})")
 
 
-def test_live_looking_key_is_refused_before_it_is_sent(quickstart):
+def test_live_looking_key_is_refused_before_it_is_sent(quickstart: Page) -> None:
     """A key that is not a sandbox key is neither used nor sent nor kept."""
     sent = []
     quickstart.on("request", lambda request: sent.append(request.all_headers()))
@@ -207,7 +214,9 @@ def test_live_looking_key_is_refused_before_it_is_sent(quickstart):
     assert not any("vk_live" in str(headers) for headers in sent)
 
 
-def test_text_names_the_live_service_and_the_button_calls_the_sandbox(quickstart, live_url):
+def test_text_names_the_live_service_and_the_button_calls_the_sandbox(
+    quickstart: Page, live_url: str
+) -> None:
     """The base URL is switched for all cards as text; a request still goes to the sandbox."""
     card = created(quickstart)
     card.get_by_label("Base URL in the text").select_option("live")
@@ -220,7 +229,9 @@ def test_text_names_the_live_service_and_the_button_calls_the_sandbox(quickstart
     expect(card).to_have_attribute("data-state", "answered")
 
 
-def test_blocked_request_is_told_apart(quickstart, expected_console_errors):
+def test_blocked_request_is_told_apart(
+    quickstart: Page, expected_console_errors: list[str]
+) -> None:
     """When the sandbox is there but the browser blocks the request, the card says that."""
     expected_console_errors.append("ERR_BLOCKED_BY_CLIENT")
     quickstart.route("**/v1/agents", lambda route: route.abort("blockedbyclient"))
@@ -229,7 +240,7 @@ def test_blocked_request_is_told_apart(quickstart, expected_console_errors):
     expect(card.locator(".card-problem")).to_contain_text("The browser blocked the request")
 
 
-def test_headers_can_be_opened(quickstart):
+def test_headers_can_be_opened(quickstart: Page) -> None:
     """The headers of the answer are one press away."""
     card = created(quickstart)
     card.get_by_role("button", name="Try API").click()
@@ -239,7 +250,9 @@ def test_headers_can_be_opened(quickstart):
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_moves_when_a_card_answers(new_page, sandbox_server, width):
+def test_nothing_moves_when_a_card_answers(
+    new_page: Callable[..., Page], sandbox_server: SandboxServer, width: int
+) -> None:
     """Answers and the end of a call shift nothing the reader looks at, however late they come.
 
     What moves within half a second of a press is no shift for a browser: each answer takes longer.
@@ -275,7 +288,7 @@ def test_nothing_moves_when_a_card_answers(new_page, sandbox_server, width):
     assert quickstart.evaluate("shift") < 0.01
 
 
-def test_reference_takes_the_key_over(quickstart):
+def test_reference_takes_the_key_over(quickstart: Page) -> None:
     """Swagger UI sends the key that was chosen on a card, without Authorize."""
     created(quickstart).locator(".card-key").click()
     dialog = quickstart.get_by_role("dialog", name="Your sandbox key")

@@ -2,21 +2,25 @@
 
 import json
 import re
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from sandbox_process import SandboxServer
+
 CALL_SECONDS = 15_000
 """Longer than the default call takes on the wall clock, in milliseconds."""
 
 
-def card(page: Page, title: str):
+def card(page: Page, title: str) -> Any:
     """The card with that title."""
     return page.get_by_role("group", name=title, exact=True)
 
 
-def run(page: Page, title: str):
+def run(page: Page, title: str) -> Any:
     """Presses Try API on a card and returns it."""
     found = card(page, title)
     found.get_by_role("button", name="Try API").click()
@@ -27,7 +31,8 @@ def create_call(page: Page) -> str:
     """Creates a call with the first card and returns its call_id, not the example's."""
     created = run(page, "Try create call")
     expect(created).to_have_attribute("data-state", "answered")
-    return json.loads(created.locator(".card-json code").inner_text())["call_id"]
+    call_id: str = json.loads(created.locator(".card-json code").inner_text())["call_id"]
+    return call_id
 
 
 @pytest.fixture
@@ -37,7 +42,7 @@ def quickstart(page: Page) -> Page:
     return page
 
 
-def test_call_goes_from_queued_to_completed(quickstart):
+def test_call_goes_from_queued_to_completed(quickstart: Page) -> None:
     """The main path: one press creates a call, and the card shows its life and its transcript."""
     created = run(quickstart, "Try create call")
     expect(created.locator(".card-status")).to_contain_text("201 Created")
@@ -49,14 +54,14 @@ def test_call_goes_from_queued_to_completed(quickstart):
     expect(created.locator(".life-summary")).to_contain_text("after 5 s of talk")
 
 
-def test_skip_ahead_ends_the_call_at_once(quickstart):
+def test_skip_ahead_ends_the_call_at_once(quickstart: Page) -> None:
     """Skip ahead turns the clock of the sandbox, so nobody has to wait for the end."""
     created = run(quickstart, "Try create call")
     created.get_by_role("button", name="Skip to the end").click()
     expect(created.locator(".life-end")).to_contain_text("completed", timeout=4_000)
 
 
-def test_busy_line_was_never_in_progress(quickstart):
+def test_busy_line_was_never_in_progress(quickstart: Page) -> None:
     """A call that ends as busy shows the states it went through, and that nobody spoke."""
     created = card(quickstart, "Try create call")
     created.get_by_text("Edit the body").click()
@@ -69,7 +74,7 @@ def test_busy_line_was_never_in_progress(quickstart):
     expect(created.locator(".life-summary")).to_contain_text("Nobody spoke")
 
 
-def test_answer_fills_the_next_card(quickstart):
+def test_answer_fills_the_next_card(quickstart: Page) -> None:
     """The call_id of a created call fills the status card, its snippets, and can be reset."""
     call_id = create_call(quickstart)
     status = card(quickstart, "Try call status")
@@ -83,7 +88,7 @@ def test_answer_fills_the_next_card(quickstart):
     expect(status.locator(".card-chain")).to_be_hidden()
 
 
-def test_agent_of_a_list_leaves_the_chosen_one_alone(quickstart):
+def test_agent_of_a_list_leaves_the_chosen_one_alone(quickstart: Page) -> None:
     """Listing agents never turns a card that is about one agent into another one's."""
     body = quickstart.locator("#try-createcall-2").locator("textarea")
     before = body.input_value()
@@ -92,7 +97,7 @@ def test_agent_of_a_list_leaves_the_chosen_one_alone(quickstart):
     assert body.input_value() == before
 
 
-def test_webhook_card_succeeds_however_often_it_is_pressed(quickstart):
+def test_webhook_card_succeeds_however_often_it_is_pressed(quickstart: Page) -> None:
     """The webhook card first creates a call, shows both steps, and works twice in a row."""
     for _ in range(2):
         webhook = run(quickstart, "Try webhook completion")
@@ -106,7 +111,9 @@ def test_webhook_card_succeeds_however_often_it_is_pressed(quickstart):
         expect(webhook.locator(".card-json")).to_contain_text('"received": true')
 
 
-def test_step_that_was_not_reached_is_left_open(quickstart, expected_console_errors):
+def test_step_that_was_not_reached_is_left_open(
+    quickstart: Page, expected_console_errors: list[str]
+) -> None:
     """Where the first request of a card is refused, the card shows that the second was not sent."""
     expected_console_errors.append("status of 401")
     quickstart.route("**/v1/calls", lambda route: route.continue_(headers={}))
@@ -118,7 +125,7 @@ def test_step_that_was_not_reached_is_left_open(quickstart, expected_console_err
     expect(webhook.locator(".card-problem")).to_contain_text("Missing token")
 
 
-def test_refusal_explains_itself(quickstart, expected_console_errors):
+def test_refusal_explains_itself(quickstart: Page, expected_console_errors: list[str]) -> None:
     """A refused request shows title, detail, each wrong field and the way to its entry."""
     expected_console_errors.append("status of 422")
     created = card(quickstart, "Try create call")
@@ -133,7 +140,7 @@ def test_refusal_explains_itself(quickstart, expected_console_errors):
     expect(quickstart).to_have_url(re.compile(r"/errors/#validation_failed$"))
 
 
-def test_invalid_json_is_marked_before_anything_is_sent(quickstart):
+def test_invalid_json_is_marked_before_anything_is_sent(quickstart: Page) -> None:
     """Broken JSON is marked with line and column, and no request leaves the page."""
     sent = []
     quickstart.on("request", lambda request: sent.append(request.url))
@@ -152,7 +159,7 @@ def test_invalid_json_is_marked_before_anything_is_sent(quickstart):
     expect(body).not_to_have_attribute("aria-invalid", "true")
 
 
-def test_snippets_follow_the_edited_body(quickstart):
+def test_snippets_follow_the_edited_body(quickstart: Page) -> None:
     """What a reader edits is what the snippets send."""
     created = card(quickstart, "Try create call")
     created.get_by_text("Edit the body").click()
@@ -163,7 +170,9 @@ def test_snippets_follow_the_edited_body(quickstart):
     )
 
 
-def test_stopped_sandbox_is_told_apart(quickstart, expected_console_errors):
+def test_stopped_sandbox_is_told_apart(
+    quickstart: Page, expected_console_errors: list[str]
+) -> None:
     """When nothing answers, the card names the command that starts the sandbox, and Retry works."""
     expected_console_errors.append("ERR_CONNECTION_REFUSED")
     quickstart.route("**/*", lambda route: route.abort("connectionrefused"))
@@ -180,7 +189,9 @@ def test_stopped_sandbox_is_told_apart(quickstart, expected_console_errors):
     expect(agents.locator(".card-problem")).to_be_hidden()
 
 
-def test_browser_without_network_is_told_apart(quickstart, expected_console_errors):
+def test_browser_without_network_is_told_apart(
+    quickstart: Page, expected_console_errors: list[str]
+) -> None:
     """When the browser itself is offline the card says so, and does not blame the sandbox."""
     expected_console_errors.append("ERR_INTERNET_DISCONNECTED")
     quickstart.context.set_offline(True)
@@ -188,7 +199,7 @@ def test_browser_without_network_is_told_apart(quickstart, expected_console_erro
     expect(agents.locator(".card-problem")).to_contain_text("Your browser is offline")
 
 
-def test_server_that_is_no_sandbox_gets_nothing(quickstart):
+def test_server_that_is_no_sandbox_gets_nothing(quickstart: Page) -> None:
     """Before it sends anything a card makes sure that a sandbox answers; elsewhere it stops."""
     sent = []
     quickstart.on("request", lambda request: sent.append(request.url))
@@ -198,7 +209,7 @@ def test_server_that_is_no_sandbox_gets_nothing(quickstart):
     assert not any("/v1/" in url for url in sent)
 
 
-def test_escape_cancels(quickstart):
+def test_escape_cancels(quickstart: Page) -> None:
     """Esc stops a request that is under way and leaves the focus on the button."""
     quickstart.route("**/v1/agents", lambda route: None)
     agents = run(quickstart, "Try list agents")
@@ -210,7 +221,7 @@ def test_escape_cancels(quickstart):
     expect(button).to_be_focused()
 
 
-def test_cancel_works_without_a_keyboard_too(quickstart):
+def test_cancel_works_without_a_keyboard_too(quickstart: Page) -> None:
     """While a request is under way a button cancels it, and the focus goes back to Try API."""
     quickstart.route("**/v1/agents", lambda route: None)
     agents = run(quickstart, "Try list agents")
@@ -222,7 +233,7 @@ def test_cancel_works_without_a_keyboard_too(quickstart):
     expect(agents.locator(".card-run")).to_be_focused()
 
 
-def test_escape_cancels_though_the_focus_is_nowhere(quickstart):
+def test_escape_cancels_though_the_focus_is_nowhere(quickstart: Page) -> None:
     """Where a click focuses no button, Esc on the page itself cancels all the same."""
     quickstart.route("**/v1/agents", lambda route: None)
     agents = run(quickstart, "Try list agents")
@@ -231,7 +242,7 @@ def test_escape_cancels_though_the_focus_is_nowhere(quickstart):
     expect(agents.locator(".card-problem")).to_contain_text("Canceled")
 
 
-def test_answer_that_never_comes_ends_the_wait(quickstart):
+def test_answer_that_never_comes_ends_the_wait(quickstart: Page) -> None:
     """After 15 seconds without an answer the card says so, and offers another try."""
     quickstart.evaluate(
         """() => {
@@ -247,14 +258,14 @@ def test_answer_that_never_comes_ends_the_wait(quickstart):
     expect(created.locator(".card-status")).to_contain_text("Recorded answer")
 
 
-def test_answer_is_announced_once(quickstart):
+def test_answer_is_announced_once(quickstart: Page) -> None:
     """A screen reader hears status and time from one live region, and the focus stays."""
     agents = run(quickstart, "Try list agents")
     expect(agents.get_by_role("status")).to_have_text(re.compile(r"^200 OK, \d+ ms$"))
     expect(agents.locator(".card-run")).to_be_focused()
 
 
-def test_each_state_of_a_call_is_announced_after_its_creation(quickstart):
+def test_each_state_of_a_call_is_announced_after_its_creation(quickstart: Page) -> None:
     """A screen reader hears the answer, then each new state, and none cuts another off."""
     quickstart.evaluate(
         """() => {
@@ -276,7 +287,7 @@ def test_each_state_of_a_call_is_announced_after_its_creation(quickstart):
     ]
 
 
-def test_every_creation_has_an_idempotency_key_of_its_own(quickstart):
+def test_every_creation_has_an_idempotency_key_of_its_own(quickstart: Page) -> None:
     """Two presses are two calls: each request carries a fresh Idempotency-Key."""
     keys = []
     for _ in range(2):
@@ -287,7 +298,7 @@ def test_every_creation_has_an_idempotency_key_of_its_own(quickstart):
     assert len(set(keys)) == 2
 
 
-def test_answer_is_text_and_never_markup(quickstart):
+def test_answer_is_text_and_never_markup(quickstart: Page) -> None:
     """An agent whose name is markup is shown letter by letter."""
     markup = "<img src=x onerror=alert(1)>"
     quickstart.route(
@@ -298,7 +309,7 @@ def test_answer_is_text_and_never_markup(quickstart):
     assert agents.locator("img").count() == 0
 
 
-def test_instant_navigation_keeps_cards_and_their_values(quickstart):
+def test_instant_navigation_keeps_cards_and_their_values(quickstart: Page) -> None:
     """Pages follow each other without a reload, cards go on working, values are kept."""
     loads = []
     quickstart.on("domcontentloaded", lambda _: loads.append(quickstart.url))
@@ -321,7 +332,7 @@ OPEN_ENTRIES = """() => {
 
 
 @pytest.mark.parametrize("name", ["Quickstart", "Calls", "Agents", "Webhooks", "Errors"])
-def test_cards_are_the_same_by_instant_navigation(page, name):
+def test_cards_are_the_same_by_instant_navigation(page: Page, name: str) -> None:
     """A page that was reached without a reload has the very cards that its address has."""
     page.goto("/contract-changes/")
     page.locator(".md-nav--primary").get_by_role("link", name=name, exact=True).click()
@@ -337,10 +348,10 @@ def test_cards_are_the_same_by_instant_navigation(page, name):
     assert page.evaluate(CARDS) == reached
 
 
-def test_keyboard_alone_runs_a_call_to_its_end(quickstart):
+def test_keyboard_alone_runs_a_call_to_its_end(quickstart: Page) -> None:
     """From the head of the page, Tab, arrows and Enter choose an outcome, run it, skip and read."""
 
-    def tab_to(selector):
+    def tab_to(selector: str) -> Any:
         for _ in range(60):
             quickstart.keyboard.press("Tab")
             if quickstart.evaluate("(s) => document.activeElement.matches(s)", selector):
@@ -366,7 +377,7 @@ def test_keyboard_alone_runs_a_call_to_its_end(quickstart):
     assert outline == "solid"
 
 
-def test_commands_name_the_server_of_the_page(page, sandbox_server):
+def test_commands_name_the_server_of_the_page(page: Page, sandbox_server: SandboxServer) -> None:
     """On whatever port the sandbox runs, commands in and outside cards go there."""
     page.goto("/sandbox-guide/")
     command = page.locator(".language-sh code", has_text="/sandbox/clock").first
@@ -375,7 +386,7 @@ def test_commands_name_the_server_of_the_page(page, sandbox_server):
     expect(page.locator("try-api").first).to_contain_text(f"{sandbox_server.url}/v1/calls")
 
 
-def test_language_is_chosen_once(quickstart):
+def test_language_is_chosen_once(quickstart: Page) -> None:
     """Choosing Python on one card chooses it on all."""
     card(quickstart, "Try create call").get_by_text("Python", exact=True).click()
     for found in quickstart.locator("try-api").all():
@@ -383,7 +394,7 @@ def test_language_is_chosen_once(quickstart):
         expect(found.locator('[data-language="bash"]')).to_be_hidden()
 
 
-def test_card_without_javascript_is_complete(new_page):
+def test_card_without_javascript_is_complete(new_page: Callable[..., Page]) -> None:
     """Without JavaScript a card shows its request and the contract's answer, and no dead button."""
     page = new_page(java_script_enabled=False)
     page.goto("/quickstart/")
@@ -396,7 +407,7 @@ def test_card_without_javascript_is_complete(new_page):
     expect(created.locator('[data-language="python"]')).to_contain_text("import httpx")
 
 
-def test_copied_snippet_is_the_shown_one(new_page):
+def test_copied_snippet_is_the_shown_one(new_page: Callable[..., Page]) -> None:
     """The copy button puts the whole snippet on the clipboard, without the button's own text."""
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto("/quickstart/")

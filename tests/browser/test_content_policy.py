@@ -1,12 +1,14 @@
 """The strict policy in a real browser: every page does all it does, and nothing was forbidden."""
 
 import re
+from collections.abc import Callable
 
 import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
 from built_pages import PAGES, address
+from sandbox_process import SandboxServer
 from swagger import try_out
 
 ADDRESSES = [*map(address, PAGES), "/no-such-page/"]
@@ -18,7 +20,7 @@ document.addEventListener("securitypolicyviolation", (event) => {
 """
 
 
-def open_watched(new_page, path: str) -> Page:
+def open_watched(new_page: Callable[..., Page], path: str) -> Page:
     """The page with everything that its policy forbids noted, from its first byte on.
 
     A forbidden thing is an error in the console as well, so every other browser test fails by it.
@@ -52,7 +54,9 @@ def scrolled(page: Page) -> None:
 
 
 @pytest.mark.parametrize("path", ADDRESSES)
-def test_page_asks_for_nothing_forbidden(new_page, expected_console_errors, path):
+def test_page_asks_for_nothing_forbidden(
+    new_page: Callable[..., Page], expected_console_errors: list[str], path: str
+) -> None:
     """Each page runs to its end without one violation."""
     expected_console_errors.append("status of 404")
     page = open_watched(new_page, path)
@@ -65,7 +69,7 @@ def test_page_asks_for_nothing_forbidden(new_page, expected_console_errors, path
         assert violations(page) == []
 
 
-def test_whole_visit_asks_for_nothing_forbidden(new_page):
+def test_whole_visit_asks_for_nothing_forbidden(new_page: Callable[..., Page]) -> None:
     """Pages by instant navigation, colors, search, a card and the reference: all is allowed."""
     page = open_watched(new_page, "/")
     page.get_by_placeholder("Search").press_sequentially("idempotency")
@@ -84,14 +88,16 @@ def test_whole_visit_asks_for_nothing_forbidden(new_page):
     assert violations(page) == []
 
 
-def test_reference_runs_under_the_policy(new_page):
+def test_reference_runs_under_the_policy(new_page: Callable[..., Page]) -> None:
     """Swagger UI evaluates no text: its operations open, and Try it out gets an answer."""
     page = open_watched(new_page, "/reference/")
     expect(try_out(page, "Calls-createCall")).to_contain_text("201")
     assert violations(page) == []
 
 
-def test_what_is_not_of_the_site_does_not_run(page, expected_console_errors):
+def test_what_is_not_of_the_site_does_not_run(
+    page: Page, expected_console_errors: list[str]
+) -> None:
     """A script, a handler and a request that the pages do not hold are stopped."""
     expected_console_errors.append("Content Security Policy")
     page.add_init_script(WATCH)
@@ -118,7 +124,7 @@ def test_what_is_not_of_the_site_does_not_run(page, expected_console_errors):
     assert kinds == {"script-src-elem", "script-src-attr", "script-src", "connect-src"}
 
 
-def test_policy_has_no_way_around(sandbox_server):
+def test_policy_has_no_way_around(sandbox_server: SandboxServer) -> None:
     """Neither inline code at large nor evaluated text nor another host is allowed anywhere."""
     policy = httpx.get(f"{sandbox_server.url}/").headers["content-security-policy"]
     for loophole in ("'unsafe-", "http:", "https:", "*", "blob:"):

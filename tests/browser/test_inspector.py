@@ -3,12 +3,14 @@
 import json
 import re
 from collections.abc import Callable
+from typing import Any
 
 import httpx
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from accessibility import violations
+from sandbox_process import SandboxServer
 from voice_portal.sources import load_sources
 from voice_portal.tables import scenarios
 from voice_sandbox.http.authentication import DEMO_KEY
@@ -23,10 +25,10 @@ Inspect = Callable[..., Page]
 
 
 @pytest.fixture
-def inspect(new_page, key) -> Inspect:
+def inspect(new_page: Callable[..., Page], key: str) -> Inspect:
     """Opens the inspector on the key of the test: `inspect(viewport=PHONE)`."""
 
-    def open_inspector(**options) -> Page:
+    def open_inspector(**options: Any) -> Page:
         page = new_page(**options)
         page.goto("/inspector/")
         use_key(page, key)
@@ -81,7 +83,7 @@ def show(page: Page, tab: str) -> None:
 # The journal
 
 
-def test_request_appears_as_it_happens(inspector, client):
+def test_request_appears_as_it_happens(inspector: Page, client: httpx.Client) -> None:
     """What any program sends with the key is on the page at once, and is opened if it is alone."""
     expect(inspector.locator(".inspector-empty")).to_contain_text("Waiting for the first request")
     client.get("/v1/agents")
@@ -90,7 +92,9 @@ def test_request_appears_as_it_happens(inspector, client):
     expect(opened(inspector)).to_contain_text("200 OK")
 
 
-def test_earlier_requests_are_there_when_the_page_opens(inspect, client):
+def test_earlier_requests_are_there_when_the_page_opens(
+    inspect: Callable[..., Page], client: httpx.Client
+) -> None:
     """The journal of the key is shown from its beginning, the newest on top."""
     create_call(client, "busy")
     until_idle(client)
@@ -100,7 +104,9 @@ def test_earlier_requests_are_there_when_the_page_opens(inspect, client):
     expect(rows(page).last).to_contain_text("201 POST /v1/calls")
 
 
-def test_requests_of_other_keys_stay_out(inspector, client, sandbox_server):
+def test_requests_of_other_keys_stay_out(
+    inspector: Page, client: httpx.Client, sandbox_server: SandboxServer
+) -> None:
     """The page follows one key and no other."""
     other = {"Authorization": "Bearer sandbox_somebody_else"}
     httpx.get(f"{sandbox_server.url}/v1/agents", headers=other).raise_for_status()
@@ -109,7 +115,7 @@ def test_requests_of_other_keys_stay_out(inspector, client, sandbox_server):
     expect(rows(inspector)).to_contain_text("/v1/calls")
 
 
-def test_filter_narrows_the_list(inspector, client):
+def test_filter_narrows_the_list(inspector: Page, client: httpx.Client) -> None:
     """Text, operation, status and sender narrow the list, together, also for what arrives later."""
     call_id = create_call(client, "busy")
     until_idle(client)
@@ -134,7 +140,7 @@ def test_filter_narrows_the_list(inspector, client):
     expect(inspector.locator(".inspector-empty")).to_contain_text("No request matches")
 
 
-def test_opened_request_tells_all(inspector, client):
+def test_opened_request_tells_all(inspector: Page, client: httpx.Client) -> None:
     """Why, code, both bodies, headers, scenario and call of an exchange can be seen."""
     call_id = create_call(client, "unknown_word")
     until_idle(client)
@@ -154,7 +160,9 @@ def test_opened_request_tells_all(inspector, client):
 
 
 @pytest.mark.parametrize("form", ["curl", "pytest"])
-def test_request_is_copied_for_other_tools(inspect, client, form):
+def test_request_is_copied_for_other_tools(
+    inspect: Callable[..., Page], client: httpx.Client, form: str
+) -> None:
     """One press puts the request on the clipboard as a curl command or as a pytest test."""
     request_id = client.get("/v1/agents").headers["x-request-id"]
     page = inspect(permissions=["clipboard-read", "clipboard-write"])
@@ -164,7 +172,7 @@ def test_request_is_copied_for_other_tools(inspect, client, form):
     assert page.evaluate("navigator.clipboard.readText()") == expected
 
 
-def test_journal_is_downloaded_as_har(inspector, client):
+def test_journal_is_downloaded_as_har(inspector: Page, client: httpx.Client) -> None:
     """The whole journal is saved as an HTTP Archive."""
     create_call(client)
     with inspector.expect_download() as download:
@@ -174,7 +182,9 @@ def test_journal_is_downloaded_as_har(inspector, client):
     assert [entry["response"]["status"] for entry in archive["log"]["entries"]] == [201]
 
 
-def test_text_of_the_sandbox_is_never_markup(inspector, client, expected_console_errors):
+def test_text_of_the_sandbox_is_never_markup(
+    inspector: Page, client: httpx.Client, expected_console_errors: list[str]
+) -> None:
     """A path and a body that are markup are shown letter by letter."""
     client.post("/v1/calls", json={"phone": MARKUP, "agent": MARKUP})
     client.request("GET", f"/v1/{MARKUP}")
@@ -186,7 +196,7 @@ def test_text_of_the_sandbox_is_never_markup(inspector, client, expected_console
     assert inspector.locator("sandbox-inspector img").count() == 0
 
 
-def test_page_remembers_the_newest_500(inspector, client):
+def test_page_remembers_the_newest_500(inspector: Page, client: httpx.Client) -> None:
     """However long the page is open, it holds 500 exchanges, and the newest are among them."""
     for _ in range(510):
         client.get("/v1/agents")
@@ -195,7 +205,7 @@ def test_page_remembers_the_newest_500(inspector, client):
     expect(rows(inspector)).to_have_count(500)
 
 
-def test_pause_holds_what_arrives(inspector, client):
+def test_pause_holds_what_arrives(inspector: Page, client: httpx.Client) -> None:
     """A paused list stands still and says how many wait; nothing is lost."""
     pause = inspector.get_by_role("button", name="Pause")
     pause.click()
@@ -211,7 +221,9 @@ def test_pause_holds_what_arrives(inspector, client):
 # The connection
 
 
-def test_broken_stream_goes_on_where_it_was(inspector, client, expected_console_errors):
+def test_broken_stream_goes_on_where_it_was(
+    inspector: Page, client: httpx.Client, expected_console_errors: list[str]
+) -> None:
     """A sandbox that stops is named with the command that starts it; afterwards none is missed."""
     expected_console_errors.append("ERR_CONNECTION_REFUSED")
     client.get("/v1/agents")
@@ -229,7 +241,9 @@ def test_broken_stream_goes_on_where_it_was(inspector, client, expected_console_
     expect(rows(inspector).first).to_contain_text("/v1/while-it-was-away")
 
 
-def test_stopped_sandbox_is_explained(new_page, expected_console_errors):
+def test_stopped_sandbox_is_explained(
+    new_page: Callable[..., Page], expected_console_errors: list[str]
+) -> None:
     """Where nothing answers, the page says how to start a sandbox, and Try now connects."""
     expected_console_errors.append("ERR_CONNECTION_REFUSED")
     page = new_page()
@@ -242,7 +256,7 @@ def test_stopped_sandbox_is_explained(new_page, expected_console_errors):
     expect(page.locator(".inspector-state")).to_have_text("Live")
 
 
-def test_hidden_page_holds_no_connection(inspector, client):
+def test_hidden_page_holds_no_connection(inspector: Page, client: httpx.Client) -> None:
     """In the background the stream is closed, and coming back shows what happened meanwhile."""
     with inspector.expect_event("requestfailed", lambda r: r.url.endswith("/stream")):
         hide(inspector, True)
@@ -251,7 +265,7 @@ def test_hidden_page_holds_no_connection(inspector, client):
     expect(rows(inspector)).to_have_count(1)
 
 
-def test_leaving_the_page_ends_the_stream(inspector, client):
+def test_leaving_the_page_ends_the_stream(inspector: Page, client: httpx.Client) -> None:
     """Instant navigation closes the stream, and the way back opens it for the same key."""
     create_call(client)
     expect(rows(inspector)).to_have_count(1)
@@ -262,7 +276,7 @@ def test_leaving_the_page_ends_the_stream(inspector, client):
     expect(rows(inspector)).to_have_count(1)
 
 
-def test_wrong_key_is_marked_and_not_sent(inspector):
+def test_wrong_key_is_marked_and_not_sent(inspector: Page) -> None:
     """A text that is no sandbox key is marked with how one looks, and nothing is sent."""
     sent = []
     field = inspector.locator("#inspector-key")
@@ -288,7 +302,7 @@ def hide(page: Page, hidden: bool) -> None:
 # The instruments
 
 
-def test_provoked_call_is_watched_to_its_end(inspector):
+def test_provoked_call_is_watched_to_its_end(inspector: Page) -> None:
     """A scenario is picked, its call placed, watched on its time line, and brought to its end."""
     inspector.get_by_label("Scenario", exact=True).select_option("busy")
     expect(inspector.locator(".inspector-provoke .inspector-note")).to_contain_text("busy")
@@ -304,7 +318,7 @@ def test_provoked_call_is_watched_to_its_end(inspector):
     expect(inspector.locator(".inspector-clock")).to_contain_text("Nothing is pending")
 
 
-def test_every_scenario_is_seen(inspector, expected_console_errors):
+def test_every_scenario_is_seen(inspector: Page, expected_console_errors: list[str]) -> None:
     """Each scenario of the catalogue can be picked, and ends on the page as the catalogue says."""
     expected_console_errors += ["status of 429", "status of 503"]
     catalogue = scenarios(load_sources())
@@ -331,7 +345,7 @@ def test_every_scenario_is_seen(inspector, expected_console_errors):
         expect(status).to_have_text((scenario["end"] or "in_progress").replace("_", " "))
 
 
-def test_older_calls_are_shown_on_demand(inspector, client):
+def test_older_calls_are_shown_on_demand(inspector: Page, client: httpx.Client) -> None:
     """The newest twenty calls are shown, and the rest when the reader wants them."""
     for _ in range(25):
         create_call(client, "busy")
@@ -342,7 +356,7 @@ def test_older_calls_are_shown_on_demand(inspector, client):
 
 
 @pytest.mark.parametrize("outcome", ["completed", "no answer", "busy", "failed", "canceled"])
-def test_call_is_ended_with_an_outcome(inspector, client, outcome):
+def test_call_is_ended_with_an_outcome(inspector: Page, client: httpx.Client, outcome: str) -> None:
     """A call that would go on for ever ends at once as the reader chooses."""
     call_id = create_call(client, "never_completes")
     show(inspector, "Calls")
@@ -355,7 +369,9 @@ def test_call_is_ended_with_an_outcome(inspector, client, outcome):
     assert status == outcome.replace(" ", "_")
 
 
-def test_call_that_was_ended_by_hand_waits_for_nothing(inspector, client):
+def test_call_that_was_ended_by_hand_waits_for_nothing(
+    inspector: Page, client: httpx.Client
+) -> None:
     """Nothing is announced any more of what the provider had planned for such a call."""
     create_call(client)
     show(inspector, "Calls")
@@ -365,7 +381,7 @@ def test_call_that_was_ended_by_hand_waits_for_nothing(inspector, client):
     expect(call).not_to_contain_text("will report")
 
 
-def test_requests_of_a_call_are_one_press_away(inspector, client):
+def test_requests_of_a_call_are_one_press_away(inspector: Page, client: httpx.Client) -> None:
     """From a call the reader gets to its requests, and to no others."""
     client.get("/v1/agents")
     create_call(client, "busy")
@@ -375,7 +391,7 @@ def test_requests_of_a_call_are_one_press_away(inspector, client):
     expect(rows(inspector)).to_have_count(2)
 
 
-def test_clock_moves_forward(inspector, client):
+def test_clock_moves_forward(inspector: Page, client: httpx.Client) -> None:
     """+30 s moves the clock of the key, and the page says how far it is ahead."""
     before = client.get("/sandbox/clock").json()["now"]
     inspector.get_by_role("button", name="+30 s").click()
@@ -383,7 +399,7 @@ def test_clock_moves_forward(inspector, client):
     assert client.get("/sandbox/clock").json()["now"] > before
 
 
-def test_coverage_follows_the_requests(inspector, client):
+def test_coverage_follows_the_requests(inspector: Page, client: httpx.Client) -> None:
     """The table counts what was met, and shows only what is missing on demand."""
     show(inspector, "Coverage")
     met = inspector.locator(".inspector-met")
@@ -396,7 +412,7 @@ def test_coverage_follows_the_requests(inspector, client):
     expect(inspector.locator(".inspector-percent")).not_to_have_text("0 %")
 
 
-def test_reset_asks_first(inspector, client):
+def test_reset_asks_first(inspector: Page, client: httpx.Client) -> None:
     """Nothing is removed before the reader has confirmed; then all is."""
     create_call(client)
     expect(rows(inspector)).to_have_count(1)
@@ -413,7 +429,9 @@ def test_reset_asks_first(inspector, client):
     assert client.get("/sandbox/journal").json()["exchanges"] == []
 
 
-def test_refusal_of_an_instrument_is_seen(inspector, client, expected_console_errors):
+def test_refusal_of_an_instrument_is_seen(
+    inspector: Page, client: httpx.Client, expected_console_errors: list[str]
+) -> None:
     """When the sandbox refuses what a button asked for, its reason is there for everybody."""
     expected_console_errors.append("status of 422")
     problem = {"title": "Validation failed", "detail": "That is too far.", "status": 422}
@@ -432,7 +450,7 @@ def test_refusal_of_an_instrument_is_seen(inspector, client, expected_console_er
 # Everyone
 
 
-def test_list_is_read_by_keyboard(inspector, client):
+def test_list_is_read_by_keyboard(inspector: Page, client: httpx.Client) -> None:
     """The list is one stop for the Tab key; arrows go through it and open what they reach."""
     for number in range(3):
         client.get(f"/v1/number-{number}")
@@ -450,7 +468,7 @@ def test_list_is_read_by_keyboard(inspector, client):
     expect(rows(inspector).nth(1)).to_be_focused()
 
 
-def test_tabs_are_chosen_by_arrows(inspector):
+def test_tabs_are_chosen_by_arrows(inspector: Page) -> None:
     """The tabs follow the ARIA pattern."""
     inspector.get_by_role("tab", name="Requests").focus()
     inspector.keyboard.press("ArrowLeft")
@@ -460,7 +478,7 @@ def test_tabs_are_chosen_by_arrows(inspector):
     expect(inspector.get_by_role("tabpanel", name="Requests")).to_be_visible()
 
 
-def test_arrivals_do_not_take_what_is_read(inspector, client):
+def test_arrivals_do_not_take_what_is_read(inspector: Page, client: httpx.Client) -> None:
     """New requests neither move the focus nor change the opened one."""
     client.get("/v1/the-one-that-is-read")
     rows(inspector).first.click()
@@ -471,7 +489,7 @@ def test_arrivals_do_not_take_what_is_read(inspector, client):
     expect(opened(inspector)).to_contain_text("/v1/the-one-that-is-read")
 
 
-def test_screen_reader_is_not_flooded(inspect, client):
+def test_screen_reader_is_not_flooded(inspect: Callable[..., Page], client: httpx.Client) -> None:
     """Thirty requests in a row are announced by one sentence."""
     page = inspect()
     page.clock.install()
@@ -491,7 +509,9 @@ def test_screen_reader_is_not_flooded(inspect, client):
     assert page.evaluate("window.said") == ["30 new requests"]
 
 
-def test_phone_shows_one_thing_at_a_time(inspect, client):
+def test_phone_shows_one_thing_at_a_time(
+    inspect: Callable[..., Page], client: httpx.Client
+) -> None:
     """At 360 px an opened request replaces the list, and Back returns to the same row."""
     create_call(client)
     client.get("/v1/agents")
@@ -509,7 +529,7 @@ def test_phone_shows_one_thing_at_a_time(inspect, client):
         assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
-def test_counts_of_the_tabs_fit_on_a_phone(inspect):
+def test_counts_of_the_tabs_fit_on_a_phone(inspect: Callable[..., Page]) -> None:
     """At 360 px no tab is cut off, however many requests there are and whatever is filtered."""
     page = inspect(viewport=PHONE)
     expect(page.get_by_role("tab")).to_have_count(3)
@@ -521,7 +541,9 @@ def test_counts_of_the_tabs_fit_on_a_phone(inspect):
 
 
 @pytest.mark.parametrize("viewport", [PHONE, {"width": 1280, "height": 900}], ids=["phone", "wide"])
-def test_axe_finds_nothing_in_a_busy_inspector(inspect, client, viewport):
+def test_axe_finds_nothing_in_a_busy_inspector(
+    inspect: Callable[..., Page], client: httpx.Client, viewport: Any
+) -> None:
     """Lists, an opened request, calls, coverage and the dialog violate no rule of axe."""
     create_call(client, "unknown_word")
     until_idle(client)
@@ -543,7 +565,9 @@ def test_axe_finds_nothing_in_a_busy_inspector(inspect, client, viewport):
     assert violations(page) == []
 
 
-def test_nothing_jumps_when_the_page_comes_alive(new_page, sandbox_server):
+def test_nothing_jumps_when_the_page_comes_alive(
+    new_page: Callable[..., Page], sandbox_server: SandboxServer
+) -> None:
     """The script fills what the page has reserved: no part of it moves."""
     # The page opens on the demo key. A call of another test that ends just now would be a new row.
     demo = {"Authorization": f"Bearer {DEMO_KEY}"}
@@ -561,7 +585,7 @@ def test_nothing_jumps_when_the_page_comes_alive(new_page, sandbox_server):
     assert sum(page.evaluate("window.shifts")) < 0.01
 
 
-def test_page_without_javascript_is_complete(new_page):
+def test_page_without_javascript_is_complete(new_page: Callable[..., Page]) -> None:
     """Without JavaScript the page says what it would show, and how to get it from a terminal."""
     page = new_page(java_script_enabled=False)
     page.goto("/inspector/")

@@ -1,10 +1,12 @@
 """The portal below a path, as a proxy serves it that knows of nothing else on that host."""
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from sandbox_process import start_sandbox
 from swagger import try_out
@@ -13,7 +15,7 @@ MOUNT = "/voice"
 
 
 @pytest.fixture(scope="module")
-def mounted(site, tmp_path_factory) -> Iterator[str]:
+def mounted(site: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Address of a sandbox below a path."""
     folder = tmp_path_factory.mktemp("mounted")
     with start_sandbox(folder, "--root-path", MOUNT, "--site", str(site)) as server:
@@ -21,7 +23,7 @@ def mounted(site, tmp_path_factory) -> Iterator[str]:
 
 
 @pytest.fixture
-def page(browser, mounted):
+def page(browser: Browser, mounted: Any) -> Any:
     """A page that asks for nothing outside the path; the test fails where it does."""
     context = browser.new_context(base_url=mounted, service_workers="block")
     strayed: list[str] = []
@@ -40,7 +42,7 @@ def page(browser, mounted):
     assert strayed == []
 
 
-def test_cards_run_below_a_path(page):
+def test_cards_run_below_a_path(page: Page) -> None:
     """A card sends its request to the sandbox that served it, and its call ends."""
     page.goto(f"{MOUNT}/quickstart/")
     card = page.locator("try-api").first
@@ -49,13 +51,13 @@ def test_cards_run_below_a_path(page):
     expect(card.locator(".life-end")).to_be_visible()
 
 
-def test_reference_runs_below_a_path(page):
+def test_reference_runs_below_a_path(page: Page) -> None:
     """Try it out on the reference stays below the path."""
     page.goto(f"{MOUNT}/reference/")
     expect(try_out(page, "Agents-listAgents")).to_contain_text("200")
 
 
-def test_inspector_and_navigation_stay_below_a_path(page):
+def test_inspector_and_navigation_stay_below_a_path(page: Page) -> None:
     """From page to page, to the inspector with its live stream, nothing leaves the path."""
     page.goto(f"{MOUNT}/")
     page.get_by_placeholder("Search").press_sequentially("idempotency")

@@ -1,6 +1,7 @@
 """What the pages around the cards do: search, copying, menus, print and wrong addresses."""
 
 import re
+from collections.abc import Callable
 
 from playwright.sync_api import Page, expect
 
@@ -11,7 +12,7 @@ from voice_sandbox.contract.reader import find_contract, load_contract
 PHONE = {"width": 360, "height": 740}
 
 
-def test_unknown_address_offers_the_pages(page, expected_console_errors):
+def test_unknown_address_offers_the_pages(page: Page, expected_console_errors: list[str]) -> None:
     """A wrong address below any folder shows the site's own page with a way out."""
     expected_console_errors.append("status of 404")
     page.goto("/no/such/page/")
@@ -20,7 +21,7 @@ def test_unknown_address_offers_the_pages(page, expected_console_errors):
     expect(page).to_have_url(re.compile(r"/quickstart/$"))
 
 
-def test_open_api_base_answers_what_it_is(page):
+def test_open_api_base_answers_what_it_is(page: Page) -> None:
     """The button on the Overview leads to the sandbox, which says that it is one."""
     page.goto("/")
     page.get_by_role("link", name="Open API base").click()
@@ -29,7 +30,7 @@ def test_open_api_base_answers_what_it_is(page):
     assert page.request.get("/favicon.ico").ok
 
 
-def test_search_finds_problem_codes_and_fields(page):
+def test_search_finds_problem_codes_and_fields(page: Page) -> None:
     """Search works from the site alone and finds an error code on the Errors page."""
     page.goto("/")
     page.get_by_placeholder("Search").press_sequentially("impossible_outcome")
@@ -48,7 +49,7 @@ def searched(page: Page, words: str) -> list[str]:
     return found
 
 
-def test_search_finds_every_operation_field_and_code(page):
+def test_search_finds_every_operation_field_and_code(page: Page) -> None:
     """Each operation, field and problem code is found on a page of its own words."""
     contract = load_contract(find_contract())
     fields = {
@@ -65,7 +66,7 @@ def test_search_finds_every_operation_field_and_code(page):
     assert missing == []
 
 
-def test_page_copies_itself_as_markdown(new_page):
+def test_page_copies_itself_as_markdown(new_page: Callable[..., Page]) -> None:
     """Copy page puts the page on the clipboard as Markdown, answers included."""
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
     page.goto("/quickstart/")
@@ -76,7 +77,7 @@ def test_page_copies_itself_as_markdown(new_page):
     assert "curl -X POST" in copied
 
 
-def test_drawer_of_a_phone_shows_all_pages_at_once(new_page):
+def test_drawer_of_a_phone_shows_all_pages_at_once(new_page: Callable[..., Page]) -> None:
     """On a phone the menu lists every section with its pages, not one behind another."""
     page = new_page(viewport=PHONE)
     page.goto("/quickstart/")
@@ -88,7 +89,7 @@ def test_drawer_of_a_phone_shows_all_pages_at_once(new_page):
     expect(page).to_have_url(re.compile(r"/inspector/$"))
 
 
-def test_paper_has_text_and_nothing_to_press(page):
+def test_paper_has_text_and_nothing_to_press(page: Page) -> None:
     """In print, cards show request and answer; buttons, navigation and search are left out."""
     page.goto("/quickstart/")
     page.emulate_media(media="print")

@@ -1,13 +1,14 @@
 """The API reference: Swagger UI inside the portal, and the way to it from other pages."""
 
 import re
+from collections.abc import Callable
 
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from swagger import try_out
 
 
-def test_reference_works_by_instant_navigation(new_page):
+def test_reference_works_by_instant_navigation(new_page: Callable[..., Page]) -> None:
     """Swagger UI shows its operations in the page's colors, also when no page was reloaded."""
     page = new_page(color_scheme="dark")
     page.goto("/quickstart/")
@@ -15,23 +16,25 @@ def test_reference_works_by_instant_navigation(new_page):
     frame = page.frame_locator("iframe[title]")
     expect(frame.locator(".opblock")).to_have_count(4)
     expect(frame.locator("html")).to_have_class(re.compile("dark-mode"))
-    assert page.locator("iframe").bounding_box()["height"] > 500
+    box = page.locator("iframe").bounding_box()
+    assert box is not None
+    assert box["height"] > 500
 
 
-def test_reference_sends_to_the_sandbox(page):
+def test_reference_sends_to_the_sandbox(page: Page) -> None:
     """Try it out on the reference has the key of the portal, and gets a real answer."""
     page.goto("/reference/")
     expect(try_out(page, "Agents-listAgents")).to_contain_text("200")
 
 
-def test_address_of_an_operation_opens_it_in_the_reference(page):
+def test_address_of_an_operation_opens_it_in_the_reference(page: Page) -> None:
     """A link such as /reference/#getCall opens that operation."""
     page.goto("/reference/#getCall")
     frame = page.frame_locator("iframe[title]")
     expect(frame.locator("#operations-Calls-getCall")).to_have_class(re.compile("is-open"))
 
 
-def test_card_leads_to_its_operation_in_the_reference(page):
+def test_card_leads_to_its_operation_in_the_reference(page: Page) -> None:
     """From a card one press opens the operation in Swagger UI, by instant navigation too."""
     page.goto("/agents/")
     page.locator("try-api").first.get_by_role("link", name="Reference").click()
@@ -40,7 +43,7 @@ def test_card_leads_to_its_operation_in_the_reference(page):
     expect(frame.locator("#operations-Agents-listAgents")).to_have_class(re.compile("is-open"))
 
 
-def test_reference_takes_no_key_but_that_of_the_portal(page):
+def test_reference_takes_no_key_but_that_of_the_portal(page: Page) -> None:
     """Swagger UI's own form for keys is not offered: the portal's refuses live ones."""
     page.goto("/reference/")
     frame = page.frame_locator("iframe[title]")
@@ -58,7 +61,7 @@ def test_reference_takes_no_key_but_that_of_the_portal(page):
     assert sent.value.headers["authorization"] == "Bearer sandbox_chosen_here"
 
 
-def test_reference_creates_a_new_call_each_time(page):
+def test_reference_creates_a_new_call_each_time(page: Page) -> None:
     """Nobody's `Idempotency-Key` is filled in, so a second request is no replay of the first."""
     page.goto("/reference/#createCall")
     frame = page.frame_locator("iframe[title]")
@@ -68,7 +71,9 @@ def test_reference_creates_a_new_call_each_time(page):
     assert "idempotency-key" not in sent.value.headers
 
 
-def test_reference_without_javascript_leads_to_the_static_pages(new_page):
+def test_reference_without_javascript_leads_to_the_static_pages(
+    new_page: Callable[..., Page],
+) -> None:
     """Without JavaScript every operation is one link away, and no empty frame is shown."""
     page = new_page(java_script_enabled=False)
     page.goto("/reference/#getCall")

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -58,7 +59,9 @@ def page(browser: Browser) -> Iterator[Page]:
     context.close()
 
 
-def test_cards_of_a_static_host_call_the_sandbox_that_lets_them(root, tmp_path, static_host, page):
+def test_cards_of_a_static_host_call_the_sandbox_that_lets_them(
+    root: Path, tmp_path: Path, static_host: Any, page: Page
+) -> None:
     """With the page's origin allowed, cards, reference and links reach the sandbox."""
     with start_sandbox(tmp_path, "--cors-origin", static_host) as sandbox:
         build(root, tmp_path / "host" / "docs", sandbox.url)
@@ -81,7 +84,7 @@ def test_cards_of_a_static_host_call_the_sandbox_that_lets_them(root, tmp_path, 
         expect(answered.last).to_contain_text("200")
 
 
-def test_texts_of_a_published_site_link_to_it(root, tmp_path):
+def test_texts_of_a_published_site_link_to_it(root: Path, tmp_path: Path) -> None:
     """With its address known, llms.txt and the pages as Markdown lead there, below any path."""
     build(root, tmp_path, "http://127.0.0.1:9")
     index = (tmp_path / "llms.txt").read_text("utf-8")
@@ -93,8 +96,8 @@ def test_texts_of_a_published_site_link_to_it(root, tmp_path):
 
 
 def test_sandbox_that_does_not_let_a_page_call_it_is_told_apart(
-    root, tmp_path, static_host, page, sandbox_server: SandboxServer
-):
+    root: Path, tmp_path: Path, static_host: Any, page: Page, sandbox_server: SandboxServer
+) -> None:
     """Where the sandbox allows no other origin, the card names the option that allows this one."""
     build(root, tmp_path / "host" / "docs", sandbox_server.url)
     page.goto(f"{static_host}/docs/quickstart/")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from bs4 import BeautifulSoup
@@ -34,6 +35,6 @@ def html(site: Path) -> Mapping[str, BeautifulSoup]:
 
 
 @pytest.fixture(scope="session")
-def articles(html: Mapping[str, BeautifulSoup]) -> Mapping[str, BeautifulSoup]:
+def articles(html: Mapping[str, BeautifulSoup]) -> Mapping[str, Any]:
     """The text of every page by its name, without header and navigation."""
     return {name: html[built(name)].find("article") for name in PAGES}

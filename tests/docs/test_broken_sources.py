@@ -3,6 +3,8 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,7 +91,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("case", BROKEN)
-def test_build_stops_and_says_where_and_what(root, tmp_path, case):
+def test_build_stops_and_says_where_and_what(root: Path, tmp_path: Path, case: Any) -> None:
     """One slip in pages, recordings or contract: no site, no traceback, one sentence that helps."""
     name, old, new, told = BROKEN[case]
     for part in SOURCES:

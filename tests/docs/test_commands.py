@@ -6,6 +6,7 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ import click
 import pytest
 
 from built_pages import PAGES, blocks
+from node_tools import NodeTools
+from sandbox_process import SandboxServer
+from voice_portal.sources import Sources
 from voice_sandbox.cli.main import main
 
 EXAMPLES = str(Path(__file__).parents[2] / "docs" / "examples" / "reminders")
@@ -51,14 +55,18 @@ class Runner:
 
 
 @pytest.fixture
-def runner(sandbox_server, key, node_tools, sources) -> Runner:
+def runner(
+    sandbox_server: SandboxServer, key: str, node_tools: NodeTools, sources: Sources
+) -> Runner:
     """Rewrites host and port alone; everything else stays as the page has it."""
     return Runner(sources.sandbox_url, sandbox_server.url, key, str(node_tools.node))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("name", PAGES)
-def test_every_snippet_of_a_card_gets_what_is_shown(articles, runner, name, language):
+def test_every_snippet_of_a_card_gets_what_is_shown(
+    articles: Mapping[str, Any], runner: Any, name: str, language: str
+) -> None:
     """Copied, pasted and run, each snippet of each card gets what the card shows.
 
     A snippet that triggers a problem prints its code; every other one succeeds.
@@ -74,7 +82,7 @@ def test_every_snippet_of_a_card_gets_what_is_shown(articles, runner, name, lang
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_curl_command_succeeds(articles, runner, name):
+def test_every_curl_command_succeeds(articles: Mapping[str, Any], runner: Any, name: str) -> None:
     """Each block of commands that calls the API runs from top to bottom."""
     failed = []
     for text in blocks(articles[name], "sh"):
@@ -86,7 +94,7 @@ def test_every_curl_command_succeeds(articles, runner, name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_python_program_succeeds(articles, runner, name):
+def test_every_python_program_succeeds(articles: Mapping[str, Any], runner: Any, name: str) -> None:
     """Each Python program of the page runs as it stands."""
     failed = []
     for text in blocks(articles[name], "python"):
@@ -100,13 +108,15 @@ def test_every_python_program_succeeds(articles, runner, name):
 SKIP_AHEAD = 'service.post("/sandbox/clock", json={"advance_seconds": 30})'
 
 
-def test_terminal_of_the_quickstart_meets_a_busy_line(articles, runner):
+def test_terminal_of_the_quickstart_meets_a_busy_line(
+    articles: Mapping[str, Any], runner: Any
+) -> None:
     """What the Quickstart has a newcomer type ends with the response that it promises."""
     [commands] = [text for text in blocks(articles["quickstart"], "sh") if "$CALL_ID" in text]
     assert '"status":"busy"' in runner.run("bash", commands).stdout.splitlines()[-1]
 
 
-def test_idempotent_command_replays(articles, runner):
+def test_idempotent_command_replays(articles: Mapping[str, Any], runner: Any) -> None:
     """The command of the idempotency section returns the same call_id when it is run twice."""
     [command] = [text for text in blocks(articles["calls"], "sh") if "Idempotency-Key" in text]
     responses = {runner.run("bash", command).stdout for _ in range(2)}
@@ -126,7 +136,7 @@ def shell_lines(articles: Any) -> list[list[str]]:
     return [shlex.split(line) for line in lines if line]
 
 
-def test_every_other_command_exists(articles, root):
+def test_every_other_command_exists(articles: Mapping[str, Any], root: Path) -> None:
     """Targets of make, commands of voice-sandbox and tools that pages name are there."""
     makefile = (root / "Makefile").read_text("utf-8")
     for words in shell_lines(articles):
@@ -135,6 +145,7 @@ def test_every_other_command_exists(articles, root):
                 assert f"\n{target}:" in makefile
             case ["voice-sandbox", command, *options]:
                 found = main.get_command(click.Context(main), command)
+                assert found is not None
                 known = {opt for param in found.params for opt in param.opts}
                 assert {option for option in options if option.startswith("--")} <= known
             case [".venv/bin/python", program, *options]:
@@ -160,7 +171,7 @@ def test_every_other_command_exists(articles, root):
                 pytest.fail(f"No test knows the command {' '.join(words)}")
 
 
-def test_schemathesis_command_succeeds(articles, runner):
+def test_schemathesis_command_succeeds(articles: Mapping[str, Any], runner: Any) -> None:
     """The command of the Contract testing page runs against the sandbox and finds nothing."""
     [words] = [words for words in shell_lines(articles) if words[0] == "schemathesis"]
     # The contract tests run all phases; here the command itself is on trial.

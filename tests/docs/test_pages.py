@@ -2,6 +2,9 @@
 
 import itertools
 import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import click
@@ -9,16 +12,17 @@ import pytest
 import yaml
 
 from built_pages import PAGES, built
+from voice_portal.sources import Sources
 from voice_sandbox.cli.main import main
 from voice_sandbox.contract.problems import PROBLEMS
 
 
-def test_portal_can_be_published(build):
+def test_portal_can_be_published(build: Any) -> None:
     """The build succeeds, and each card shows the recorded response."""
     assert build.returncode == 0, build.stdout + build.stderr
 
 
-def test_every_operation_has_a_card(articles, sources):
+def test_every_operation_has_a_card(articles: Mapping[str, Any], sources: Sources) -> None:
     """Each operation of the contract can be tried on at least one page."""
     tried = {
         json.loads(card["data-card"])["steps"][-1]["operation"]
@@ -28,7 +32,7 @@ def test_every_operation_has_a_card(articles, sources):
     assert tried >= set(sources.contract.operations)
 
 
-def test_every_request_example_has_a_card(articles, sources):
+def test_every_request_example_has_a_card(articles: Mapping[str, Any], sources: Sources) -> None:
     """Each request example of the contract is a card that runs on some page."""
     tried = [
         json.loads(card["data-card"])["steps"][-1]["body"]
@@ -44,13 +48,13 @@ def test_every_request_example_has_a_card(articles, sources):
     assert missing == []
 
 
-def test_every_problem_code_has_an_entry(articles):
+def test_every_problem_code_has_an_entry(articles: Mapping[str, Any]) -> None:
     """The Errors page has one heading for each code of the table, and no other."""
     entries = [heading["id"] for heading in articles["errors"].find_all("h3", id=True)]
     assert entries == list(PROBLEMS)
 
 
-def test_every_problem_can_be_triggered(articles):
+def test_every_problem_can_be_triggered(articles: Mapping[str, Any]) -> None:
     """Each entry of the Errors page has a card whose recorded response is that problem.
 
     Nothing can trigger one of them, and its entry says why.
@@ -64,16 +68,17 @@ def test_every_problem_can_be_triggered(articles):
     assert "cannot be provoked" in entry.text
 
 
-def test_every_scenario_has_a_row(articles, sources):
+def test_every_scenario_has_a_row(articles: Mapping[str, Any], sources: Sources) -> None:
     """The Sandbox page lists each scenario of the catalogue with its number."""
     rows = articles["sandbox-guide"].select("table.scenarios tbody tr")
     listed = [[code.text for code in row.td.find_all("code")] for row in rows]
     assert listed == [[scenario.number, scenario.name] for scenario in sources.scenarios]
 
 
-def test_every_option_of_the_server_is_documented(articles):
+def test_every_option_of_the_server_is_documented(articles: Mapping[str, Any]) -> None:
     """The options of `voice-sandbox serve` and their environment variables are on the page."""
     serve = main.get_command(click.Context(main), "serve")
+    assert serve is not None
     options = {
         (max(option.opts, key=len), option.envvar)
         for option in serve.params
@@ -86,13 +91,13 @@ def test_every_option_of_the_server_is_documented(articles):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_ends_where_the_next_step_begins(articles, name):
+def test_page_ends_where_the_next_step_begins(articles: Mapping[str, Any], name: str) -> None:
     """The last heading of each page tells where to go next; the reference is the last page."""
     headings = articles[name].find_all("h2")
     assert name == "reference" or headings[-1].text.startswith("Where to go next")
 
 
-def test_no_page_loads_anything_from_another_host(html):
+def test_no_page_loads_anything_from_another_host(html: Mapping[str, Any]) -> None:
     """Scripts, styles, images and frames come from the site itself."""
     foreign = [
         f"{path}: {url}"
@@ -105,7 +110,7 @@ def test_no_page_loads_anything_from_another_host(html):
     assert foreign == []
 
 
-def test_no_style_or_script_names_another_host(root):
+def test_no_style_or_script_names_another_host(root: Path) -> None:
     """The portal's own styles and scripts load nothing from elsewhere."""
     foreign = [
         path.name
@@ -117,7 +122,7 @@ def test_no_style_or_script_names_another_host(root):
     assert foreign == []
 
 
-def test_no_page_has_a_style_or_a_handler_inside_a_tag(html):
+def test_no_page_has_a_style_or_a_handler_inside_a_tag(html: Mapping[str, Any]) -> None:
     """A strict content security policy forbids both, so no part of a page may need them."""
     found = [
         f"{path}: {element.name} {name}"
@@ -129,7 +134,7 @@ def test_no_page_has_a_style_or_a_handler_inside_a_tag(html):
     assert found == []
 
 
-def test_every_internal_link_resolves(html, site):
+def test_every_internal_link_resolves(html: Mapping[str, Any], site: Path) -> None:
     """Each link to a page, a file or an anchor of the site leads to something."""
     anchors = {path: {e["id"] for e in page.find_all(id=True)} for path, page in html.items()}
     broken = []
@@ -149,13 +154,15 @@ def test_every_internal_link_resolves(html, site):
     assert broken == []
 
 
-def test_no_page_takes_an_address_of_the_api(site):
+def test_no_page_takes_an_address_of_the_api(site: Path) -> None:
     """The sandbox serves the API under /v1 and /sandbox, so no page of the site may lie there."""
     assert not (site / "v1").exists()
     assert not (site / "sandbox").exists()
 
 
-def test_contract_is_published_as_it_stands(site, contract_path, sources):
+def test_contract_is_published_as_it_stands(
+    site: Path, contract_path: Path, sources: Sources
+) -> None:
     """`openapi.yaml` is the contract byte for byte, `openapi.json` the same document."""
     assert (site / "openapi.yaml").read_bytes() == contract_path.read_bytes()
     assert json.loads((site / "openapi.json").read_text("utf-8")) == yaml.safe_load(
@@ -163,14 +170,16 @@ def test_contract_is_published_as_it_stands(site, contract_path, sources):
     )
 
 
-def test_reference_knows_only_the_sandbox(site, sources):
+def test_reference_knows_only_the_sandbox(site: Path, sources: Sources) -> None:
     """The copy of the contract that Swagger UI reads has no live server to call."""
     copy = (site / "reference" / "openapi.sandbox.json").read_text("utf-8")
     assert [server["url"] for server in json.loads(copy)["servers"]] == ["../"]
     assert sources.live_url not in copy
 
 
-def test_no_script_knows_the_live_service(html, site, sources):
+def test_no_script_knows_the_live_service(
+    html: Mapping[str, Any], site: Path, sources: Sources
+) -> None:
     """The live base URL is text to read: neither scripts nor the data of cards hold it."""
     for page in html.values():
         for card in page.find_all("try-api"):
@@ -180,7 +189,7 @@ def test_no_script_knows_the_live_service(html, site, sources):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_headings_descend_one_level_at_a_time(articles, name):
+def test_headings_descend_one_level_at_a_time(articles: Mapping[str, Any], name: str) -> None:
     """One h1 a page, and no level is skipped on the way down."""
     levels = [int(heading.name[1]) for heading in articles[name].find_all(["h1", "h2", "h3", "h4"])]
     assert levels[0] == 1
@@ -188,7 +197,7 @@ def test_headings_descend_one_level_at_a_time(articles, name):
     assert all(below - above <= 1 for above, below in itertools.pairwise(levels))
 
 
-def test_every_page_is_in_the_navigation(html):
+def test_every_page_is_in_the_navigation(html: Mapping[str, Any]) -> None:
     """Each page of docs/ can be reached from the navigation of the first page."""
     links = {link["href"] for link in html["index.html"].select("nav.md-nav--primary a[href]")}
     missing = [name for name in PAGES if name != "index" and f"{name}/" not in links]

@@ -3,11 +3,13 @@
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 from built_pages import SOURCES, python_path
+from voice_portal.sources import Sources
 
 
-def test_contract_alone_changes_every_page(root, tmp_path, sources):
+def test_contract_alone_changes_every_page(root: Path, tmp_path: Path, sources: Sources) -> None:
     """After the change no old word is left in any file of the site."""
     old_agent = sources.agents[0]
     changes = {
@@ -44,13 +46,13 @@ def test_contract_alone_changes_every_page(root, tmp_path, sources):
     assert all(new in quickstart for new in ("https://voice.example.test", "zamira"))
 
 
-def test_facts_of_the_contract_stand_there_alone(root, sources):
+def test_facts_of_the_contract_stand_there_alone(root: Path, sources: Sources) -> None:
     """No page, template or script repeats what the contract may change."""
     facts = [sources.live_url.removeprefix("http://")]
     facts += [agent[part] for agent in sources.agents for part in ("key", "name")]
-    facts.append(
-        sources.contract.operations["createCall"].body.examples["quickstart"].value["phone"]
-    )
+    body = sources.contract.operations["createCall"].body
+    assert body is not None
+    facts.append(body.examples["quickstart"].value["phone"])
     repeated = [
         f"{path.relative_to(root)}: {fact}"
         for folder in ("docs", "portal", "sandbox", "tests")

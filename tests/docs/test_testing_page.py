@@ -3,7 +3,9 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -20,7 +22,7 @@ def test_the_worked_example_passes(root: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_every_program_of_the_page_passes(articles, tmp_path: Path) -> None:
+def test_every_program_of_the_page_passes(articles: Mapping[str, Any], tmp_path: Path) -> None:
     """Each test that the page shows is collected and passes, async ones with anyio."""
     shown = [text for text in blocks(articles["testing"], "python") if "(voice_sandbox" in text]
     for number, text in enumerate(shown):
@@ -34,7 +36,7 @@ def test_every_program_of_the_page_passes(articles, tmp_path: Path) -> None:
     assert ran.returncode == 0, ran.stdout + ran.stderr
 
 
-def test_every_pytest_command_of_the_page_passes(articles, root: Path) -> None:
+def test_every_pytest_command_of_the_page_passes(articles: Mapping[str, Any], root: Path) -> None:
     """The coverage commands run over the worked example, which reaches the goal they name."""
     commands = [
         line.split()[1:]
@@ -50,7 +52,7 @@ def test_every_pytest_command_of_the_page_passes(articles, root: Path) -> None:
 
 
 def test_every_scenario_of_the_sandbox_page_runs(
-    articles, sandbox_server: SandboxServer, key: str
+    articles: Mapping[str, Any], sandbox_server: SandboxServer, key: str
 ) -> None:
     """The command beside each scenario plays it: the call is placed, or rejected as it says."""
     rows = articles["sandbox-guide"].select("table.scenarios tbody tr")
@@ -71,7 +73,7 @@ def test_every_scenario_of_the_sandbox_page_runs(
 
 @pytest.mark.parametrize("shell", ["bash"])
 def test_every_command_of_the_page_runs(
-    articles, sandbox_server: SandboxServer, key: str, shell: str
+    articles: Mapping[str, Any], sandbox_server: SandboxServer, key: str, shell: str
 ) -> None:
     """Each block of commands runs from top to bottom in a shell."""
     commands = Path(sys.executable).parent

@@ -2,13 +2,18 @@
 
 import json
 import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
 
+import httpx
 import jsonschema_rs
 import pytest
 import yaml
 
 from built_pages import PAGES
 from voice_portal.links import evaluate
+from voice_portal.sources import Sources
 from voice_sandbox.contract.problems import PROBLEMS
 
 # The essentials of collection.json 2.1.0, as the format's own schema has them.
@@ -43,14 +48,14 @@ COLLECTION = {
 }
 
 
-def text_of(site, name):
+def text_of(site: Path, name: str) -> Any:
     """The Markdown of a page."""
     folder = site if name == "index" else site / name
     return (folder / "index.md").read_text("utf-8")
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_as_markdown_needs_nothing_else(site, name):
+def test_page_as_markdown_needs_nothing_else(site: Path, name: str) -> None:
     """No placeholder, fence of the portal, include or attribute is left in a page's Markdown."""
     text = text_of(site, name)
     assert text.startswith("# ")
@@ -62,7 +67,7 @@ def test_page_as_markdown_needs_nothing_else(site, name):
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_links_of_a_page_as_markdown_lead_somewhere(site, name):
+def test_links_of_a_page_as_markdown_lead_somewhere(site: Path, name: str) -> None:
     """Links between pages lead to the other page's Markdown; none depends on where it stands."""
     outside_code = re.sub(r"^```.*?^```", "", text_of(site, name), flags=re.MULTILINE | re.DOTALL)
     links = re.findall(r"\]\(([^)\s]*)\)", outside_code)
@@ -72,7 +77,7 @@ def test_links_of_a_page_as_markdown_lead_somewhere(site, name):
     assert missing == []
 
 
-def test_markdown_has_every_code_and_every_card(site, articles):
+def test_markdown_has_every_code_and_every_card(site: Path, articles: Mapping[str, Any]) -> None:
     """What a page shows is in its Markdown too: problem codes, requests, recorded responses."""
     errors = text_of(site, "errors")
     assert [code for code in PROBLEMS if f"`{code}`" not in errors] == []
@@ -81,7 +86,7 @@ def test_markdown_has_every_code_and_every_card(site, articles):
         assert text_of(site, name).count("recorded from the sandbox") == len(cards), name
 
 
-def test_llms_txt_lists_every_page(site):
+def test_llms_txt_lists_every_page(site: Path) -> None:
     """llms.txt has the form of llmstxt.org and leads to each page; llms-full.txt holds them all."""
     text = (site / "llms.txt").read_text("utf-8")
     assert re.match(r"# .+\n\n> .+\n", text)
@@ -94,7 +99,7 @@ def test_llms_txt_lists_every_page(site):
     assert all(text_of(site, name).strip() in full for name in PAGES)
 
 
-def test_collection_can_be_imported(site, sources):
+def test_collection_can_be_imported(site: Path, sources: Sources) -> None:
     """The collection has the form of Postman 2.1 and every request example of the contract."""
     collection = json.loads((site / "postman.json").read_text("utf-8"))
     assert [
@@ -107,7 +112,9 @@ def test_collection_can_be_imported(site, sources):
         assert all((operation.method, body) in sent for body in bodies)
 
 
-def test_requests_of_the_collection_succeed(site, client, sources):
+def test_requests_of_the_collection_succeed(
+    site: Path, client: httpx.Client, sources: Sources
+) -> None:
     """Each request of the collection runs, after the one whose link leads to it, if any does."""
     operations = sources.contract.operations
     routes = {(each.method, each.path): each for each in operations.values()}
@@ -139,14 +146,16 @@ def test_requests_of_the_collection_succeed(site, client, sources):
             assert response.is_success, (item["name"], response.text)
 
 
-def test_changelog_knows_the_version_of_the_contract(articles, contract_path):
+def test_changelog_knows_the_version_of_the_contract(
+    articles: Mapping[str, Any], contract_path: Path
+) -> None:
     """The contract's version has an entry, and it is the newest one."""
     version = yaml.safe_load(contract_path.read_text("utf-8"))["info"]["version"]
     headings = [heading["id"] for heading in articles["contract-changes"].find_all("h2", id=True)]
     assert headings[1] == f"v{version.replace('.', '-')}"
 
 
-def test_portal_publishes_the_workflows(root, site):
+def test_portal_publishes_the_workflows(root: Path, site: Path) -> None:
     """The file lies beside the contract that it names, and the page shows every step of it."""
     assert (site / "arazzo.yaml").read_bytes() == (root / "arazzo.yaml").read_bytes()
     [source] = yaml.safe_load((root / "arazzo.yaml").read_text())["sourceDescriptions"]

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from bs4 import BeautifulSoup
 from markdown import Markdown
+from markdown.extensions import Extension
 
 from voice_portal.extension import PortalExtension
 from voice_portal.sources import Sources, load_sources
@@ -35,7 +36,7 @@ def render(sources: Sources) -> Iterator[Render]:
     def render(text: str, changed: Sources | None = None) -> BeautifulSoup:
         used.append(changed or sources)
         portal = PortalExtension(sources=used[-1], page="guide.md", first_line=5)
-        extensions = ["attr_list", "toc", "pymdownx.superfences", portal]
+        extensions: list[str | Extension] = ["attr_list", "toc", "pymdownx.superfences", portal]
         return BeautifulSoup(Markdown(extensions=extensions).convert(text), "html.parser")
 
     yield render

@@ -1,6 +1,7 @@
 """Styles in one file that is kept for good, scripts asked for at once."""
 
 import re
+from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
@@ -11,7 +12,7 @@ from voice_portal.assets import modules, stylesheet
 PARTS = [f"assets/stylesheets/{name}.css" for name in ("portal", "card", "inspector")]
 
 
-def test_name_of_the_stylesheet_follows_its_content(tmp_path):
+def test_name_of_the_stylesheet_follows_its_content(tmp_path: Path) -> None:
     """The same rules have the same name, other rules another; comments and indents are left out."""
     (tmp_path / "a.css").write_text("/* one\n two */\na {\n  color: red;\n}\n", "utf-8")
     name, text = stylesheet(tmp_path, ["a.css"])
@@ -21,19 +22,21 @@ def test_name_of_the_stylesheet_follows_its_content(tmp_path):
     assert stylesheet(tmp_path, ["a.css"])[0] != name
 
 
-def test_missing_part_of_the_style_stops_the_build(tmp_path):
+def test_missing_part_of_the_style_stops_the_build(tmp_path: Path) -> None:
     """A style that mkdocs.yml names and nobody wrote is an error, not a page without colors."""
     with pytest.raises(FileNotFoundError, match=r"lost\.css"):
         stylesheet(tmp_path, ["lost.css"])
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_asks_for_one_style_of_ours_and_for_every_module(root, site, name):
+def test_page_asks_for_one_style_of_ours_and_for_every_module(
+    root: Path, site: Path, name: str
+) -> None:
     """The style carries its hash, so it is kept; no module waits for another to be found."""
     page = BeautifulSoup((site / built(name)).read_text("utf-8"), "html.parser")
-    links = {link["rel"][0]: [] for link in page.find_all("link")}
+    links: dict[str, list[str]] = {str(link["rel"][0]): [] for link in page.find_all("link")}
     for link in page.find_all("link"):
-        links[link["rel"][0]].append(re.sub(r"^(\.\./)*", "", link["href"]))
+        links[link["rel"][0]].append(re.sub(r"^(\.\./)*", "", str(link["href"])))
     path, text = stylesheet(root / "docs", PARTS)
     assert [p for p in links["stylesheet"] if not p.endswith(".min.css")] == [path]
     assert (site / path).read_text("utf-8") == text

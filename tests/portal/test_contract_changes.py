@@ -1,13 +1,14 @@
 """openapi.yaml alone: each path, status and limit that changes there changes on the pages."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from read_once import contracts
 from voice_portal.page import PageError
+from voice_portal.sources import Sources
 from voice_sandbox.contract.model import Operation
 from voice_sandbox.contract.pointers import at, escape_pointer
 
@@ -40,12 +41,14 @@ def statuses() -> Iterator[tuple[str, int]]:
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_cards_follow_a_path(render, altered, name):
+def test_cards_follow_a_path(
+    render: Callable[..., Any], altered: Callable[..., Sources], name: str
+) -> None:
     """A card shows and sends the path that the contract has now, and the sandbox takes it."""
     operation = OPERATIONS[name]
     moved = operation.path.replace("/v1/", "/v9/moved/")
 
-    def move(document):
+    def move(document: Any) -> None:
         text = operation.path.partition("{")[0]
         location = document["paths"]["/v1/calls"]["post"]["responses"]["201"]["headers"]["Location"]
         if "{" in operation.path:  # a new call is named by the path that reads it
@@ -67,12 +70,14 @@ def test_cards_follow_a_path(render, altered, name):
 
 
 @pytest.mark.parametrize("name", OPERATIONS)
-def test_cards_follow_the_status_of_a_success(render, altered, name):
+def test_cards_follow_the_status_of_a_success(
+    render: Callable[..., Any], altered: Callable[..., Sources], name: str
+) -> None:
     """A card shows the status that the contract gives a success, as the sandbox sends it."""
     operation = OPERATIONS[name]
     pointer = f"#/paths/{escape_pointer(operation.path)}/{operation.method.lower()}"
 
-    def change(document):
+    def change(document: Any) -> None:
         found = at(document, pointer)
         found["responses"] = {
             "202" if status == str(operation.success.status) else status: response
@@ -84,12 +89,14 @@ def test_cards_follow_the_status_of_a_success(render, altered, name):
 
 
 @pytest.mark.parametrize(("name", "status"), list(statuses()))
-def test_lists_follow_every_status(render, altered, name, status):
+def test_lists_follow_every_status(
+    render: Callable[..., Any], altered: Callable[..., Sources], name: str, status: Any
+) -> None:
     """The list of an operation's responses has the statuses that the contract has now."""
     operation = OPERATIONS[name]
     pointer = f"#/paths/{escape_pointer(operation.path)}/{operation.method.lower()}"
 
-    def change(document):
+    def change(document: Any) -> None:
         found = at(document, pointer)
         new = "208" if status < 300 else "451"
         found["responses"] = {
@@ -102,11 +109,13 @@ def test_lists_follow_every_status(render, altered, name, status):
     assert ("208 Already Reported" if status < 300 else "451 Unavailable") in shown
 
 
-def test_status_that_the_sandbox_does_not_send_stops_the_build(render, altered):
+def test_status_that_the_sandbox_does_not_send_stops_the_build(
+    render: Callable[..., Any], altered: Callable[..., Sources]
+) -> None:
     """The status of a problem is that of the table: a contract that says another is found out."""
     pointer = "#/paths/~1v1~1calls~1{call_id}/get"
 
-    def change(document):
+    def change(document: Any) -> None:
         found = at(document, pointer)
         found["responses"]["410"] = found["responses"].pop("404")
 
@@ -122,7 +131,9 @@ def test_status_that_the_sandbox_does_not_send_stops_the_build(render, altered):
         *limits(CONTRACT.document["components"]["parameters"], "#/components/parameters"),
     ],
 )
-def test_field_lists_follow_a_limit(render, altered, pointer, keyword):
+def test_field_lists_follow_a_limit(
+    render: Callable[..., Any], altered: Callable[..., Sources], pointer: str, keyword: str
+) -> None:
     """The list of fields tells every limit that the contract sets, and tells the new one."""
     value = "^31337$" if keyword == "pattern" else NUMBER
     sources = altered(pointer, keyword, value)
@@ -141,7 +152,9 @@ def test_field_lists_follow_a_limit(render, altered, pointer, keyword):
 
 
 @pytest.mark.parametrize("name", [name for name, each in OPERATIONS.items() if each.body])
-def test_cards_follow_the_limit_of_a_body(render, altered, name):
+def test_cards_follow_the_limit_of_a_body(
+    render: Callable[..., Any], altered: Callable[..., Sources], name: str
+) -> None:
     """The card of a body that is too large sends one byte more than the contract allows now."""
     operation = OPERATIONS[name]
     pointer = f"#/paths/{escape_pointer(operation.path)}/{operation.method.lower()}/requestBody"

@@ -1,11 +1,14 @@
 """Fences: what a page asks for is shown, and what does not exist stops the build with the fix."""
 
 import json
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from voice_portal.fences import FENCES
 from voice_portal.page import PageError
+from voice_portal.sources import Sources
 
 
 def fence(name: str, *options: str) -> str:
@@ -106,7 +109,9 @@ def fence(name: str, *options: str) -> str:
     ],
     ids=lambda value: value.splitlines()[2][3:] if "\n" in value else None,
 )
-def test_what_does_not_exist_stops_the_build(render, text, message):
+def test_what_does_not_exist_stops_the_build(
+    render: Callable[..., Any], text: str, message: str
+) -> None:
     """A fence that asks for what does not exist raises with file, line and the fix."""
     with pytest.raises(PageError) as raised:
         render(text)
@@ -114,13 +119,13 @@ def test_what_does_not_exist_stops_the_build(render, text, message):
 
 
 @pytest.mark.parametrize("name", ["operations", "connection", "agents", "scenarios"])
-def test_generated_list_takes_no_options(render, name):
+def test_generated_list_takes_no_options(render: Callable[..., Any], name: str) -> None:
     """A generated list is complete by itself, so an option for it is a mistake."""
     with pytest.raises(PageError, match="There is no option only"):
         render(fence(name, "only: some"))
 
 
-def test_every_fence_has_a_template_that_renders(render):
+def test_every_fence_has_a_template_that_renders(render: Callable[..., Any]) -> None:
     """Each fence renders with the least options it needs."""
     least = {
         "try-api": ["operation: createCall"],
@@ -134,11 +139,12 @@ def test_every_fence_has_a_template_that_renders(render):
         assert "```" not in html.get_text(), name
 
 
-def test_card_is_complete_without_javascript(render, sources):
+def test_card_is_complete_without_javascript(render: Callable[..., Any], sources: Sources) -> None:
     """The card's HTML holds method, path, title, three programs and the contract's response."""
     html = render(fence("try-api", "operation: createCall", "example: quickstart"))
     card = html.find("try-api")
     operation = sources.contract.operations["createCall"]
+    assert operation.body is not None
     assert card.find(class_="method").text == "POST"
     assert card.find(class_="endpoint-path").text == "/v1/calls"
     assert card.find(class_="card-title").text == operation.body.examples["quickstart"].summary
@@ -152,7 +158,9 @@ def test_card_is_complete_without_javascript(render, sources):
     assert "Recorded answer" in card.find(class_="card-status").text
 
 
-def test_card_gives_its_script_data_of_the_contract(render, sources):
+def test_card_gives_its_script_data_of_the_contract(
+    render: Callable[..., Any], sources: Sources
+) -> None:
     """The script learns request, links and states from the contract, and nothing else."""
     card = render(fence("try-api", "operation: createCall")).find("try-api")
     data = json.loads(card["data-card"])
@@ -166,7 +174,7 @@ def test_card_gives_its_script_data_of_the_contract(render, sources):
     assert data["life"]["unfinished"] == ["queued", "ringing", "in_progress"]
 
 
-def test_card_has_neither_inline_script_nor_style(render):
+def test_card_has_neither_inline_script_nor_style(render: Callable[..., Any]) -> None:
     """A strict content security policy can be set later: cards carry no inline code."""
     html = render(fence("try-api", "operation: createCall"))
     inline = [
@@ -178,14 +186,16 @@ def test_card_has_neither_inline_script_nor_style(render):
     assert inline == []
 
 
-def test_two_cards_of_one_operation_have_different_ids(render):
+def test_two_cards_of_one_operation_have_different_ids(render: Callable[..., Any]) -> None:
     """The same operation may stand on a page twice, and no id is given twice."""
     html = render("\n\n".join([fence("try-api", "operation: createCall")] * 2))
     ids = [element["id"] for element in html.find_all(id=True)]
     assert len(ids) == len(set(ids))
 
 
-def test_markup_in_an_agents_name_stays_text(render, sources, changed):
+def test_markup_in_an_agents_name_stays_text(
+    render: Callable[..., Any], sources: Sources, changed: Any
+) -> None:
     """A name that looks like markup is shown letter by letter, in lists, cards and prose."""
     markup = "<img src=x onerror=alert(1)>"
     hostile = changed(f"name: {sources.agents[0]['name']}\n", f"name: {markup}\n")
@@ -201,7 +211,7 @@ def test_markup_in_an_agents_name_stays_text(render, sources, changed):
     assert html.get_text().count(markup) == 4
 
 
-def test_headings_of_problems_are_in_the_table_of_contents(render):
+def test_headings_of_problems_are_in_the_table_of_contents(render: Callable[..., Any]) -> None:
     """Each problem is a real heading whose id is the code, so toc and search find it."""
     html = render("# Errors\n\n```problems\n```\n")
     heading = html.find(id="call_not_found")

@@ -1,11 +1,14 @@
 """Lists made from the contract: fields, states, outcomes, responses."""
 
+from typing import Any
+
 from voice_portal import tables
 from voice_portal.fields import fields_of, parameters_of
+from voice_portal.sources import Sources
 from voice_sandbox.calls.call import ANSWERED_ENDS, UNANSWERED_ENDS, possible_ends
 
 
-def test_every_property_of_every_schema_has_a_meaning(sources):
+def test_every_property_of_every_schema_has_a_meaning(sources: Sources) -> None:
     """No field of the contract is listed without a sentence on what it means."""
     contract = sources.contract
     silent = [
@@ -17,7 +20,7 @@ def test_every_property_of_every_schema_has_a_meaning(sources):
     assert silent == []
 
 
-def test_nested_fields_follow_their_parent(sources):
+def test_nested_fields_follow_their_parent(sources: Sources) -> None:
     """Fields of objects inside an array are named by their path."""
     fields = fields_of(sources.contract, sources.contract.schema("AgentList"))
     assert [field.name for field in fields] == [
@@ -29,10 +32,10 @@ def test_nested_fields_follow_their_parent(sources):
     ]
 
 
-def test_what_you_send_is_required_and_what_you_read_is_present(sources):
+def test_what_you_send_is_required_and_what_you_read_is_present(sources: Sources) -> None:
     """A request is told what it needs, a response what it always has, nested fields included."""
 
-    def presences(name, general=None):
+    def presences(name: str, general: Any = None) -> Any:
         contract = sources.contract
         general = contract.schema(general) if general else None
         return {
@@ -47,7 +50,7 @@ def test_what_you_send_is_required_and_what_you_read_is_present(sources):
     assert problem["errors[].pointer"] == "always present"
 
 
-def test_limits_are_words(sources):
+def test_limits_are_words(sources: Sources) -> None:
     """Limits of a field are told in words, with the pattern as it stands in the contract."""
     [field] = parameters_of(sources.contract, sources.contract.operations["createCall"])
     assert (field.name, field.type, field.presence) == (
@@ -58,14 +61,14 @@ def test_limits_are_words(sources):
     assert field.limits == ("1 to 255 characters", "pattern `^[!-~]+$`")
 
 
-def test_outcomes_hold_every_word_of_the_provider_once(sources):
+def test_outcomes_hold_every_word_of_the_provider_once(sources: Sources) -> None:
     """The normalization table lists all the provider's words, each with the one it becomes."""
     rows = tables.outcomes(sources.contract)
     table = {word: row["name"] for row in rows for word in row["words"]}
     assert table == sources.contract.schema("ProviderStatus")["x-normalized-status"]
 
 
-def test_picture_of_the_states_is_what_the_sandbox_does(sources):
+def test_picture_of_the_states_is_what_the_sandbox_does(sources: Sources) -> None:
     """The ends that the picture draws are the ends that the sandbox's calls can take."""
     life = tables.life(sources.contract)
     *unfinished, completed = life["path"]

@@ -2,10 +2,14 @@
 
 import json
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
+
+from node_tools import NodeTools
 
 BODY = '{\n  "phone": "+12025550100",\n  "agent": "x",\n  "n": [1, -2.5e3, true, null]\n}'
 TOLD = [
@@ -35,7 +39,7 @@ TOLD = [
 
 
 @pytest.fixture(scope="module")
-def faults(root, node_tools):
+def faults(root: Path, node_tools: NodeTools) -> Any:
     """Asks the script, in the order of the texts: what it finds, and whether it is JSON at all."""
     module = (root / "docs/assets/javascripts/json-fault.js").as_uri()
     program = (
@@ -49,7 +53,7 @@ def faults(root, node_tools):
         "  ({ fault: jsonFault(text), first: firstFault(text), isJson: isJson(text) }))));"
     )
 
-    def ask(texts):
+    def ask(texts: Any) -> Any:
         ran = subprocess.run(
             [node_tools.node, "--no-warnings", "--input-type=module", "-e", program],
             input=json.dumps(texts),
@@ -62,7 +66,7 @@ def faults(root, node_tools):
     return ask
 
 
-def test_fault_is_told_in_words_at_its_place(faults):
+def test_fault_is_told_in_words_at_its_place(faults: Any) -> None:
     """Each common slip has a line, a column and a reason that says what to do."""
     found = faults([text for text, _, _ in TOLD])
     assert [((f["fault"]["line"], f["fault"]["column"]), f["fault"]["reason"]) for f in found] == [
@@ -70,7 +74,7 @@ def test_fault_is_told_in_words_at_its_place(faults):
     ]
 
 
-def test_reader_and_browser_agree_on_what_is_json(faults):
+def test_reader_and_browser_agree_on_what_is_json(faults: Any) -> None:
     """For thousands of damaged texts, a fault is found exactly where JSON.parse finds one."""
     texts = [BODY]
 
@@ -91,7 +95,7 @@ def test_reader_and_browser_agree_on_what_is_json(faults):
             max_size=3,
         )
     )
-    def damage(changes):
+    def damage(changes: Any) -> None:
         text = BODY
         for place, cut, new in changes:
             text = text[:place] + new + text[place + cut :]
@@ -115,7 +119,7 @@ def test_reader_and_browser_agree_on_what_is_json(faults):
     assert [place for place in broken if not 0 <= place[1] <= place[0]] == []
 
 
-def test_deep_nesting_is_a_fault_and_no_crash(faults):
+def test_deep_nesting_is_a_fault_and_no_crash(faults: Any) -> None:
     """A text that breaks off at a depth no reader reaches is refused like any other."""
     [response] = faults(["[" * 200_000])
     assert response["fault"]["reason"] in ("it is nested too deep", "a value is missing")

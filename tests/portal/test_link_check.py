@@ -18,7 +18,7 @@ FILES = ["openapi.yaml"]
 API = ("/sandbox/", "/v1/")
 
 
-def test_links_that_lead_somewhere_are_let_through():
+def test_links_that_lead_somewhere_are_let_through() -> None:
     """Pages, anchors, files, the API and other hosts are no dead links."""
     assert list(dead_links(PAGES, FILES, api=API)) == []
 
@@ -28,14 +28,14 @@ def broken(html: str, source: str) -> list[str]:
     return list(dead_links([page, *PAGES], FILES, api=API))
 
 
-def test_unknown_page_is_named_with_line_and_mend():
+def test_unknown_page_is_named_with_line_and_mend() -> None:
     """A page that does not exist: its file and line, and the nearest one that does."""
     assert broken('<a href="error.md">x</a>', "# Guide\n\n[x](error.md)\n") == [
         "docs/guide.md:3: The link error.md leads nowhere. Did you mean errors.md?"
     ]
 
 
-def test_unknown_anchor_is_named_with_line_and_mend():
+def test_unknown_anchor_is_named_with_line_and_mend() -> None:
     """An anchor that its page does not have, on another page as on the same one."""
     assert broken(
         '<h2 id="begin">x</h2><a href="../errors/#call_not_fond">x</a><a href="#begun">y</a>',
@@ -47,13 +47,13 @@ def test_unknown_anchor_is_named_with_line_and_mend():
     ]
 
 
-def test_page_whose_name_begins_like_the_api_is_looked_at():
+def test_page_whose_name_begins_like_the_api_is_looked_at() -> None:
     """Only /sandbox itself is the API: a page beside it may be named wrongly like any other."""
     [found] = broken('<a href="../sandbox-guide/#keys">x</a>', "[x](sandbox-guide.md#keys)\n")
     assert found.startswith("docs/guide.md:1: The link ../sandbox-guide/#keys leads to a page")
 
 
-def test_link_that_a_fence_made_is_named_by_its_file():
+def test_link_that_a_fence_made_is_named_by_its_file() -> None:
     """Where no line of the page holds the link, the file alone is named."""
     [found] = broken('<a href="../lost/">x</a>', "```operations\n```\n")
     assert found == "docs/guide.md: The link ../lost/ leads nowhere."

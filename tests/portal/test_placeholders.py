@@ -1,20 +1,28 @@
 """Placeholders: values of the contract in running text and in code."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from voice_portal.page import PageError
+from voice_portal.sources import Sources
 
 
-def test_placeholder_becomes_the_contracts_value(render, sources):
+def test_placeholder_becomes_the_contracts_value(
+    render: Callable[..., Any], sources: Sources
+) -> None:
     """A placeholder stands for one value of the contract."""
     html = render("Live is {{ live_url }}, version {{ contract.version }}.")
     assert html.text == f"Live is {sources.live_url}, version {sources.contract.version}."
 
 
-def test_placeholder_works_inside_code(render, sources):
+def test_placeholder_works_inside_code(render: Callable[..., Any], sources: Sources) -> None:
     """Code spans and fenced code show the value as it stands, not escaped twice."""
     html = render("`{{ quickstart.phone }}`\n\n```sh\necho {{ scenarios.busy }}\n```\n")
-    phone = sources.contract.operations["createCall"].body.examples["quickstart"].value["phone"]
+    body = sources.contract.operations["createCall"].body
+    assert body is not None
+    phone = body.examples["quickstart"].value["phone"]
     [busy] = [scenario.number for scenario in sources.scenarios if scenario.name == "busy"]
     assert html.find("code").text == phone
     assert html.find("pre").text.strip() == f"echo {busy}"
@@ -30,7 +38,9 @@ def test_placeholder_works_inside_code(render, sources):
         ("{{ }}", "nothing is not one of"),
     ],
 )
-def test_unknown_placeholder_stops_the_build(render, placeholder, fix):
+def test_unknown_placeholder_stops_the_build(
+    render: Callable[..., Any], placeholder: str, fix: str
+) -> None:
     """An unknown placeholder raises with its name, the file, the line and the fix."""
     with pytest.raises(PageError) as raised:
         render(f"First line.\n\nSecond {placeholder} line.")

@@ -2,18 +2,23 @@
 
 import subprocess
 import sys
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
+from node_tools import NodeTools
+from sandbox_process import SandboxServer
 from voice_portal.links import LinkedValue
 from voice_portal.request_options import requests_of
 from voice_portal.snippets import snippets
+from voice_portal.sources import Sources
 
 READ_NEW_CALL = {"operation": "getCall", "first": "createCall/quickstart"}
 CALL_LISTED_AGENT = {"operation": "createCall", "first": "listAgents"}
 
 
-def add_cancellation(document):
+def add_cancellation(document: Any) -> None:
     """A new operation of the contract, as anybody would add it."""
     responses = document["paths"]["/v1/calls/{call_id}"]["get"]["responses"]
     document["paths"]["/v1/calls/{call_id}/cancel"] = {
@@ -35,10 +40,10 @@ def add_cancellation(document):
 
 
 @pytest.fixture
-def programs(sources, sandbox_server, node_tools):
+def programs(sources: Sources, sandbox_server: SandboxServer, node_tools: NodeTools) -> Any:
     """Runs the snippets of a card against a real sandbox: the output by language."""
 
-    def run(options, key):
+    def run(options: Any, key: str) -> Any:
         found = snippets(requests_of(sources, options), base=sandbox_server.url)
         commands = {
             "bash": ["bash", "-e", "-c"],
@@ -59,14 +64,14 @@ def programs(sources, sandbox_server, node_tools):
     return run
 
 
-def test_parameter_comes_from_an_earlier_response(sources):
+def test_parameter_comes_from_an_earlier_response(sources: Sources) -> None:
     """A card that creates a call and reads it shows the new call, not the sample."""
     created, read = sources.responses.record(requests_of(sources, READ_NEW_CALL))
     assert created.body["call_id"] == read.body["call_id"]
     assert read.body["status"] == "queued"
 
 
-def test_field_of_the_body_comes_from_an_earlier_response(sources):
+def test_field_of_the_body_comes_from_an_earlier_response(sources: Sources) -> None:
     """A link that fills a field of the request body fills it at build time too."""
     _, request = requests_of(sources, CALL_LISTED_AGENT)
     assert request.body["agent"] == LinkedValue(
@@ -76,7 +81,7 @@ def test_field_of_the_body_comes_from_an_earlier_response(sources):
     assert created.status == sources.contract.operations["createCall"].success.status
 
 
-def test_what_the_page_names_stays(sources):
+def test_what_the_page_names_stays(sources: Sources) -> None:
     """A parameter or field that the page gives is not replaced by a link."""
     [_, read] = requests_of(sources, {**READ_NEW_CALL, "parameters": {"call_id": "x"}})
     assert read.parameters == {"call_id": "x"}
@@ -86,7 +91,7 @@ def test_what_the_page_names_stays(sources):
     assert create.body["agent"] == sources.agents[1]["key"]
 
 
-def test_latest_response_wins(sources):
+def test_latest_response_wins(sources: Sources) -> None:
     """Of two created calls, the one that was created last is read."""
     first = [{"operation": "createCall"}, {"operation": "createCall", "scenario": "busy"}]
     *_, read = requests_of(sources, {"operation": "getCall", "first": first})
@@ -94,7 +99,7 @@ def test_latest_response_wins(sources):
 
 
 @pytest.mark.parametrize("options", [READ_NEW_CALL, CALL_LISTED_AGENT])
-def test_programs_pass_the_value_on(programs, key, options):
+def test_programs_pass_the_value_on(programs: Any, key: str, options: Any) -> None:
     """The snippets of such a card run as they stand, and use the value of the response."""
     for language, output in programs(options, key).items():
         if options is READ_NEW_CALL:
@@ -103,7 +108,7 @@ def test_programs_pass_the_value_on(programs, key, options):
             assert "call_id" in output, (language, output)
 
 
-def test_new_operation_needs_no_code_of_the_portal(altered):
+def test_new_operation_needs_no_code_of_the_portal(altered: Callable[..., Sources]) -> None:
     """An operation added with its link is called with the value that the link names."""
     sources = altered(add_cancellation)
     create, cancel = requests_of(

@@ -1,10 +1,13 @@
 """A card shows no response that the contract does not document: one of the two would be wrong."""
 
 import re
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from voice_portal.page import PageError
+from voice_portal.sources import Sources
 
 PRICE = {"type": "integer", "description": "What the call costs.", "examples": [12]}
 CARDS = {
@@ -17,15 +20,17 @@ CARDS = {
 }
 
 
-def card(options):
+def card(options: Any) -> Any:
     return f"```try-api\n{options}\n```"
 
 
 @pytest.mark.parametrize("schema", CARDS)
-def test_field_that_nobody_implements_stops_the_build(render, altered, schema):
+def test_field_that_nobody_implements_stops_the_build(
+    render: Callable[..., Any], altered: Callable[..., Sources], schema: Any
+) -> None:
     """A new required field of any response names the card, the place, and how to fix it."""
 
-    def require_price(document):
+    def require_price(document: Any) -> None:
         node = document["components"]["schemas"][schema]
         node["required"].append("price")
         node["properties"]["price"] = PRICE
@@ -41,10 +46,12 @@ def test_field_that_nobody_implements_stops_the_build(render, altered, schema):
     )
 
 
-def test_problem_of_an_unknown_path_is_checked_too(render, altered):
+def test_problem_of_an_unknown_path_is_checked_too(
+    render: Callable[..., Any], altered: Callable[..., Sources]
+) -> None:
     """No operation documents the response to an unknown path, and it is a problem all the same."""
 
-    def require_price(document):
+    def require_price(document: Any) -> None:
         node = document["components"]["schemas"]["Problem"]
         node["required"].append("price")
         node["properties"]["price"] = PRICE
@@ -56,10 +63,12 @@ def test_problem_of_an_unknown_path_is_checked_too(render, altered):
         )
 
 
-def test_missing_header_stops_the_build(render, altered):
+def test_missing_header_stops_the_build(
+    render: Callable[..., Any], altered: Callable[..., Sources]
+) -> None:
     """A required header that the sandbox does not send is named."""
 
-    def require_header(document):
+    def require_header(document: Any) -> None:
         headers = document["paths"]["/v1/agents"]["get"]["responses"]["200"]["headers"]
         headers["X-Price"] = {
             "description": "What the request costs.",
@@ -72,7 +81,9 @@ def test_missing_header_stops_the_build(render, altered):
         render(card("operation: listAgents"), altered(require_header))
 
 
-def test_header_of_another_form_stops_the_build(render, altered):
+def test_header_of_another_form_stops_the_build(
+    render: Callable[..., Any], altered: Callable[..., Sources]
+) -> None:
     """A header whose value the contract forbids is shown with that value."""
     with pytest.raises(PageError, match=r"The header X-Request-Id: req_[0-9a-f]+ does not fit"):
         render(
@@ -89,7 +100,14 @@ def test_header_of_another_form_stops_the_build(render, altered):
         ("Receipt", "properties", {"received": {"const": False}}, "/received: This value"),
     ],
 )
-def test_value_of_another_form_stops_the_build(render, altered, pointer, keyword, value, finding):
+def test_value_of_another_form_stops_the_build(
+    render: Callable[..., Any],
+    altered: Callable[..., Sources],
+    pointer: str,
+    keyword: str,
+    value: Any,
+    finding: str,
+) -> None:
     """Type, words and values of a shown response are those of the contract."""
     schema = pointer.partition("/")[0]
     with pytest.raises(PageError, match=re.escape(finding)):

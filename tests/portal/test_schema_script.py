@@ -3,13 +3,17 @@
 import copy
 import json
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import jsonschema_rs
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
+from node_tools import NodeTools
 from voice_portal.browser_contract import browser_contract, plain
+from voice_portal.sources import Sources
 from voice_sandbox.contract.reader import _SCHEMA_KEYWORDS
 
 LEAVES = (
@@ -42,7 +46,7 @@ VALUES = st.recursive(
 
 
 @st.composite
-def damaged(draw, value):
+def damaged(draw: Any, value: Any) -> Any:
     """An example of the contract after up to three small changes."""
     value = copy.deepcopy(value)
     for _ in range(draw(st.integers(0, 3))):
@@ -62,7 +66,7 @@ def damaged(draw, value):
     return value
 
 
-def _places(value):
+def _places(value: Any) -> Any:
     """Every place inside a value: its holder, and its key or index there."""
     if not isinstance(value, (dict, list)):
         return
@@ -71,7 +75,7 @@ def _places(value):
         yield from _places(item)
 
 
-def _examples_after_damage(number, response):
+def _examples_after_damage(number: Any, response: Any) -> Any:
     examples = [example.value for example in response.examples.values()]
     values = list(examples)
 
@@ -83,7 +87,7 @@ def _examples_after_damage(number, response):
         suppress_health_check=list(HealthCheck),
     )
     @given(st.sampled_from(examples).flatmap(damaged))
-    def collect(value):
+    def collect(value: Any) -> None:
         values.append(value)
 
     collect()
@@ -91,7 +95,7 @@ def _examples_after_damage(number, response):
 
 
 @pytest.fixture(scope="module")
-def cases(sources):
+def cases(sources: Sources) -> Any:
     """Schema and damaged examples of every response of both contracts."""
     found = []
     operations = [*sources.contract.operations.values(), *sources.control.operations.values()]
@@ -104,7 +108,9 @@ def cases(sources):
     return found
 
 
-def test_browser_and_sandbox_agree_on_every_answer(cases, sources, root, node_tools):
+def test_browser_and_sandbox_agree_on_every_answer(
+    cases: Any, sources: Sources, root: Path, node_tools: NodeTools
+) -> None:
     """For thousands of answers, fitting and damaged, both say the same."""
     components = sources.control.components
     schemas = browser_contract(sources)["schemas"]
@@ -139,7 +145,7 @@ def test_browser_and_sandbox_agree_on_every_answer(cases, sources, root, node_to
     assert sum(len(values) for values in verdicts) - fitting > 1000
 
 
-def test_script_understands_every_keyword_that_a_contract_may_use(root):
+def test_script_understands_every_keyword_that_a_contract_may_use(root: Path) -> None:
     """A keyword that sandbox/contract.py lets in is checked in the browser too."""
     script = (root / "docs/assets/javascripts/schema.js").read_text("utf-8")
     prose = {"title", "description", "examples", "x-enumDescriptions", "x-normalized-status"}

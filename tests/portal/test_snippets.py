@@ -4,11 +4,15 @@ import ast
 import json
 import shlex
 import subprocess
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from node_tools import NodeTools
 from voice_portal.request_options import request_of
 from voice_portal.snippets import snippets
+from voice_portal.sources import Sources
 
 AWKWARD = {
     "text": 'it\'s "quoted" \\ $HOME `id` \n новая строка 🙂',
@@ -23,10 +27,10 @@ BASE = "http://127.0.0.1:9"
 
 
 @pytest.fixture
-def programs(sources):
+def programs(sources: Sources) -> Any:
     """The three snippets of requests by language."""
 
-    def programs(*requests, fails=False):
+    def programs(*requests: Any, fails: Any = False) -> Any:
         found = [request_of(sources, options) for options in requests]
         return {s.lexer: s for s in snippets(found, base=BASE, fails=fails)}
 
@@ -34,12 +38,12 @@ def programs(sources):
 
 
 @pytest.fixture
-def awkward(programs):
+def awkward(programs: Any) -> Any:
     """The snippets of one request with a body that is hard to quote."""
     return programs({"operation": "advanceClock", "example": "half_a_minute", "body": AWKWARD})
 
 
-def test_curl_reads_like_the_reference_page(programs):
+def test_curl_reads_like_the_reference_page(programs: Any) -> None:
     """The command has one option a line, in the order method, token, media type, body."""
     lines = programs({"operation": "createCall"})["bash"].code.splitlines()
     assert lines[:4] == [
@@ -50,24 +54,24 @@ def test_curl_reads_like_the_reference_page(programs):
     ]
 
 
-def test_path_parameter_is_the_sample_call(programs, sources):
+def test_path_parameter_is_the_sample_call(programs: Any, sources: Sources) -> None:
     """Reading a call works at once: the example id is a call that every sandbox key has."""
     code = programs({"operation": "getCall"})["bash"].code
     assert code.startswith(f"curl {BASE}/v1/calls/{sources.call_id} ")
 
 
-def test_curl_quotes_for_the_shell(awkward):
+def test_curl_quotes_for_the_shell(awkward: Any) -> None:
     """Quotes, dollars and backticks reach the server as they stand in the body."""
     words = shlex.split(awkward["bash"].code)
     assert json.loads(words[-1]).items() >= AWKWARD.items()
 
 
-def test_python_writes_a_literal(awkward):
+def test_python_writes_a_literal(awkward: Any) -> None:
     """The Python program holds the very same value."""
     assert eval(awkward["python"].body).items() >= AWKWARD.items()
 
 
-def test_javascript_writes_a_literal(awkward, node_tools):
+def test_javascript_writes_a_literal(awkward: Any, node_tools: NodeTools) -> None:
     """The JavaScript program holds the very same value."""
     program = f"console.log(JSON.stringify({awkward['javascript'].body}))"
     ran = subprocess.run(
@@ -77,7 +81,9 @@ def test_javascript_writes_a_literal(awkward, node_tools):
 
 
 @pytest.mark.parametrize("language", ["bash", "python", "javascript"])
-def test_script_of_the_page_writes_the_same_literals(awkward, root, node_tools, language):
+def test_script_of_the_page_writes_the_same_literals(
+    awkward: Any, root: Path, node_tools: NodeTools, language: str
+) -> None:
     """An edited body is written by the page's script exactly as the build would write it."""
     module = (root / "docs/assets/javascripts/literals.js").as_uri()
     program = (
@@ -93,12 +99,12 @@ def test_script_of_the_page_writes_the_same_literals(awkward, root, node_tools, 
     assert written == awkward[language].body
 
 
-def test_python_snippet_is_a_program(awkward):
+def test_python_snippet_is_a_program(awkward: Any) -> None:
     """The whole snippet compiles."""
     ast.parse(awkward["python"].code)
 
 
-def test_snippet_of_several_requests_sends_them_in_order(programs):
+def test_snippet_of_several_requests_sends_them_in_order(programs: Any) -> None:
     """A card that sends two requests shows two, so that a reader can do the same by hand."""
     found = programs({"operation": "createCall"}, {"operation": "callCompleted"})
     for snippet in found.values():
@@ -106,7 +112,7 @@ def test_snippet_of_several_requests_sends_them_in_order(programs):
         assert "call.completed" in snippet.body
 
 
-def test_live_key_is_never_part_of_a_snippet(programs):
+def test_live_key_is_never_part_of_a_snippet(programs: Any) -> None:
     """The key is named by its variable; a request without a token sends none."""
     for snippet in programs({"operation": "listAgents"}).values():
         assert "VOICE_API_KEY" in snippet.code

@@ -171,7 +171,7 @@ async def test_keys_of_two_namespaces_are_two(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize("key", ["", "x" * 256, "two words", "tab\tkey", "schlüssel", "a, b"])
 async def test_wrong_key_is_refused(sandbox: Sandbox, contract: Contract, key: str) -> None:
     """A key is 1 to 255 visible ASCII characters."""
-    headers = [("Idempotency-Key", key.encode())]
+    headers = [(b"Idempotency-Key", key.encode())]
     refused = await sandbox.client.post("/v1/calls", json=new_call(), headers=headers)
     assert_conforms(contract, refused)
     assert (refused.status_code, refused.json()["code"]) == (400, "invalid_idempotency_key")

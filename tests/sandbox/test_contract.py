@@ -332,7 +332,8 @@ def _examples_of(contract: Contract, operation: Operation) -> list[Any]:
 def _with_examples(schema: Any, pointer: str) -> list[tuple[str, Schema]]:
     if not isinstance(schema, dict):
         return []
-    found = [(pointer, schema)] if isinstance(schema.get("examples"), list) else []
+    found: list[tuple[str, Schema]] = []
+    found += [(pointer, schema)] if isinstance(schema.get("examples"), list) else []
     for name, inner in schema.get("properties", {}).items():
         found += _with_examples(inner, f"{pointer}/{name}")
     return found + _with_examples(schema.get("items"), f"{pointer}/items")

@@ -114,7 +114,9 @@ async def test_states_come_when_the_catalogue_says(sandbox: Sandbox, scenario: S
             continue
         now = (await sandbox.inspect(call_id))["timeline"]
         assert status not in [reached["status"] for reached in now]
-        await sandbox.advance(second - (0.5 if len(now) == 1 else scenario.ringing_after_seconds))
+        already = 0.5 if len(now) == 1 else scenario.ringing_after_seconds
+        assert already is not None
+        await sandbox.advance(second - already)
         assert (await sandbox.read(call_id))["status"] == status
 
 
@@ -312,7 +314,7 @@ async def test_namespace_emptied_during_a_delivery(sandbox: Sandbox) -> None:
 
 def test_two_processes_deliver_once(tmp_path: Path) -> None:
     """Two processes on one database share the work, and each completion is posted once."""
-    options = {"headers": {"Authorization": f"Bearer {KEY}"}, "timeout": 10}
+    options: dict[str, Any] = {"headers": {"Authorization": f"Bearer {KEY}"}, "timeout": 10}
     folders = [tmp_path / "one", tmp_path / "two"]
     database = ["--database", f"sqlite:///{tmp_path}/shared.db", "--speed", "50"]
     for folder in folders:

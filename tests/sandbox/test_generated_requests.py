@@ -10,7 +10,7 @@ import pytest
 @pytest.mark.parametrize("server", ["sandbox", "sandbox, in memory"])
 def test_generated_requests_find_nothing(root: Path, server: str) -> None:
     """The first ten thousand of those that `bench/fuzz.py` makes up."""
-    fuzz = [root / "bench" / "fuzz.py", "--requests", "10000", "--seed", "20261125"]
+    fuzz = [str(root / "bench" / "fuzz.py"), "--requests", "10000", "--seed", "20261125"]
     ran = subprocess.run(
         [sys.executable, *fuzz, "--server", server],
         cwd=root,

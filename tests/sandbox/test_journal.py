@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from itertools import islice
 from pathlib import Path
 
@@ -422,6 +422,7 @@ async def test_a_follower_misses_no_exchange_of_a_slower_process(
         *(1, 0, 0),
         *(0, 0, 1),
     ]
+    assert isinstance(events, AsyncGenerator)
     await events.aclose()
 
 

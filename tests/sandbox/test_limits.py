@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import anyio
 import pytest
@@ -31,7 +32,7 @@ SLOW = 1 / 1000
 
 
 @asynccontextmanager
-async def limited(**limits: float) -> AsyncIterator[Sandbox]:
+async def limited(**limits: Any) -> AsyncIterator[Sandbox]:
     """A sandbox with those limits."""
     wall = FakeWall()
     async with running_sandbox("sqlite:///:memory:", wall, limits=Limits(**limits)) as sandbox:

@@ -526,7 +526,7 @@ async def test_internal_error_is_logged_with_its_request(
     """Whoever runs the sandbox finds the cause by the request id."""
     path, headers = agents
     answer = await raw_request(routed({"listAgents": _raises}), "GET", path, headers=headers)
-    assert answer.header("x-request-id") in caplog.text
+    assert str(answer.header("x-request-id")) in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
 

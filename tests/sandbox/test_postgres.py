@@ -469,8 +469,8 @@ async def test_replicas_never_wait_for_each_other_in_a_circle(
             case 2:
                 await store.use_namespaces(dice.sample(NAMES, 3), at=START)
             case 3:
-                for due in await store.claim_due(wall_now=START + 60, lease_seconds=0, limit=9):
-                    await store.finish_delivery(due, made=0, response=422, next_due_at=START + 9)
+                for each in await store.claim_due(wall_now=START + 60, lease_seconds=0, limit=9):
+                    await store.finish_delivery(each, made=0, response=422, next_due_at=START + 9)
             case 4:
                 due = await store.claim_next(
                     namespace, until=START + 60, wall_now=START + 60, lease_seconds=0

@@ -8,8 +8,9 @@ import re
 import signal
 import sqlite3
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -207,10 +208,11 @@ async def test_namespace_is_empty_before_its_rows_are_removed(store: Store) -> N
 async def test_others_go_on_between_the_pieces(store: Store) -> None:
     """While a large namespace is emptied or advanced other keys are read and written."""
     await store.open_namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
-    for work in (
+    works: list[Callable[[], Coroutine[Any, Any, object]]] = [
         lambda: store.move_clock(ONE, START + 6, wall_now=START),
         lambda: store.delete_namespace(ONE),
-    ):
+    ]
+    for work in works:
         await fill(store, ONE, due_at=START + 8, keys=False)
         working = asyncio.ensure_future(work())
         served = 0
@@ -1100,7 +1102,7 @@ async def test_app_answers_a_failed_store_as_unavailable(tmp_path: Path, wall: F
 def test_killed_process_loses_no_acknowledged_call(tmp_path: Path) -> None:
     """`kill -9` in the middle of work: every call that was answered 201 is there afterwards."""
     body = {"phone": "+12025550130", "agent": CATALOGUE.agents[0].key}
-    options = {"headers": {"Authorization": "Bearer sandbox_kill"}, "timeout": 10}
+    options: dict[str, Any] = {"headers": {"Authorization": "Bearer sandbox_kill"}, "timeout": 10}
     with start_sandbox(tmp_path) as server, httpx.Client(base_url=server.url, **options) as client:
         acknowledged = [client.post("/v1/calls", json=body).json()["call_id"] for _ in range(200)]
         server.process.send_signal(signal.SIGKILL)

@@ -138,8 +138,8 @@ def test_killed_workers_lose_nothing(server: SandboxServer) -> None:
             os.kill(workers_of(server.process.pid)[0], signal.SIGKILL)
         until(lambda: len(acknowledged) >= 150, "calls were placed")
         stop.set()
-        for client in clients:
-            client.result(PATIENCE_SECONDS)
+        for placing in clients:
+            placing.result(PATIENCE_SECONDS)
     until(lambda: get(server, "/readyz").status_code == 200, "the workers serve")
     httpx.post(
         f"{server.url}/sandbox/clock", headers=TOKEN, json={"until": "idle"}, timeout=60
@@ -193,12 +193,13 @@ def test_hang_up_reads_the_keys_again(tmp_path: Path) -> None:
     keys = tmp_path / "keys"
     keys.write_text("sandbox_first\n")
 
-    def status(key: str) -> int:
-        return httpx.get(
-            f"{server.url}/v1/agents", headers={"Authorization": f"Bearer {key}"}
-        ).status_code
-
     with start_sandbox(tmp_path, "--workers", "2", "--keys-file", str(keys)) as server:
+
+        def status(key: str) -> int:
+            return httpx.get(
+                f"{server.url}/v1/agents", headers={"Authorization": f"Bearer {key}"}
+            ).status_code
+
         assert [status("sandbox_first"), status("sandbox_second")] == [200, 401]
         keys.write_text("sandbox_second\n")
         server.process.send_signal(signal.SIGHUP)

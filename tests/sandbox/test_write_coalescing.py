@@ -37,10 +37,11 @@ async def test_head_and_body_are_one_write() -> None:
 
 async def test_answers_of_one_turn_follow_each_other() -> None:
     """Two connections of one server send in the order in which they wrote."""
-    outbox, sent = Outbox(), []
+    outbox = Outbox()
+    sent: list[bytes] = []
     for name in ("one", "other"):
         wire = Wire()
-        wire.write = sent.append  # type: ignore[method-assign]
+        wire.write = sent.append  # type: ignore[method-assign,assignment]
         CoalescingTransport(wire, outbox).write(name.encode())
     await asyncio.sleep(0)
     assert sent == [b"one", b"other"]
