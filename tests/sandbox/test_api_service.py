@@ -11,10 +11,12 @@ from uuid_utils import UUID
 from voice_sandbox.api.service import IDEMPOTENCY_SECONDS
 from voice_sandbox.calls.provider import provider_call_id
 from voice_sandbox.contract.model import Contract
+from voice_sandbox.limits import Limits
 
 from .conftest import (
     CATALOGUE,
     CONTRACT,
+    SCENARIOS,
     FakeWall,
     Sandbox,
     assert_conforms,
@@ -503,3 +505,50 @@ async def test_creating_and_ending_at_once_breaks_nothing(sandbox: Sandbox, at: 
             group.start_soon(send, sandbox.client.get(f"/v1/calls/{SAMPLE}"))
     for response in responses:
         assert_conforms(CONTRACT, response)
+
+
+# A key that was used is a retry or a conflict
+
+
+@pytest.mark.parametrize("database", ["sqlite-memory", "postgresql"], indirect=True)
+async def test_retry_replays_at_a_full_quota(database: str, wall: FakeWall) -> None:
+    """A creation that succeeded is replayed though no further call would be created."""
+    async with running_sandbox(database, wall, limits=Limits(max_calls=2)) as sandbox:
+        first = await sandbox.create(NEVER, **{"Idempotency-Key": "one"})
+        await sandbox.create(NEVER, **{"Idempotency-Key": "two"})
+        new = await sandbox.client.post(
+            "/v1/calls", json=new_call(), headers={"Idempotency-Key": "three"}
+        )
+        assert new.status_code == 429
+        assert await sandbox.create(NEVER, **{"Idempotency-Key": "one"}) == first
+        other = await sandbox.client.post(
+            "/v1/calls", json=new_call(), headers={"Idempotency-Key": "one"}
+        )
+        assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
+
+
+REJECTED = [scenario.number for scenario in SCENARIOS if scenario.refusal]
+
+
+@pytest.mark.parametrize("number", REJECTED)
+async def test_used_key_conflicts_before_the_number_is_looked_at(
+    sandbox: Sandbox, number: str
+) -> None:
+    """The same key with a number that would be rejected is a conflict; a fresh key is rejected."""
+    await sandbox.create(NEVER, **{"Idempotency-Key": "one"})
+    body = new_call() | {"phone": number}
+    codes = []
+    for key in ("one", "two"):
+        sent = await sandbox.client.post("/v1/calls", json=body, headers={"Idempotency-Key": key})
+        codes.append(sent.json()["code"])
+    scenario = SCENARIOS.by_number[number]
+    assert scenario.refusal is not None
+    assert codes == ["idempotency_conflict", scenario.refusal.code]
+
+
+async def test_rejected_creation_leaves_its_key_free(sandbox: Sandbox) -> None:
+    """A key that only met rejections is as good as new."""
+    for number in REJECTED:
+        body = new_call() | {"phone": number}
+        await sandbox.client.post("/v1/calls", json=body, headers={"Idempotency-Key": "one"})
+    await sandbox.create(NEVER, **{"Idempotency-Key": "one"})

@@ -1,6 +1,8 @@
 """The simulated provider at work: every scenario from creation to end, and what may go wrong."""
 
 import asyncio
+import json
+import math
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -21,6 +23,7 @@ from .conftest import (
     CATALOGUE,
     KEY,
     SCENARIOS,
+    START,
     FakeWall,
     Sandbox,
     assert_conforms,
@@ -393,3 +396,66 @@ async def test_stops_in_the_instant_in_which_a_call_is_planned(wall: FakeWall) -
             async with running_sandbox("sqlite:///:memory:", wall) as sandbox:
                 await asyncio.sleep(0.05)  # until it naps
                 await sandbox.client.post("/v1/calls", json=new_call())
+
+
+async def test_advance_stops_where_its_client_has_gone(sandbox: Sandbox) -> None:
+    """What nobody waits for is not played to its end: the clock stands where it was given up."""
+    calls = []
+    for _ in range(4):
+        calls.append(await sandbox.create(ANSWERED))
+        sandbox.wall.advance(1)
+    asked = 0
+
+    async def is_given_up() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 2
+
+    namespace, deliverer = namespace_of(KEY), sandbox.runtime.deliverer
+    clock = await deliverer.advance(namespace, math.inf, is_given_up=is_given_up)
+    assert clock.now(sandbox.wall()) == START + 9
+    statuses = [(await sandbox.read(call_id))["status"] for call_id in calls]
+    assert statuses == ["completed", "completed", "in_progress", "in_progress"]
+
+
+async def test_advance_of_a_client_that_hangs_up_ends(sandbox: Sandbox) -> None:
+    """The connection of a client that asked for a long advance is enough to tell."""
+    for _ in range(3):
+        await sandbox.create(ANSWERED)
+        sandbox.wall.advance(1)
+    body = json.dumps({"until": "idle"}).encode()
+    headers = [
+        (b"authorization", f"Bearer {KEY}".encode()),
+        (b"content-type", b"application/json"),
+    ]
+    # After the body ASGI tells of the connection's end.
+    waiting = [{"type": "http.request", "body": body, "more_body": False}]
+    waiting.append({"type": "http.disconnect"})
+
+    async def receive() -> Any:
+        return waiting.pop(0) if len(waiting) > 1 else waiting[0]
+
+    async def send(message: Any) -> None:
+        pass
+
+    scope = {"type": "http", "method": "POST", "path": "/sandbox/clock", "query_string": b""}
+    scope |= {"headers": headers, "scheme": "http", "root_path": "", "http_version": "1.1"}
+    await sandbox.app(scope, receive, send)
+    assert (await sandbox.client.get("/sandbox/clock")).json()["next_due_at"] is not None
+
+
+async def test_what_is_due_at_one_instant_goes_together(sandbox: Sandbox) -> None:
+    """Completions of one instant are claimed at once, and not one by one."""
+    for _ in range(BATCH):
+        await sandbox.create(ANSWERED)
+    store = sandbox.runtime.store
+    claim, claimed = store.claim_until, []
+
+    async def counted(*arguments: Any, **bounds: Any) -> Any:
+        found = await claim(*arguments, **bounds)
+        claimed.append(len(found))
+        return found
+
+    store.claim_until = counted  # type: ignore[method-assign]
+    await sandbox.advance(8)
+    assert claimed == [BATCH]

@@ -22,7 +22,7 @@ from voice_sandbox.journal import coverage, exports
 from voice_sandbox.journal.journal import LATEST, Journal, Search
 from voice_sandbox.journal.pytest_export import as_pytest
 from voice_sandbox.simulation.delivery import Deliverer
-from voice_sandbox.simulation.simulation import Simulation
+from voice_sandbox.simulation.simulation import Simulation, no_such_call
 
 DEFAULT_LIMIT = 50
 _SUMMARY_LEAVES_OUT = {"request", "response"}
@@ -235,7 +235,8 @@ async def advance_clock(context: ControlContext, request: Request) -> Response:
     clock = await context.simulation.clock(namespace)
     seconds = request.body.get("advance_seconds", inf)
     until = clock.now(context.simulation.wall()) + seconds
-    return await _clock(context, namespace, await context.deliverer.advance(namespace, until))
+    advanced = await context.deliverer.advance(namespace, until, is_given_up=request.is_given_up)
+    return await _clock(context, namespace, advanced)
 
 
 async def reset_state(context: ControlContext, request: Request) -> Response:
@@ -249,11 +250,7 @@ async def _call(context: ControlContext, request: Request) -> Call:
     call_id = UUID(request.parameters["call_id"])
     call = await context.simulation.store.call(request.principal.namespace, call_id)
     if call is None:
-        raise ProblemError(
-            "call_not_found",
-            "There is no such call under this key. "
-            "Use a call_id that createCall returned to the same key.",
-        )
+        raise no_such_call()
     return call
 
 

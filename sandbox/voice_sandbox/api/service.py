@@ -14,10 +14,11 @@ from voice_sandbox import clock
 from voice_sandbox.calls import call as calls
 from voice_sandbox.calls.call import CompletionDecision
 from voice_sandbox.calls.provider import ID_PREFIX, call_id_of, first_due_at
+from voice_sandbox.calls.scenarios import Scenario
 from voice_sandbox.contract.problems import FieldError, ProblemError
 from voice_sandbox.http.exchange import Handler, Request, Response
-from voice_sandbox.simulation.simulation import Simulation
-from voice_sandbox.store.protocol import IdempotencyKey
+from voice_sandbox.simulation.simulation import Simulation, no_such_call
+from voice_sandbox.store.protocol import IdempotencyKey, KeptCall
 
 IDEMPOTENCY_SECONDS: Final = clock.DAY_SECONDS
 
@@ -38,20 +39,19 @@ async def create_call(simulation: Simulation, request: Request) -> Response:
     Raises: `ProblemError` as the number's scenario says, ``idempotency_conflict``, or
     ``rate_limited`` where the key holds too many calls.
     """
+    namespace, store = request.principal.namespace, simulation.store
     scenario = simulation.scenarios.for_number(request.body["phone"])
-    if refusal := scenario.refusal:
-        raise ProblemError(
-            refusal.code,
-            f"The number {scenario.number} plays the scenario {scenario.name}: no call was "
-            "created. Wait as many seconds as Retry-After says, or call another number.",
-            headers={"Retry-After": str(refusal.retry_after_seconds)},
-            scenario=scenario.name,
-        )
-    namespace = request.principal.namespace
     virtual = await simulation.clock(namespace)
-    if simulation.admit_call is not None:
-        await simulation.admit_call(namespace)
     now = virtual.now(simulation.wall())
+    key = _idempotency_key(request, now)
+    try:
+        await _admit(simulation, namespace, scenario)
+    except ProblemError:
+        # A key that was used is a retry or a conflict, whatever a new call would meet.
+        kept = None if key is None else await store.kept_call(namespace, key.value, now=now)
+        if key is None or kept is None:
+            raise
+        return _repeated(simulation, key, kept, scenario)
     call = calls.Call(
         call_id=clock.new_call_id(),
         phone=request.body["phone"],
@@ -60,20 +60,12 @@ async def create_call(simulation: Simulation, request: Request) -> Response:
         created_at=now,
     )
     due_at = first_due_at(call, scenario)
-    key = _idempotency_key(request, now)
-    kept = await simulation.store.create_call(namespace, call, due_at=due_at, idempotency_key=key)
-    if kept is None:
-        if due_at is not None:
-            simulation.wake_up.planned(virtual.wall_at(due_at))
-        return _created(simulation, call.call_id, scenario.name)
-    if key is None or kept.fingerprint != key.fingerprint:
-        raise ProblemError(
-            "idempotency_conflict",
-            "This Idempotency-Key was used within the last 24 hours with another body. "
-            "Send a new key for a new request, or the first body for a retry.",
-            call_id=kept.call_id,
-        )
-    return _created(simulation, kept.call_id, scenario.name, replayed=True)
+    kept = await store.create_call(namespace, call, due_at=due_at, idempotency_key=key)
+    if key is not None and kept is not None:
+        return _repeated(simulation, key, kept, scenario)
+    if due_at is not None:
+        simulation.wake_up.planned(virtual.wall_at(due_at))
+    return _created(simulation, call.call_id, scenario)
 
 
 async def get_call(simulation: Simulation, request: Request) -> Response:
@@ -82,7 +74,7 @@ async def get_call(simulation: Simulation, request: Request) -> Response:
         request.principal.namespace, UUID(request.parameters["call_id"])
     )
     if call is None:
-        raise _no_such_call()
+        raise no_such_call()
     result = call.result
     return Response(
         {
@@ -122,7 +114,7 @@ async def call_completed(simulation: Simulation, request: Request) -> Response:
     call_id = await _completed_call_id(simulation, namespace, body["provider_call_id"])
     virtual, call = await simulation.call(namespace, call_id)
     if call is None:
-        raise _no_such_call()
+        raise no_such_call()
     now = virtual.now(simulation.wall())
     result = calls.normalized(
         simulation.catalogue.normalized_status[body["status"]], body["transcript"], body["duration"]
@@ -175,7 +167,7 @@ async def _completed_call_id(
     else:
         call_id = call_id_of(provider_call_id)
     if call_id is None:
-        raise _no_such_call()
+        raise no_such_call()
     return call_id
 
 
@@ -192,8 +184,36 @@ def _idempotency_key(request: Request, now: float) -> IdempotencyKey | None:
     )
 
 
+async def _admit(simulation: Simulation, namespace: bytes, scenario: Scenario) -> None:
+    """Raises: `ProblemError` where no new call is created."""
+    if rejected := scenario.refusal:
+        raise ProblemError(
+            rejected.code,
+            f"The number {scenario.number} plays the scenario {scenario.name}: no call was "
+            "created. Wait as many seconds as Retry-After says, or call another number.",
+            headers={"Retry-After": str(rejected.retry_after_seconds)},
+            scenario=scenario.name,
+        )
+    if simulation.admit_call is not None:
+        await simulation.admit_call(namespace)
+
+
+def _repeated(
+    simulation: Simulation, key: IdempotencyKey, kept: KeptCall, scenario: Scenario
+) -> Response:
+    """The stored response. Raises: `ProblemError` ``idempotency_conflict`` for another body."""
+    if kept.fingerprint != key.fingerprint:
+        raise ProblemError(
+            "idempotency_conflict",
+            "This Idempotency-Key was used within the last 24 hours with another body. "
+            "Send a new key for a new request, or the first body for a retry.",
+            call_id=kept.call_id,
+        )
+    return _created(simulation, kept.call_id, scenario, replayed=True)
+
+
 def _created(
-    simulation: Simulation, call_id: UUID, scenario: str, *, replayed: bool = False
+    simulation: Simulation, call_id: UUID, scenario: Scenario, *, replayed: bool = False
 ) -> Response:
     get_call = simulation.contract.operations["getCall"]
     headers = {"Location": get_call.path_with(call_id=call_id)}
@@ -203,7 +223,7 @@ def _created(
         {"call_id": str(call_id)},
         headers,
         call_id=call_id,
-        scenario=scenario,
+        scenario=scenario.name,
         replayed=replayed,
         why="The stored answer to the first request with this Idempotency-Key." * replayed,
     )
@@ -214,11 +234,3 @@ def _how_it_ended(call: calls.Call) -> str:
         return "is over"
     by = f", completed by {call.completed_by}," if call.completed_by else ""
     return f"ended at {clock.rfc3339(call.ended_at)} as {call.result.status}{by}"
-
-
-def _no_such_call() -> ProblemError:
-    return ProblemError(
-        "call_not_found",
-        "There is no such call under this key. "
-        "Use a call_id that createCall returned to the same key.",
-    )

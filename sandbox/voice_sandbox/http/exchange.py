@@ -23,6 +23,8 @@ class Request(msgspec.Struct, frozen=True):
     body: Any
     origin: str
     """Where the request was sent to, such as ``http://127.0.0.1:8010``."""
+    is_given_up: Callable[[], Awaitable[bool]]
+    """Whether the client has gone, so that nobody will see the response."""
 
 
 class Response(msgspec.Struct, frozen=True):

@@ -9,6 +9,8 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs
 
@@ -214,6 +216,7 @@ class _Decision:
                 parameters=parameters,
                 body=self._decoded(known.body),
                 origin=_origin(scope, headers),
+                is_given_up=partial(_is_disconnected, receive),
             )
         )
         payload = b"" if response.body is None else orjson.dumps(response.body)
@@ -335,6 +338,19 @@ def _too_large(limit: int) -> ProblemError:
     return ProblemError(
         "body_too_large", f"The body may be at most {limit} bytes. Send a smaller one."
     )
+
+
+async def _is_disconnected(receive: Receive) -> bool:
+    """Whether the client has gone. After the body ASGI has nothing else to tell."""
+    told = asyncio.ensure_future(receive())
+    # One turn of the event loop: what is known already is there then.
+    await asyncio.sleep(0)
+    if not told.done():
+        told.cancel()
+        with suppress(asyncio.CancelledError):
+            await told
+        return False
+    return bool(told.result()["type"] == "http.disconnect")
 
 
 def _wrong_parameter(parameter: Parameter, validator: Validator) -> ProblemError:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from math import inf
 from typing import Any, Final
 
@@ -17,6 +17,7 @@ import msgspec
 import orjson
 from starlette.types import ASGIApp, Message
 
+from voice_sandbox import clock
 from voice_sandbox.calls.call import Call
 from voice_sandbox.clock import VirtualClock
 from voice_sandbox.http.authentication import Keyring
@@ -32,6 +33,8 @@ BATCH: Final = 100
 # Other processes on the same database plan calls too, so look again at least this often.
 LONGEST_NAP_SECONDS: Final = 1.0
 _BUSY_WAIT_SECONDS: Final = 0.01
+_LONGEST_WAIT_SECONDS: Final = 4 * LEASE_SECONDS
+"""For what another process has claimed: two leases that end without a delivery, and more."""
 
 
 class Posted(msgspec.Struct, frozen=True):
@@ -69,25 +72,39 @@ class Deliverer:
         """Posts a completion now, for a client that plays the provider."""
         return await self._post(namespace, call, payload)
 
-    async def advance(self, namespace: bytes, until: float) -> VirtualClock:
+    async def advance(
+        self,
+        namespace: bytes,
+        until: float,
+        *,
+        is_given_up: Callable[[], Awaitable[bool]] | None = None,
+    ) -> VirtualClock:
         """Moves a clock to ``until``; everything due by then has been delivered on return.
 
-        Until infinity it moves as far as the last completion that is pending.
+        Until infinity it moves as far as the last completion that is pending. What is due at one
+        instant goes together. Where nobody waits for it any more, it stops at the instant that it
+        has reached. Raises: `StorageUnavailable`.
         """
         store, wall = self._simulation.store, self._simulation.wall
-        reached = -inf
+        reached, waited_since = -inf, clock.monotonic()
         while (next_due_at := await store.next_due_at(namespace)) is not None:
             if next_due_at > until:
                 break
-            due = await store.claim_next(
-                namespace, until=until, wall_now=wall(), lease_seconds=LEASE_SECONDS
+            if is_given_up is not None and await is_given_up():
+                until = reached
+                break
+            claimed = await store.claim_until(
+                namespace, until=until, wall_now=wall(), lease_seconds=LEASE_SECONDS, limit=BATCH
             )
-            if due is None:  # another task delivers it just now
+            if not claimed:  # another task delivers it just now
+                if clock.monotonic() - waited_since > _LONGEST_WAIT_SECONDS:
+                    raise StorageUnavailable("what is due is held by another process for too long")
                 await asyncio.sleep(_BUSY_WAIT_SECONDS)
                 continue
-            await store.move_clock(namespace, due.due_at, wall_now=wall(), wakes=False)
-            reached = due.due_at
-            await self.deliver(due)
+            await store.move_clock(namespace, claimed[0].due_at, wall_now=wall(), wakes=False)
+            reached, waited_since = claimed[0].due_at, clock.monotonic()
+            for error in await self._deliver_together(claimed):
+                raise error
         reached = until if until < inf else reached
         if reached > -inf:
             await store.move_clock(namespace, reached, wall_now=wall())
@@ -100,15 +117,20 @@ class Deliverer:
             claimed = await store.claim_due(
                 wall_now=wall(), lease_seconds=LEASE_SECONDS, limit=BATCH
             )
-            # At the same time, so that the store can save them together.
-            ended = await asyncio.gather(*map(self.deliver, claimed), return_exceptions=True)
-            for due, error in zip(claimed, ended, strict=True):
+            for error in await self._deliver_together(claimed):
                 if isinstance(error, StorageUnavailable):
-                    raise error
-                if error is not None:  # the other calls go on
-                    logger.error("call %s cannot be completed", due.call_id, exc_info=error)
+                    raise error  # of all others the calls go on
             if len(claimed) < BATCH:
                 return
+
+    async def _deliver_together(self, claimed: Sequence[Due]) -> list[BaseException]:
+        """Delivers at the same time, so that the store can save together; returns what failed."""
+        ended = await asyncio.gather(*map(self.deliver, claimed), return_exceptions=True)
+        failed = [error for error in ended if error is not None]
+        for due, error in zip(claimed, ended, strict=True):
+            if error is not None and not isinstance(error, StorageUnavailable):
+                logger.error("call %s cannot be completed", due.call_id, exc_info=error)
+        return failed
 
     async def _nap(self) -> None:
         wake_up = self._simulation.wake_up

@@ -16,6 +16,7 @@ from voice_sandbox.calls.scenarios import Scenario, Scenarios
 from voice_sandbox.clock import VirtualClock, Wall
 from voice_sandbox.contract.catalogue import Catalogue
 from voice_sandbox.contract.model import Contract
+from voice_sandbox.contract.problems import ProblemError
 from voice_sandbox.simulation.wake_up import WakeUp
 from voice_sandbox.store.protocol import Store
 
@@ -76,3 +77,12 @@ class Simulation(msgspec.Struct, frozen=True):
             result=Result(sample.status, sample.transcript, sample.duration_seconds),
             ended_at=now,
         )
+
+
+def no_such_call() -> ProblemError:
+    """The same for calls of other keys and for calls that never existed."""
+    return ProblemError(
+        "call_not_found",
+        "There is no such call under this key. "
+        "Use a call_id that createCall returned to the same key.",
+    )
