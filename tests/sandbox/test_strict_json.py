@@ -10,7 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_sandbox.http.strict_json import MAX_DEPTH, MAX_NUMERAL_LENGTH, MalformedJSON, decode
+from voice_sandbox.http.strict_json import (
+    MAX_DEPTH,
+    MAX_NUMERAL_LENGTH,
+    MAX_VALUES,
+    MalformedJSON,
+    decode,
+)
 
 REFUSED = {
     "empty body": b"",
@@ -134,6 +140,44 @@ def test_brackets_inside_strings_are_no_nesting(text: str) -> None:
 def test_brackets_side_by_side_are_no_nesting() -> None:
     """A thousand small objects in a row are not deep."""
     assert len(decode(b"[" + b",".join([b"{}"] * 1000) + b"]")) == 1000
+
+
+SMALL_VALUES = st.recursive(
+    st.sampled_from(["null", "true", "0", "1e300", "1.5e-9", '""', r'"\\"', r'"\""', r'"\u0041"']),
+    lambda inner: (
+        st.lists(inner, max_size=3).map(lambda items: f"[{','.join(items)}]")
+        | st.lists(inner, max_size=3).map(
+            lambda items: "{" + ",".join(f'"{n}":{item}' for n, item in enumerate(items)) + "}"
+        )
+    ),
+    max_leaves=4,
+)
+
+
+@given(SMALL_VALUES, st.booleans())
+def test_many_values_are_rejected(value: str, are_members: bool) -> None:
+    """However small the values are, a body with too many of them costs no time to decode."""
+    values = [value] * (MAX_VALUES + 2)
+    if are_members:
+        body = "{" + ",".join(f'"{n}":{value}' for n, value in enumerate(values)) + "}"
+    else:
+        body = f"[{','.join(values)}]"
+    with pytest.raises(MalformedJSON, match=f"more than {MAX_VALUES} values"):
+        decode(body.encode())
+
+
+@given(SMALL_VALUES)
+def test_as_many_values_as_the_limit_are_accepted(value: str) -> None:
+    """The limit on values rejects nothing below it."""
+    count = MAX_VALUES // (1 + sum(map(value.count, ",[{")))
+    assert len(decode(f"[{','.join([value] * count)}]".encode())) == count
+
+
+@given(st.lists(st.sampled_from([",", "[", "{", '\\"', "\\\\", "\\n", "é"]), max_size=5))
+def test_what_stands_in_a_string_is_no_value(pieces: list[str]) -> None:
+    """A transcript may hold any number of commas, quotes and backslashes."""
+    text = "".join(pieces) * 20_000
+    assert decode(f'{{"transcript": "{text}"}}'.encode()) == {"transcript": json.loads(f'"{text}"')}
 
 
 def test_quotes_keys_but_never_values() -> None:
