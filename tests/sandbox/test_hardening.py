@@ -109,7 +109,34 @@ SMUGGLED = {
     "tabs between the words": GET.replace(b" /v1/agents ", b"\t/v1/agents\t") + b"\r\n",
     "no version": b"GET /v1/agents\r\n\r\n",
     "another version": GET.replace(b"HTTP/1.1", b"HTTP/1.2") + b"\r\n",
+    "an older version": GET.replace(b"HTTP/1.1", b"HTTP/0.9") + b"\r\n",
+    "a newer version": GET.replace(b"HTTP/1.1", b"HTTP/2.0") + b"\r\n",
+    "version in small letters": GET.replace(b"HTTP/1.1", b"http/1.1") + b"\r\n",
     "HTTP/2": b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+    "two spaces before the target": GET.replace(b"GET ", b"GET  ") + b"\r\n",
+    "two spaces before the version": GET.replace(b" HTTP", b"  HTTP") + b"\r\n",
+    "space after the version": GET.replace(b"HTTP/1.1", b"HTTP/1.1 ") + b"\r\n",
+    "space in the target": GET.replace(b"/v1/agents", b"/v1/agents x") + b"\r\n",
+    "fragment in the target": GET.replace(b"/v1/agents", b"/v1/agents#x") + b"\r\n",
+    "target that is no ASCII": GET.replace(b"/v1/agents", "/é".encode()) + b"\r\n",
+    "encoding before chunked": POST + b"Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n",
+    "encoding in a line before": POST
+    + b"Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "chunked twice": POST + b"Transfer-Encoding: chunked, chunked\r\n\r\n0\r\n\r\n",
+    "chunked with a parameter": POST + b"Transfer-Encoding: chunked;a=b\r\n\r\n0\r\n\r\n",
+    "empty encoding": POST + b"Transfer-Encoding: \r\n\r\n",
+    "empty member of an encoding": POST + b"Transfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n",
+    "chunked in HTTP/1.0": POST.replace(b"HTTP/1.1", b"HTTP/1.0")
+    + b"Transfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+    "empty host": GET.replace(b"Host: x", b"Host: ") + b"\r\n",
+    "host of white space": GET.replace(b"Host: x", b"Host: \t ") + b"\r\n",
+    "host with a path": GET.replace(b"Host: x", b"Host: x/y") + b"\r\n",
+    "host with a user": GET.replace(b"Host: x", b"Host: a@x") + b"\r\n",
+    "two hosts in one line": GET.replace(b"Host: x", b"Host: x y") + b"\r\n",
+    "host with a scheme": GET.replace(b"Host: x", b"Host: http://x") + b"\r\n",
+    "host with a broken port": GET.replace(b"Host: x", b"Host: x:80a") + b"\r\n",
+    "host that is no ASCII": GET.replace(b"Host: x", "Host: é".encode()) + b"\r\n",
+    "host with an open bracket": GET.replace(b"Host: x", b"Host: [::1") + b"\r\n",
     "TLS": b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
 }
 
@@ -120,6 +147,28 @@ def test_doubtful_request_ends_the_connection(server: SandboxServer, shape: str)
     with connected(server) as connection:
         connection.sendall(SMUGGLED[shape] + SECOND)
         assert statuses(until_closed(connection)) == [400]
+
+
+@pytest.mark.parametrize("shape", SMUGGLED)
+def test_doubtful_request_ends_the_connection_after_others(
+    server: SandboxServer, shape: str
+) -> None:
+    """What came before a doubtful request has its response, what comes after it has none."""
+    with connected(server) as connection:
+        connection.sendall(GET + b"\r\n" + SMUGGLED[shape] + SECOND)
+        assert statuses(until_closed(connection)) == [200, 400]
+
+
+HOSTS = ["x", "x:", "a.b-c_d.example:8010", "127.0.0.1:8010", "[::1]:8010", "a%20b", "EXAMPLE.com."]
+
+
+@pytest.mark.parametrize("host", HOSTS)
+def test_host_is_accepted(server: SandboxServer, host: str) -> None:
+    """What RFC 3986 calls a host, with or without a port, is one."""
+    with connected(server) as connection:
+        request = GET.replace(b"Host: x", b"Host: " + host.encode())
+        connection.sendall(request + b"Connection: close\r\n\r\n")
+        assert statuses(until_closed(connection)) == [200]
 
 
 def test_chunk_extensions_change_nothing(server: SandboxServer) -> None:
@@ -374,7 +423,7 @@ def test_idle_connection_makes_room(tmp_path: Path) -> None:
 
 def test_limit_of_connections_can_be_reached(tmp_path: Path) -> None:
     """A sandbox that may serve 1500 clients has room for them, whatever the shell allows."""
-    command = 'ulimit -S -n 256; exec "$0" -u -m sandbox serve --port 0 --max-connections 1500'
+    command = 'ulimit -S -n 256; exec "$0" -u -m voice_sandbox serve --port 0 --max-connections 1500'
     process = subprocess.Popen(
         ["bash", "-c", command, sys.executable],
         cwd=ROOT,

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from voice_sandbox.server.write_coalescing import CoalescingTransport, Outbox
+from voice_sandbox.server.write_coalescing import CoalescingTransport, WriteCoalescer
 
 pytestmark = pytest.mark.anyio
 
@@ -27,7 +27,7 @@ class Wire(asyncio.Transport):
 async def test_head_and_body_are_one_write() -> None:
     """Nothing leaves before the turn is over, and then all of it at once."""
     wire = Wire()
-    transport = CoalescingTransport(wire, Outbox())
+    transport = CoalescingTransport(wire, WriteCoalescer())
     transport.write(b"head ")
     transport.write(b"body")
     assert wire.seen == []
@@ -37,12 +37,12 @@ async def test_head_and_body_are_one_write() -> None:
 
 async def test_answers_of_one_turn_follow_each_other() -> None:
     """Two connections of one server send in the order in which they wrote."""
-    outbox = Outbox()
+    coalescer = WriteCoalescer()
     sent: list[bytes] = []
     for name in ("one", "other"):
         wire = Wire()
         wire.write = sent.append  # type: ignore[method-assign,assignment]
-        CoalescingTransport(wire, outbox).write(name.encode())
+        CoalescingTransport(wire, coalescer).write(name.encode())
     await asyncio.sleep(0)
     assert sent == [b"one", b"other"]
 
@@ -50,7 +50,7 @@ async def test_answers_of_one_turn_follow_each_other() -> None:
 async def test_later_turns_send_again() -> None:
     """An answer in a later turn does not wait for anything."""
     wire = Wire()
-    transport = CoalescingTransport(wire, Outbox())
+    transport = CoalescingTransport(wire, WriteCoalescer())
     for number in range(3):
         transport.write(b"%d" % number)
         await asyncio.sleep(0)
@@ -60,7 +60,7 @@ async def test_later_turns_send_again() -> None:
 async def test_much_is_not_held_back() -> None:
     """A writer that never pauses is told of a slow reader: little is held back."""
     wire = Wire()
-    transport = CoalescingTransport(wire, Outbox())
+    transport = CoalescingTransport(wire, WriteCoalescer())
     for _ in range(10):
         transport.write(b"x" * 50_000)
     assert sum(map(len, wire.seen)) >= 400_000
@@ -69,7 +69,7 @@ async def test_much_is_not_held_back() -> None:
 async def test_what_was_written_leaves_before_the_end() -> None:
     """Closing loses nothing, and nothing is sent twice."""
     wire = Wire()
-    transport = CoalescingTransport(wire, Outbox())
+    transport = CoalescingTransport(wire, WriteCoalescer())
     transport.write(b"last words")
     transport.close()
     await asyncio.sleep(0)

@@ -97,7 +97,7 @@ def _exact_integer(numeral: str) -> int:
     if shift >= 0:
         return digits * int(10**shift)
     # A numeral has fewer digits than this, so what is shifted further is no integer.
-    integer, rest = divmod(digits, 10 ** min(-shift, MAX_NUMERAL_LENGTH))
+    integer, rest = divmod(digits, int(10 ** min(-shift, MAX_NUMERAL_LENGTH)))
     if rest:
         raise UnusableNumber("a number has more digits than a double keeps")
     return integer

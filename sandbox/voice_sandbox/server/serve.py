@@ -99,11 +99,12 @@ def _serve(
     runtime = runtime_of(app)
     before = layered(
         app,
+        limits=settings.limits,
         root_path=settings.root_path,
         proxies=settings.proxies,
         cors_origins=settings.cors_origins,
     )
-    config = configured(before, settings.limits)
+    config = configured(before, settings.limits, cors_origins=settings.cors_origins)
 
     def begin() -> None:
         # What the start has made stays, so the collector need not look at it again.

@@ -1,14 +1,16 @@
 """Runs the application on a socket until it is told to stop, and then drains it.
 
 Told to stop, it is not ready any more, ends live streams, and closes each connection with the
-answer that it waits for; for a while it may go on to take new ones, until whoever balances the
-load has noticed. Then it waits for what is open, a few seconds at most.
+response that it waits for; for a while it may go on to take new ones, until whoever balances the
+load has noticed. Then it waits a few seconds for what is open.
 """
 
 from __future__ import annotations
 
+import asyncio
 import signal
 import socket
+import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Final, cast
@@ -21,15 +23,16 @@ from voice_sandbox import clock
 from voice_sandbox.app import Runtime
 from voice_sandbox.contract import problems
 from voice_sandbox.contract.problems import ProblemError
+from voice_sandbox.http.health import LIVE, READY
 from voice_sandbox.http.proxy import Forwarded, Mounted, Network
 from voice_sandbox.limits import Limits
-from voice_sandbox.server.connection import Connection, bounded
+from voice_sandbox.server.accepting import Acceptor
+from voice_sandbox.server.connection import OVERLOADED, Connection, connection_class
 
 DRAIN_SECONDS: Final = 5
 _BACKLOG: Final = 2048
 _NO_SNIFFING: Final = ("x-content-type-options", "nosniff")
-# What a page of a named origin may send and read. The fetch standard allows the rest anyway.
-_SENT_HEADERS: Final = ("Authorization", "Idempotency-Key", "Last-Event-ID", "Prefer")
+# What a page of a named origin may read. The fetch standard allows the rest anyway.
 _READ_HEADERS: Final = (
     *("Allow", "Idempotent-Replayed", "Location", "Preference-Applied", "Retry-After"),
     *("WWW-Authenticate", "X-Request-Id"),
@@ -39,19 +42,22 @@ _READ_HEADERS: Final = (
 def layered(
     app: ASGIApp,
     *,
+    limits: Limits,
     root_path: str = "",
     proxies: Sequence[Network] = (),
     cors_origins: Sequence[str] = (),
 ) -> ASGIApp:
-    """The application behind what a deployment has before it; nothing where it has nothing."""
+    """The application behind what a deployment has before it."""
+    app = _OverloadGuard(app, limits)
     if cors_origins:
         from starlette.middleware.cors import CORSMiddleware
 
         app = CORSMiddleware(
             app,
             allow_origins=cors_origins,
-            allow_methods=("DELETE", "GET", "HEAD", "POST"),
-            allow_headers=_SENT_HEADERS,
+            # Any: tracing adds its own headers, and what is wrong the sandbox says itself.
+            allow_methods=("*",),
+            allow_headers=("*",),
             allow_private_network=True,
             expose_headers=_READ_HEADERS,
         )
@@ -62,11 +68,14 @@ def layered(
     return app
 
 
-def configured(app: ASGIApp, limits: Limits) -> uvicorn.Config:
-    """How uvicorn runs the application: quietly, bounded, and without what it would add."""
+def configured(
+    app: ASGIApp, limits: Limits, *, cors_origins: Sequence[str] = ()
+) -> uvicorn.Config:
+    """How uvicorn runs the application: quietly, limited, and without what it would add."""
+    origins = frozenset(origin.encode() for origin in cors_origins)
     return uvicorn.Config(
         app,
-        http=bounded(limits, overloaded=_Overloaded(limits)),
+        http=connection_class(limits, cors_origins=origins),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -104,8 +113,18 @@ class DrainingServer(uvicorn.Server):
         return len(self.server_state.connections)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
+        if sys.platform == "win32":  # its event loop takes no listener of another's
+            await super().startup(sockets=sockets)
+        else:
+            await self.lifespan.startup()
+            acceptors = [Acceptor(listener, self._connection) for listener in sockets or ()]
+            self.servers = cast(list[asyncio.Server], acceptors)
+            self.started = True
         self._started()
+
+    def _connection(self) -> asyncio.Protocol:
+        protocol_class = cast(type[Connection], self.config.http)
+        return protocol_class(self.config, self.server_state, self.lifespan.state)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if self._leaves_at is None:
@@ -119,10 +138,7 @@ class DrainingServer(uvicorn.Server):
         """Begins to drain."""
         self._leaves_at = clock.monotonic() + self._drain_delay
         self._runtime.drain()
-        protocol = self.config.http
-        assert isinstance(protocol, type), "configured() gives a class"
-        assert issubclass(protocol, Connection), "configured() gives one of ours"
-        protocol.is_draining = True
+        cast(type[Connection], self.config.http).is_draining = True
 
     async def on_tick(self, counter: int) -> bool:
         if self._leaves_at is not None and clock.monotonic() >= self._leaves_at:
@@ -143,26 +159,32 @@ async def run(server: DrainingServer, runtime: Runtime, listener: socket.socket)
         await server.serve(sockets=[listener])
 
 
-class _Overloaded:
-    """Answers in the contract's own words that there are too many connections."""
+class _OverloadGuard:
+    """Responds in the contract's own words where there are too many connections.
 
-    def __init__(self, limits: Limits) -> None:
-        self._refusal = ProblemError(
+    Health checks pass: a deployment that is only busy must not be restarted for it.
+    """
+
+    def __init__(self, app: ASGIApp, limits: Limits) -> None:
+        self._app = app
+        self._rejection = ProblemError(
             "rate_limited",
             f"This deployment serves {limits.max_connections} connections at a time. Wait as many "
             "seconds as Retry-After says, then send the same request again.",
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if OVERLOADED not in scope.get("extensions", ()) or scope["path"] in (LIVE, READY):
+            await self._app(scope, receive, send)
+            return
         request_id = clock.new_request_id()
-        body = orjson.dumps(problems.document(self._refusal, request_id=request_id))
+        body = orjson.dumps(problems.document(self._rejection, request_id=request_id))
         headers = [
             (b"x-request-id", request_id.encode()),
             (b"retry-after", b"1"),
             (b"content-type", problems.MEDIA_TYPE.encode()),
             (b"content-length", str(len(body)).encode()),
-            (b"connection", b"close"),
         ]
-        status = self._refusal.problem.status
+        status = self._rejection.problem.status
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
