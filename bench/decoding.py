@@ -70,9 +70,9 @@ def main(examples: int) -> None:
     search()
     slowest = sorted(found.items(), key=lambda item: -item[1])[:10]
     for (prefix, piece, suffix), took in slowest:
-        print(f"{took:7.2f} ms  {prefix!r} + {piece!r} * n + {suffix!r}")
+        click.echo(f"{took:7.2f} ms  {prefix!r} + {piece!r} * n + {suffix!r}")
     if slowest[0][1] > LIMIT_MS:
-        print(f"A body blocks the event loop for more than {LIMIT_MS:.0f} ms.")
+        click.echo(f"A body blocks the event loop for more than {LIMIT_MS:.0f} ms.")
         sys.exit(1)
 
 

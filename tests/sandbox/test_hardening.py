@@ -423,7 +423,9 @@ def test_idle_connection_makes_room(tmp_path: Path) -> None:
 
 def test_limit_of_connections_can_be_reached(tmp_path: Path) -> None:
     """A sandbox that may serve 1500 clients has room for them, whatever the shell allows."""
-    command = 'ulimit -S -n 256; exec "$0" -u -m voice_sandbox serve --port 0 --max-connections 1500'
+    command = (
+        'ulimit -S -n 256; exec "$0" -u -m voice_sandbox serve --port 0 --max-connections 1500'
+    )
     process = subprocess.Popen(
         ["bash", "-c", command, sys.executable],
         cwd=ROOT,

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from itertools import accumulate
 from typing import Any, Final, NoReturn
 

@@ -380,7 +380,9 @@ class Connection(HttpToolsProtocol):
         return scope
 
     def _new_cycle(self, scope: HTTPScope, *, keep_alive: bool) -> RequestResponseCycle:
-        cycle_class = _CloseDelimitedCycle if scope["http_version"] == "1.0" else RequestResponseCycle
+        cycle_class = (
+            _CloseDelimitedCycle if scope["http_version"] == "1.0" else RequestResponseCycle
+        )
         return cycle_class(
             scope=scope,
             transport=self.transport,

@@ -68,9 +68,7 @@ def layered(
     return app
 
 
-def configured(
-    app: ASGIApp, limits: Limits, *, cors_origins: Sequence[str] = ()
-) -> uvicorn.Config:
+def configured(app: ASGIApp, limits: Limits, *, cors_origins: Sequence[str] = ()) -> uvicorn.Config:
     """How uvicorn runs the application: quietly, limited, and without what it would add."""
     origins = frozenset(origin.encode() for origin in cors_origins)
     return uvicorn.Config(
