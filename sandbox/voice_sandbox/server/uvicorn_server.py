@@ -25,6 +25,7 @@ from voice_sandbox.contract import problems
 from voice_sandbox.contract.problems import ProblemError
 from voice_sandbox.http.health import LIVE, READY
 from voice_sandbox.http.proxy import Forwarded, Mounted, Network
+from voice_sandbox.http.routing import route_path
 from voice_sandbox.limits import Limits
 from voice_sandbox.server.accepting import Acceptor
 from voice_sandbox.server.connection import OVERLOADED, Connection, connection_class
@@ -172,7 +173,7 @@ class _OverloadGuard:
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if OVERLOADED not in scope.get("extensions", ()) or scope["path"] in (LIVE, READY):
+        if OVERLOADED not in scope.get("extensions", ()) or route_path(scope) in (LIVE, READY):
             await self._app(scope, receive, send)
             return
         request_id = clock.new_request_id()
