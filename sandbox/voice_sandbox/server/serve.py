@@ -25,7 +25,13 @@ from voice_sandbox.http.exchange import Exchange, Observer
 from voice_sandbox.server.access_log import Log
 from voice_sandbox.server.options import Settings
 from voice_sandbox.server.sockets import ListenError, listen, make_room, origin_of
-from voice_sandbox.server.uvicorn_server import DrainingServer, configured, layered, run
+from voice_sandbox.server.uvicorn_server import (
+    DrainingServer,
+    OverloadGuard,
+    configured,
+    layered,
+    run,
+)
 from voice_sandbox.server.workers import Inherited, Supervisor, WorkerError
 from voice_sandbox.store.protocol import StoreError
 
@@ -98,8 +104,7 @@ def _serve(
     app = _app(settings, metrics, log)
     runtime = runtime_of(app)
     before = layered(
-        app,
-        limits=settings.limits,
+        OverloadGuard(app, settings.limits),
         root_path=settings.root_path,
         proxies=settings.proxies,
         cors_origins=settings.cors_origins,

@@ -43,13 +43,11 @@ _READ_HEADERS: Final = (
 def layered(
     app: ASGIApp,
     *,
-    limits: Limits,
     root_path: str = "",
     proxies: Sequence[Network] = (),
     cors_origins: Sequence[str] = (),
 ) -> ASGIApp:
-    """The application behind what a deployment has before it."""
-    app = _OverloadGuard(app, limits)
+    """The application behind what a deployment has before it; nothing where it has nothing."""
     if cors_origins:
         from starlette.middleware.cors import CORSMiddleware
 
@@ -158,7 +156,7 @@ async def run(server: DrainingServer, runtime: Runtime, listener: socket.socket)
         await server.serve(sockets=[listener])
 
 
-class _OverloadGuard:
+class OverloadGuard:
     """Responds in the contract's own words where there are too many connections.
 
     Health checks pass: a deployment that is only busy must not be restarted for it.
