@@ -24,7 +24,7 @@ from voice_sandbox.http.authentication import Keyring
 from voice_sandbox.http.exchange import Exchange, Observer
 from voice_sandbox.http.health import Health
 from voice_sandbox.http.pipeline import Pipeline
-from voice_sandbox.http.rate_limits import Quota, RateLimiter
+from voice_sandbox.http.rate_limits import Quota, RateLimiter, StreamSlots
 from voice_sandbox.http.routing import ContractRouter
 from voice_sandbox.journal.journal import Journal
 from voice_sandbox.limits import Limits, within
@@ -180,7 +180,9 @@ def create_app(
     deliverer = Deliverer(simulation, served.route("callCompleted").app, keyring)
     controlled = Pipeline(
         control_contract,
-        control.handlers(control.ControlContext(simulation, deliverer, journal)),
+        control.handlers(
+            control.ControlContext(simulation, deliverer, journal, StreamSlots(limits.max_streams))
+        ),
         keyring=keyring,
         may_name_provider=True,
         unusable_number="validation_failed",

@@ -27,6 +27,8 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
     """Calls a key may hold."""
     max_journal: int = 1000
     """Exchanges of a key that the journal keeps."""
+    max_streams: int = 10
+    """Live streams of a key at a time."""
     max_idle_hours: float = 24.0
     request_seconds: float = 30.0
     """Within which a request has arrived as a whole."""
@@ -48,6 +50,8 @@ HELP: Final[Mapping[str, str]] = {
     "max_calls": "Calls that one key may hold. Further ones are refused with 429 until the "
     "namespace is emptied.",
     "max_journal": "Exchanges that the journal keeps of one key.",
+    "max_streams": "Live streams of the journal that one key may follow at a time in one worker. "
+    "A further one is rejected with 429 and Retry-After.",
     "max_idle_hours": "Hours without a request after which a namespace is removed.",
     "request_seconds": "Seconds within which a request must have arrived with its body. "
     "A slower one is refused with 408.",

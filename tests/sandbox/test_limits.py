@@ -1,7 +1,8 @@
 """Limits: each holds, says so in the contract's own words, and hinders no other key."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import anyio
@@ -17,6 +18,7 @@ from voice_sandbox.limits import HELP, Limits, within
 from .conftest import (
     CONTRACT,
     CONTROL,
+    KEY,
     FakeWall,
     Sandbox,
     assert_conforms,
@@ -211,3 +213,46 @@ async def test_without_limits_nothing_is_refused() -> None:
     async with limited() as sandbox:
         for _ in range(200):
             assert (await sandbox.client.get("/v1/agents")).status_code == 200
+
+
+# Streams at a time
+
+
+async def _follow(
+    sandbox: Sandbox, key: str, method: str = "GET"
+) -> tuple[int, asyncio.Task[None]]:
+    """Opens a live stream; returns its status and the task that reads it."""
+    began: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+    scope: dict[str, Any] = {"type": "http", "method": method, "path": "/sandbox/journal/stream"}
+    scope |= {"headers": [(b"authorization", f"Bearer {key}".encode())], "query_string": b""}
+    scope |= {"scheme": "http", "root_path": "", "http_version": "1.1", "raw_path": None}
+    scope |= {"asgi": {"version": "3.0", "spec_version": "2.4"}}
+
+    async def receive() -> Any:
+        await anyio.sleep_forever()
+
+    async def send(message: Any) -> None:
+        if message["type"] == "http.response.start":
+            began.set_result(message["status"])
+
+    task = asyncio.create_task(sandbox.app(scope, receive, send))
+    return await began, task
+
+
+async def test_streams_of_a_key_are_limited(wall: FakeWall) -> None:
+    """A stream too many is 429 with a wait; other keys follow theirs; a closed one makes room."""
+    async with running_sandbox("sqlite:///:memory:", wall, limits=Limits(max_streams=2)) as sandbox:
+        opened = [await _follow(sandbox, KEY) for _ in range(3)]
+        assert [status for status, _ in opened] == [200, 200, 429]
+        assert (await _follow(sandbox, "sandbox_other"))[0] == 200
+        rejected = await sandbox.client.get("/sandbox/journal/stream")
+        assert (rejected.json()["code"], rejected.headers["retry-after"]) == ("rate_limited", "5")
+        for _ in range(3):  # nor do those that only ask for the head hold a place
+            assert (await _follow(sandbox, "sandbox_heads", "HEAD"))[0] == 200
+        opened[0][1].cancel()
+        with suppress(asyncio.CancelledError):
+            await opened[0][1]
+        assert (await _follow(sandbox, KEY))[0] == 200
+        assert (await sandbox.client.get("/v1/agents")).status_code == 200
+        streams = [x for x in sandbox.exchanges if x.operation_id == "streamJournal"]
+        assert [x.status for x in streams] == [429, 429, 200, 200, 200, 200]

@@ -18,6 +18,7 @@ from voice_sandbox.calls.provider import EVENT_TYPE, Plan, provider_call_id
 from voice_sandbox.clock import VirtualClock, from_rfc3339, rfc3339
 from voice_sandbox.contract.problems import FieldError, ProblemError
 from voice_sandbox.http.exchange import Handler, Request, Response
+from voice_sandbox.http.rate_limits import StreamSlots
 from voice_sandbox.journal import coverage, exports
 from voice_sandbox.journal.journal import LATEST, Journal, Search
 from voice_sandbox.journal.pytest_export import as_pytest
@@ -34,6 +35,7 @@ class ControlContext(msgspec.Struct, frozen=True):
     simulation: Simulation
     deliverer: Deliverer
     journal: Journal
+    streams: StreamSlots
 
 
 def handlers(context: ControlContext) -> Mapping[str, Handler]:
@@ -169,7 +171,7 @@ async def stream_journal(context: ControlContext, request: Request) -> Response:
     events = context.journal.follow(
         request.principal.namespace, _search(wanted), after=wanted.get("Last-Event-ID")
     )
-    return Response(events=events)
+    return Response(events=events, release=context.streams.take(request.principal.namespace))
 
 
 async def export_journal(context: ControlContext, request: Request) -> Response:

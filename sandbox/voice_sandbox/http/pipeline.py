@@ -120,6 +120,8 @@ class Endpoint:
         try:
             await _send(outcome, headers, scope, receive, send)
         finally:
+            if outcome.response.release is not None:
+                outcome.response.release()
             self._pipeline.observe(
                 self._exchange(outcome, headers, scope, known, started_at, started)
             )

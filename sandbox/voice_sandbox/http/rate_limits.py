@@ -1,4 +1,4 @@
-"""Bounds what one key may do: requests a second, and calls at all.
+"""Limits what one key may do: requests a second, streams at a time, and calls at all.
 
 Both are counted in this process. A deployment with several workers counts in each, so a key gets
 up to as many times the rate; of the calls each worker hands out no more than its share.
@@ -6,7 +6,9 @@ up to as many times the rate; of the calls each worker hands out no more than it
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from math import ceil
 from typing import Final
 
@@ -16,6 +18,7 @@ from voice_sandbox.store.protocol import CallStore
 _MOST_KEPT: Final = 10_000
 """Namespaces that are remembered before those that are at rest are forgotten."""
 _FULL_RETRY_SECONDS: Final = 60
+_STREAM_RETRY_SECONDS: Final = 5
 
 
 class RateLimiter:
@@ -50,8 +53,33 @@ class RateLimiter:
         self._caught_up_at[namespace] = caught_up_at
 
 
+class StreamSlots:
+    """Lets each namespace follow ``limit`` streams: one key cannot take all connections."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._open: Counter[bytes] = Counter()
+
+    def take(self, namespace: bytes) -> Callable[[], None]:
+        """Takes a place; what it returns gives it back. Raises: `ProblemError` ``rate_limited``."""
+        if self._open[namespace] >= self._limit:
+            raise ProblemError(
+                "rate_limited",
+                f"This key follows {self._limit} streams, as many as this deployment allows at a "
+                "time. Close one, or share one stream between readers.",
+                headers={"Retry-After": str(_STREAM_RETRY_SECONDS)},
+            )
+        self._open[namespace] += 1
+        return partial(self._give_back, namespace)
+
+    def _give_back(self, namespace: bytes) -> None:
+        self._open[namespace] -= 1
+        if not self._open[namespace]:
+            del self._open[namespace]
+
+
 class Quota:
-    """Lets each namespace hold ``most`` calls.
+    """Lets each namespace hold ``limit`` calls.
 
     The store counts only now and then: what is left is handed out in shares, one for each of
     ``workers`` processes, and counted anew when a share is used up.
