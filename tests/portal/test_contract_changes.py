@@ -16,7 +16,12 @@ CONTRACT, _ = contracts()
 OPERATIONS = CONTRACT.operations
 LIMITS = ("minLength", "maxLength", "minimum", "maximum", "minItems", "maxItems", "pattern")
 NUMBER = 31337
-NEEDS_CALL = "first: createCall\n"
+EARLIER = {
+    link.operation_id: operation.operation_id
+    for operation in OPERATIONS.values()
+    for link in operation.success.links.values()
+}
+"""The operation whose link leads to another: what it returns is what the other needs."""
 
 
 def limits(node: Any, pointer: str) -> Iterator[tuple[str, str]]:
@@ -29,9 +34,9 @@ def limits(node: Any, pointer: str) -> Iterator[tuple[str, str]]:
 
 
 def card(operation: Operation, *options: str) -> str:
-    lines = "\n".join(options)
-    first = NEEDS_CALL if operation.operation_id == "callCompleted" else ""
-    return f"```try-api\noperation: {operation.operation_id}\n{first}{lines}\n```"
+    name = operation.operation_id
+    first = (f"first: {EARLIER[name]}",) if name in EARLIER else ()
+    return "\n".join(("```try-api", f"operation: {name}", *first, *options, "```"))
 
 
 def statuses() -> Iterator[tuple[str, int]]:
@@ -51,7 +56,7 @@ def test_cards_follow_a_path(
     def move(document: Any) -> None:
         text = operation.path.partition("{")[0]
         location = document["paths"]["/v1/calls"]["post"]["responses"]["201"]["headers"]["Location"]
-        if "{" in operation.path:  # a new call is named by the path that reads it
+        if name == "getCall":  # a new call is named by the path that reads it
             pattern = location["schema"]["pattern"]
             location["schema"]["pattern"] = pattern.replace(text, moved.partition("{")[0])
         document["paths"] = {
@@ -65,7 +70,7 @@ def test_cards_follow_a_path(
     sent = moved.partition("{")[0]
     for panel in html.find_all(class_="card-panel"):
         assert sent in panel.get_text(), panel["data-language"]
-    if "{" in moved:
+    if name == "getCall":
         assert sent in render(card(OPERATIONS["createCall"]), sources).find("dl").get_text()
 
 
