@@ -959,6 +959,28 @@ async def test_new_file_is_for_its_owner_alone(tmp_path: Path) -> None:
     assert modes == {"calls.db": 0o600, "calls.db-wal": 0o600, "calls.db-shm": 0o600}
 
 
+async def test_no_statement_reads_all_rows_of_a_key(tmp_path: Path) -> None:
+    """Each statement finds its rows by an index: a large key makes no other request slow."""
+    path = tmp_path / "calls.db"
+    async with opened(path):
+        pass
+    long_steps = set()
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        for name, statement in statements("sqlite", FRAGMENTS, numbered=False).items():
+            plan = db.execute(f"EXPLAIN QUERY PLAN {statement.sql}", [1] * len(statement.names))
+            long_steps |= {(name, step) for *_, step in plan if re.search(LONG_STEP, step)}
+    assert {name for name, _ in long_steps} == BOUNDED_OTHERWISE, long_steps
+
+
+# A table or an index as a whole, or all calls of one key.
+LONG_STEP = r"SCAN (calls|idempotency_keys|namespaces)|calls.*\(generation=\?\)"
+# These take the first or the last entry of an index, one piece, or one namespace.
+BOUNDED_OTHERWISE = {
+    *("ping", "insert_call", "newest_call_id", "count_calls", "use_namespace"),
+    *("is_used_since", "delete_calls"),
+}
+
+
 def test_statements_of_sqlite_have_plain_placeholders() -> None:
     """Python 3.12.0 to 3.12.3 warn of numbered and named ones that get a list of values."""
     for name, statement in statements("sqlite", FRAGMENTS, numbered=False).items():

@@ -45,9 +45,10 @@ SELECT moves FROM namespaces WHERE namespace = :namespace AND moves > settled_mo
 UPDATE calls SET wake_at = (
     SELECT anchor_wall + (due_at - anchor) / rate FROM namespaces WHERE namespace = :namespace
 )
-WHERE (generation, call_id) IN (
-    SELECT generation, call_id FROM calls
-    WHERE generation = {generation} AND (due_at, call_id) > (:after_due_at, :after_call_id)
+WHERE generation = {generation} AND call_id IN (
+    SELECT call_id FROM calls
+    WHERE generation = {generation} AND due_at IS NOT NULL
+      AND (due_at, call_id) > (:after_due_at, :after_call_id)
     ORDER BY due_at, call_id LIMIT :limit
 )
 RETURNING due_at, call_id;
@@ -125,20 +126,22 @@ WHERE generation = {generation} AND call_id = :call_id;
 -- name: claim_due
 -- Rows of a deleted namespace have no name; they are leased too, so as not to be found again.
 UPDATE calls SET leased_until = :leased_until
-WHERE (generation, call_id) IN (
+FROM (
     SELECT generation, call_id FROM calls
     WHERE wake_at <= :wall_now AND leased_until <= :wall_now
     ORDER BY wake_at LIMIT :limit
-)
+) AS due
+WHERE calls.generation = due.generation AND calls.call_id = due.call_id
 RETURNING (
     SELECT namespace FROM namespaces WHERE namespaces.generation = calls.generation
 ), call_id, due_at;
 
 -- name: claim_until
 UPDATE calls SET leased_until = :leased_until
-WHERE (generation, call_id) IN (
-    SELECT generation, call_id FROM calls
-    WHERE generation = {generation} AND leased_until <= :wall_now AND due_at = (
+WHERE generation = {generation} AND call_id IN (
+    SELECT call_id FROM calls INDEXED BY calls_by_due_at
+    WHERE generation = {generation} AND leased_until <= :wall_now
+      AND due_at IS NOT NULL AND due_at = (
         SELECT due_at FROM calls
         WHERE generation = {generation} AND due_at <= :until AND leased_until <= :wall_now
         ORDER BY due_at LIMIT 1
@@ -179,13 +182,13 @@ DELETE FROM coverage WHERE namespace = :namespace;
 SELECT generation FROM namespaces WHERE namespace IS NULL;
 
 -- name: delete_calls
-DELETE FROM calls WHERE (generation, call_id) IN (
-    SELECT generation, call_id FROM calls WHERE generation = :generation LIMIT :limit
+DELETE FROM calls WHERE generation = :generation AND call_id IN (
+    SELECT call_id FROM calls WHERE generation = :generation LIMIT :limit
 );
 
 -- name: delete_idempotency_keys
-DELETE FROM idempotency_keys WHERE (generation, idempotency_key) IN (
-    SELECT generation, idempotency_key FROM idempotency_keys
+DELETE FROM idempotency_keys WHERE generation = :generation AND idempotency_key IN (
+    SELECT idempotency_key FROM idempotency_keys
     WHERE generation = :generation LIMIT :limit
 );
 
