@@ -384,12 +384,14 @@ class PostgresStore:
 
     async def _remove_rows(self, generation: int) -> None:
         """Removes the rows of a deleted namespace."""
-        for table in ("calls", "idempotency_keys"):
-            removed = PIECE_ROWS
-            while removed == PIECE_ROWS:
-                removed = len(
-                    await self._db.rows(f"delete_{table}", generation=generation, limit=PIECE_ROWS)
+        for table, after in (("calls", _NO_CALL), ("idempotency_keys", "")):
+            while True:
+                removed = await self._db.rows(
+                    f"delete_{table}", generation=generation, after=after, limit=PIECE_ROWS
                 )
+                if len(removed) < PIECE_ROWS:
+                    break
+                after = removed[-1][0]
         await self._db.rows("delete_generation", generation=generation)
 
     async def _read_calls(self, pairs: Sequence[tuple[bytes, UUID | None]]) -> list[_Read]:

@@ -306,22 +306,29 @@ WHERE coverage.namespace = :namespace AND coverage.operation_id = gone.operation
 SELECT generation FROM namespaces WHERE namespace IS NULL;
 
 -- name: delete_calls
--- What another replica is removing just now needs no waiting for.
-DELETE FROM calls USING (
-    SELECT generation, call_id FROM calls WHERE generation = :generation
-    LIMIT :limit FOR UPDATE SKIP LOCKED
-) AS piece
-WHERE calls.generation = piece.generation AND calls.call_id = piece.call_id
-RETURNING calls.call_id;
+-- What another replica is removing just now needs no waiting for. Each piece begins behind the one
+-- before, so as not to pass by the rows that are removed already.
+WITH piece AS (
+    SELECT generation, call_id FROM calls
+    WHERE generation = :generation AND call_id > :after
+    ORDER BY call_id LIMIT :limit FOR UPDATE SKIP LOCKED
+), removed AS (
+    DELETE FROM calls USING piece
+    WHERE calls.generation = piece.generation AND calls.call_id = piece.call_id
+)
+SELECT call_id FROM piece ORDER BY call_id;
 
 -- name: delete_idempotency_keys
-DELETE FROM idempotency_keys USING (
-    SELECT generation, idempotency_key FROM idempotency_keys WHERE generation = :generation
-    LIMIT :limit FOR UPDATE SKIP LOCKED
-) AS piece
-WHERE idempotency_keys.generation = piece.generation
-  AND idempotency_keys.idempotency_key = piece.idempotency_key
-RETURNING idempotency_keys.call_id;
+WITH piece AS (
+    SELECT generation, idempotency_key FROM idempotency_keys
+    WHERE generation = :generation AND idempotency_key > :after
+    ORDER BY idempotency_key LIMIT :limit FOR UPDATE SKIP LOCKED
+), removed AS (
+    DELETE FROM idempotency_keys USING piece
+    WHERE idempotency_keys.generation = piece.generation
+      AND idempotency_keys.idempotency_key = piece.idempotency_key
+)
+SELECT idempotency_key FROM piece ORDER BY idempotency_key;
 
 -- name: delete_generation
 DELETE FROM namespaces WHERE generation = :generation AND namespace IS NULL
