@@ -21,6 +21,7 @@ import yaml
 
 import voice_sandbox
 from sandbox_process import start_sandbox
+from voice_sandbox.sandbox_key import PATTERN
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -113,6 +114,17 @@ def test_reference_number_stands_in_the_contract_alone(
     body = contract["paths"]["/v1/calls"]["post"]["requestBody"]["content"]["application/json"]
     phone = next(iter(body["examples"].values()))["value"]["phone"]
     assert _places(_without_contract(texts), re.escape(phone.lstrip("+"))) == []
+
+
+def test_form_of_a_sandbox_key_stands_once_in_each_language(texts: dict[str, str]) -> None:
+    """Python and the pages' scripts write the same form, each in one place."""
+    places = {
+        name: text.count(PATTERN)
+        for name, text in texts.items()
+        if name.endswith((".py", ".js")) and PATTERN in text
+    }
+    assert PATTERN not in texts["sandbox/voice_sandbox/sandbox_key.py"]  # put together there
+    assert places == {"docs/assets/javascripts/session.js": 1}
 
 
 def _is_loopback(host: str) -> bool:

@@ -444,7 +444,7 @@ async def test_advance_of_a_client_that_hangs_up_ends(sandbox: Sandbox) -> None:
     assert (await sandbox.client.get("/sandbox/clock")).json()["next_due_at"] is not None
 
 
-async def test_what_is_due_at_one_instant_goes_together(sandbox: Sandbox) -> None:
+async def test_what_is_due_at_one_instant_goes_at_once(sandbox: Sandbox) -> None:
     """Completions of one instant are claimed at once, and not one by one."""
     for _ in range(BATCH):
         await sandbox.create(ANSWERED)

@@ -116,8 +116,8 @@ def test_drain_under_load_loses_no_acknowledged_call(tmp_path: Path, options: li
         assert enough.wait(30)
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(STOP_SECONDS) == 0
-        for placing in clients:
-            placing.result(STOP_SECONDS)
+        for future in clients:
+            future.result(STOP_SECONDS)
     with (
         start_sandbox(tmp_path) as server,
         httpx.Client(base_url=server.url, headers=TOKEN) as client,

@@ -138,8 +138,8 @@ def test_killed_workers_lose_nothing(server: SandboxServer) -> None:
             os.kill(workers_of(server.process.pid)[0], signal.SIGKILL)
         until(lambda: len(acknowledged) >= 150, "calls were placed")
         stop.set()
-        for placing in clients:
-            placing.result(PATIENCE_SECONDS)
+        for future in clients:
+            future.result(PATIENCE_SECONDS)
     until(lambda: get(server, "/readyz").status_code == 200, "the workers serve")
     httpx.post(
         f"{server.url}/sandbox/clock", headers=TOKEN, json={"until": "idle"}, timeout=60

@@ -8,7 +8,7 @@ const net = require('node:net')
 
 const LOCAL = /^(localhost|::1|0\.0\.0\.0|::|127(\.\d{1,3}){3}|::ffff:127(\.\d{1,3}){3})?$/
 
-function refuseOtherHosts(host) {
+function rejectOtherHosts(host) {
   if (typeof host === 'string' && !LOCAL.test(host)) {
     throw new Error(`A test reached for another host: ${host}`)
   }
@@ -18,18 +18,18 @@ function refuseOtherHosts(host) {
 const connect = net.Socket.prototype.connect
 net.Socket.prototype.connect = function (...passed) {
   const [first, second] = Array.isArray(passed[0]) ? passed[0] : passed
-  refuseOtherHosts(first !== null && typeof first === 'object' ? first.host : second)
+  rejectOtherHosts(first !== null && typeof first === 'object' ? first.host : second)
   return connect.apply(this, passed)
 }
 
 const lookup = dns.lookup
 dns.lookup = function (host, ...rest) {
-  refuseOtherHosts(host)
+  rejectOtherHosts(host)
   return lookup.call(this, host, ...rest)
 }
 
 const send = dgram.Socket.prototype.send
 dgram.Socket.prototype.send = function (...passed) {
-  refuseOtherHosts(passed.find((value, index) => index > 1 && typeof value === 'string'))
+  rejectOtherHosts(passed.find((value, index) => index > 1 && typeof value === 'string'))
   return send.apply(this, passed)
 }

@@ -103,7 +103,7 @@ class Deliverer:
                 continue
             await store.move_clock(namespace, claimed[0].due_at, wall_now=wall(), wakes=False)
             reached, waited_since = claimed[0].due_at, clock.monotonic()
-            for error in await self._deliver_together(claimed):
+            for error in await self._deliver_at_once(claimed):
                 raise error
         reached = until if until < inf else reached
         if reached > -inf:
@@ -117,13 +117,13 @@ class Deliverer:
             claimed = await store.claim_due(
                 wall_now=wall(), lease_seconds=LEASE_SECONDS, limit=BATCH
             )
-            for error in await self._deliver_together(claimed):
+            for error in await self._deliver_at_once(claimed):
                 if isinstance(error, StorageUnavailable):
                     raise error  # of all others the calls go on
             if len(claimed) < BATCH:
                 return
 
-    async def _deliver_together(self, claimed: Sequence[Due]) -> list[BaseException]:
+    async def _deliver_at_once(self, claimed: Sequence[Due]) -> list[BaseException]:
         """Delivers at the same time, so that the store can save together; returns what failed."""
         ended = await asyncio.gather(*map(self.deliver, claimed), return_exceptions=True)
         failed = [error for error in ended if error is not None]

@@ -36,7 +36,7 @@ class SandboxError(Exception):
         self.code = code
 
 
-class Request(NamedTuple):
+class ClientRequest(NamedTuple):
     """One request; ``url`` is relative to the address of the sandbox."""
 
     method: str
@@ -45,7 +45,7 @@ class Request(NamedTuple):
     params: Mapping[str, str] | None = None
 
 
-Steps = Generator[Request, httpx.Response, T]
+Steps = Generator[ClientRequest, httpx.Response, T]
 """Yields requests, is sent their responses, and returns the result."""
 
 
@@ -70,7 +70,7 @@ class Operations:
 
     def identify(self) -> Steps[dict[str, Any]]:
         """What the deployment says it is. Raises: `SandboxError` where it is no sandbox."""
-        response = yield Request("GET", "/sandbox")
+        response = yield ClientRequest("GET", "/sandbox")
         try:
             identity = response.json() if response.status_code == 200 else None
         except ValueError:
@@ -89,29 +89,29 @@ class Operations:
         may ring a phone. Raises: `SandboxError`, `ValueError` where no scenario has that name.
         """
         body = _new_call((yield from self.catalogue()), phone, agent)
-        created = yield from _json(Request("POST", "/v1/calls", json=body))
+        created = yield from _json(ClientRequest("POST", "/v1/calls", json=body))
         call_id: str = created["call_id"]
         return call_id
 
     def status(self, call_id: str) -> Steps[dict[str, Any]]:
         """The call as the contract's ``getCall`` returns it."""
-        return _json(Request("GET", f"/v1/calls/{_segment(call_id)}"))
+        return _json(ClientRequest("GET", f"/v1/calls/{_segment(call_id)}"))
 
     def inspect(self, call_id: str) -> Steps[dict[str, Any]]:
         """The provider's side of a call."""
-        return _json(Request("GET", f"/sandbox/calls/{_segment(call_id)}"))
+        return _json(ClientRequest("GET", f"/sandbox/calls/{_segment(call_id)}"))
 
     def clock(self) -> Steps[dict[str, Any]]:
         """What the virtual clock shows."""
-        return _json(Request("GET", "/sandbox/clock"))
+        return _json(ClientRequest("GET", "/sandbox/clock"))
 
     def advance(self, seconds: float) -> Steps[dict[str, Any]]:
         """Advances the virtual clock; everything due by then has happened on return."""
-        return _json(Request("POST", "/sandbox/clock", json={"advance_seconds": seconds}))
+        return _json(ClientRequest("POST", "/sandbox/clock", json={"advance_seconds": seconds}))
 
     def until_idle(self) -> Steps[dict[str, Any]]:
         """Advances the virtual clock until no completion is pending."""
-        return _json(Request("POST", "/sandbox/clock", json={"until": "idle"}))
+        return _json(ClientRequest("POST", "/sandbox/clock", json={"until": "idle"}))
 
     def end(
         self,
@@ -122,7 +122,7 @@ class Operations:
     ) -> Steps[dict[str, Any]]:
         """Has the provider end a call now, with its own word for the outcome."""
         ending = {"status": status, "transcript": transcript, "duration": duration}
-        return _json(Request("POST", f"/sandbox/calls/{_segment(call_id)}/end", json=ending))
+        return _json(ClientRequest("POST", f"/sandbox/calls/{_segment(call_id)}/end", json=ending))
 
     def scenarios(self) -> Steps[dict[str, str]]:
         """The number of each scenario by its name."""
@@ -132,26 +132,26 @@ class Operations:
         """The scenarios as the control API lists them; requested once."""
         if self._catalogue is None:
             yield from self.identify()
-            self._catalogue = yield from _json(Request("GET", "/sandbox/scenarios"))
+            self._catalogue = yield from _json(ClientRequest("GET", "/sandbox/scenarios"))
         return self._catalogue
 
     def journal(self, /, **search: str) -> Steps[list[dict[str, Any]]]:
         """The exchanges that match, the newest first; see ``searchJournal`` for the parameters."""
-        found = yield from _json(Request("GET", "/sandbox/journal", params=search))
+        found = yield from _json(ClientRequest("GET", "/sandbox/journal", params=search))
         exchanges: list[dict[str, Any]] = found["exchanges"]
         return exchanges
 
     def exchange(self, request_id: str) -> Steps[dict[str, Any]]:
         """One exchange with headers and bodies, as curl and as a pytest test."""
-        return _json(Request("GET", f"/sandbox/exchanges/{_segment(request_id)}"))
+        return _json(ClientRequest("GET", f"/sandbox/exchanges/{_segment(request_id)}"))
 
     def coverage(self) -> Steps[dict[str, Any]]:
         """What the requests of the key have covered of the contract and the catalogue."""
-        return _json(Request("GET", "/sandbox/coverage"))
+        return _json(ClientRequest("GET", "/sandbox/coverage"))
 
     def reset(self) -> Steps[None]:
         """Empties the namespace."""
-        _succeeded((yield Request("DELETE", "/sandbox/state")))
+        _succeeded((yield ClientRequest("DELETE", "/sandbox/state")))
 
 
 def is_loopback(url: str) -> bool:
@@ -197,7 +197,7 @@ def _segment(text: str) -> str:
     return quote(text, safe="")
 
 
-def _json(request: Request) -> Steps[dict[str, Any]]:
+def _json(request: ClientRequest) -> Steps[dict[str, Any]]:
     body: dict[str, Any] = _succeeded((yield request)).json()
     return body
 
