@@ -28,7 +28,8 @@ ROOT = Path(__file__).resolve().parent.parent
 # Time enters through one module, and only what serves or drives a sandbox may reach for a network.
 CLOCK = "clock"
 NETWORKED = {
-    *("server.sockets", "server.uvicorn_server", "server.serve", "server.workers"),
+    *("server.accepting", "server.sockets", "server.uvicorn_server"),
+    *("server.serve", "server.workers"),
     *("testing.client", "testing.async_client", "testing.operations", "testing.pytest_plugin"),
     *("verification.generation_guard", "verification.http1"),
 }
