@@ -3,12 +3,19 @@
 import base64
 import gzip
 import hashlib
+import mimetypes
+import os
+import shutil
+import threading
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from sandbox_process import ROOT
 from voice_sandbox import create_app
+from voice_sandbox.site.content_security_policy import ContentSecurityPolicy
+from voice_sandbox.site.media_types import media_type_of
 
 from .conftest import FakeWall, RawAnswer, Sandbox, raw_request, running_sandbox
 
@@ -287,3 +294,138 @@ async def test_redirect_never_leaves_the_site(portal: Sandbox, path: str) -> Non
     response = await portal.raw("GET", path, headers=[(b"host", b"evil.example"), *BROWSER])
     location = response.header("location")
     assert location is None or (location[0] == "/" != location[1] and location.endswith("calls/"))
+
+
+# A site that is built anew
+
+
+async def test_file_that_vanished_is_404(portal: Sandbox, folder: Path) -> None:
+    """What the last build had and this one has not is not there, and comes back with the next."""
+    paths = ("/", "/calls/", "/style.css")
+    assert [(await portal.raw("GET", path)).status for path in paths] == [200] * 3
+    folder.rename(folder.with_name("old"))
+    assert [(await portal.raw("GET", path)).status for path in paths] == [404] * 3
+    folder.with_name("old").rename(folder)
+    assert [(await portal.raw("GET", path)).status for path in paths] == [200] * 3
+
+
+async def test_file_that_vanishes_while_it_is_served_is_404(
+    portal: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Between finding a file and reading it a build may remove it."""
+    read_bytes = Path.read_bytes
+
+    def vanish(path: Path) -> bytes:
+        path.unlink()
+        return read_bytes(path)
+
+    (folder / "brief.css").write_text("a {}")
+    monkeypatch.setattr(Path, "read_bytes", vanish)
+    assert (await portal.raw("GET", "/brief.css")).status == 404
+
+
+@pytest.mark.parametrize("kind", ["loop", "nowhere", "pipe", "folder"])
+async def test_what_is_no_file_is_404(portal: Sandbox, folder: Path, kind: str) -> None:
+    """Only files are served, whatever else has a name in the folder."""
+    odd = folder / "odd.css"
+    if kind in ("loop", "nowhere"):
+        odd.symlink_to(odd if kind == "loop" else folder / "missing.css")
+    elif kind == "pipe":
+        os.mkfifo(odd)
+    else:
+        odd.mkdir()
+    assert (await portal.raw("GET", "/odd.css")).status == 404
+
+
+async def test_site_may_be_built_after_the_start(tmp_path: Path, wall: FakeWall) -> None:
+    """A folder that is not there yet is an empty site."""
+    site = tmp_path / "later"
+    async with running_sandbox("sqlite:///:memory:", wall, site=site) as sandbox:
+        assert (await sandbox.raw("GET", "/", headers=BROWSER)).status == 404
+        site.mkdir()
+        (site / "index.html").write_text("<title>Here</title>")
+        assert (await sandbox.raw("GET", "/", headers=BROWSER)).status == 200
+
+
+async def test_disk_is_never_waited_for_by_everybody(
+    portal: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Files are looked up, read and looked through outside of the event loop's thread."""
+    threads: list[int] = []
+
+    def noted(name: str) -> None:
+        original = getattr(os, name)
+
+        def note(*arguments: object, **options: object) -> object:
+            threads.append(threading.get_ident())
+            return original(*arguments, **options)
+
+        monkeypatch.setattr(os, name, note)
+
+    for name in ("stat", "walk", "lstat"):
+        noted(name)
+    for path in ("/", "/style.css", "/missing"):
+        await portal.raw("GET", path, headers=BROWSER)
+    assert threads
+    assert threading.get_ident() not in threads
+
+
+def test_folder_is_looked_at_once_a_second(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many files are asked for, the pages are looked through once a second."""
+    now = 100.0
+    looks: list[float] = []
+    walk = os.walk
+
+    def note(top: str) -> object:
+        looks.append(now)
+        return walk(top)
+
+    monkeypatch.setattr(os, "walk", note)
+    policy = ContentSecurityPolicy(folder, monotonic=lambda: now)
+    for _ in range(100):
+        policy.headers()
+    assert looks == [100.0]
+    (folder / "new.html").write_text("<script>later()</script>")
+    now = 100.9
+    policy.headers()
+    assert looks == [100.0]
+    now = 101.0
+    assert _hash("later()") in policy.headers()["Content-Security-Policy"]
+    shutil.rmtree(folder)
+    now = 102.0
+    assert _hash("later()") not in policy.headers()["Content-Security-Policy"]
+
+
+# What a file is
+
+
+@pytest.mark.parametrize(
+    ("name", "media_type"),
+    [
+        ("a.js", "text/javascript; charset=utf-8"),
+        ("a.mjs", "text/javascript; charset=utf-8"),
+        ("A.JS", "text/javascript; charset=utf-8"),
+        ("a.css", "text/css; charset=utf-8"),
+        ("a.html", "text/html; charset=utf-8"),
+        ("openapi.yaml", "application/yaml"),
+        ("a.json", "application/json"),
+        ("a.svg", "image/svg+xml"),
+        ("a.woff2", "font/woff2"),
+        ("a.unknown", "application/octet-stream"),
+        ("name", "application/octet-stream"),
+    ],
+)
+async def test_media_type_is_the_same_on_each_machine(
+    portal: Sandbox, folder: Path, monkeypatch: pytest.MonkeyPatch, name: str, media_type: str
+) -> None:
+    """Whatever the system's own table says, a script is a script."""
+    monkeypatch.setattr(mimetypes, "guess_type", lambda *_, **__: ("text/plain", None))
+    (folder / name).write_text("content")
+    assert (await portal.raw("GET", f"/{name}")).header("content-type") == media_type
+
+
+def test_each_file_of_the_portal_has_a_media_type() -> None:
+    """No kind of file among the portal's sources is served as unknown bytes."""
+    kinds = {path.suffix for path in (ROOT / "docs").rglob("*") if path.is_file()}
+    unknown = {kind for kind in kinds if media_type_of(f"a{kind}") == "application/octet-stream"}
+    assert unknown <= {""}

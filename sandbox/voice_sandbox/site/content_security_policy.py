@@ -11,10 +11,20 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
+import os
 import re
-from collections.abc import Iterable
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from math import inf
 from pathlib import Path
 from typing import Final
+
+from voice_sandbox import clock
+
+Page = tuple[Path, int]
+"""A built page, and when it was written in nanoseconds."""
+_LOOK_SECONDS: Final = 1.0
 
 _INLINE_SCRIPT: Final = re.compile(r"<script(?![^>]*\ssrc=)([^>]*)>(.*?)</script>", re.S | re.I)
 _DATA: Final = re.compile(r"type=[\"']?application/", re.I)
@@ -38,22 +48,52 @@ _FIXED: Final = {
 
 
 class ContentSecurityPolicy:
-    """The headers for a folder of built pages, which may be built anew at any time."""
+    """The headers for a folder of built pages, which may be built anew at any time.
 
-    def __init__(self, folder: Path) -> None:
+    For threads: each may ask, and one looks at the folder.
+    """
+
+    def __init__(self, folder: Path, *, monotonic: Callable[[], float] = clock.monotonic) -> None:
         self._folder = folder
-        self._read: tuple[tuple[Path, int], ...] = ()
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._looked_at = -inf
+        self._pages: frozenset[Page] = frozenset()
         self._headers: dict[str, str] = {}
 
-    def headers(self) -> dict[str, str]:
-        """Of every answer of the site."""
-        pages = sorted(self._folder.rglob("*.html"))
-        stamps = tuple((page, page.stat().st_mtime_ns) for page in pages)
-        if stamps != self._read:
-            texts = (page.read_text("utf-8", "replace") for page in pages)
-            self._headers = {"Content-Security-Policy": content_policy(texts), **_FIXED}
-            self._read = stamps
-        return self._headers
+    def headers(self, page: Page | None = None) -> dict[str, str]:
+        """Of every response of the site.
+
+        The folder is looked at once a second, and where ``page`` is newer than the last look.
+        """
+        with self._lock:
+            is_new = page is not None and page not in self._pages
+            if is_new or self._monotonic() - self._looked_at >= _LOOK_SECONDS:
+                self._look()
+            return self._headers
+
+    def _look(self) -> None:
+        pages = frozenset(_pages_in(self._folder))
+        if pages != self._pages or not self._headers:
+            policy = content_policy(_texts(path for path, _ in pages))
+            self._headers = {"Content-Security-Policy": policy, **_FIXED}
+            self._pages = pages
+        self._looked_at = self._monotonic()
+
+
+def _pages_in(folder: Path) -> Iterator[Page]:
+    for parent, _, names in os.walk(folder.resolve()):
+        for name in names:
+            if name.lower().endswith(".html"):
+                path = Path(parent, name)
+                with suppress(FileNotFoundError):  # the build removes it just now
+                    yield path, path.stat().st_mtime_ns
+
+
+def _texts(paths: Iterable[Path]) -> Iterator[str]:
+    for path in paths:
+        with suppress(FileNotFoundError):
+            yield path.read_text("utf-8", "replace")
 
 
 def content_policy(pages: Iterable[str]) -> str:

@@ -2,130 +2,148 @@
 
 Texts travel compressed. A browser keeps what carries its own hash in its name for a year, and asks
 for everything else again, which costs it nothing while the content is the same.
-What the site does not have is answered by the site's own 404 page to a browser, and by the
-service's problem document to everybody else.
+What the site does not have gets the site's own 404 page for a browser, and the service's problem
+document for everybody else.
+
+The site may be built anew at any time: a file that is gone is a 404. Files are looked up and read
+in threads, because while the event loop waits for a disk, everybody waits.
 """
 
 from __future__ import annotations
 
 import gzip
 import hashlib
+import os
 import re
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from stat import S_ISDIR, S_ISREG
 from typing import Final, NamedTuple
 from urllib.parse import quote
 
+from anyio import to_thread
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
-from starlette.responses import FileResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voice_sandbox.site.content_security_policy import ContentSecurityPolicy
+from voice_sandbox.site.media_types import media_type_of
 
-_TEXT: Final = re.compile(r"text/|application/(json|javascript|xml|yaml)|image/svg")
-_LEAST_BYTES_TO_COMPRESS: Final = 500
+_TEXT: Final = re.compile(r"text/|application/(json|manifest\+json|xml|yaml)|image/svg")
+_COMPRESSED_FROM_BYTES: Final = 500
 # Such as bundle.a5f9d56c.min.js, as the theme names its own files.
 _HASHED: Final = re.compile(r"\.[0-9a-f]{8,}\.(min\.)?(js|css)\Z")
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
-_REDIRECTS: Final = (301, 302, 307, 308)
-_CONDITIONS: Final = (b"if-none-match", b"if-modified-since")
+_INDEX_PAGE: Final = "index.html"
+_NOT_FOUND_PAGE: Final = "404.html"
 
 
 class Asset(NamedTuple):
     """One file of the site as it was read; ``packed`` is empty where that saves nothing."""
 
+    path: Path
+    changed_at: int
+    media_type: str
     content: bytes
     packed: bytes
     etag: str
 
 
-class Site:
-    """The folder of a built site, or no site at all."""
+class _Folder(NamedTuple):
+    """A folder with a page, whose address ends with a slash."""
 
-    def __init__(self, folder: Path | None, *, fallback: ASGIApp) -> None:
-        self._files = None if folder is None else StaticFiles(directory=folder, html=True)
-        self._not_found_page = None if folder is None else folder / "404.html"
-        self._policy = None if folder is None else ContentSecurityPolicy(folder)
+
+class Site:
+    """The folder of a built site."""
+
+    def __init__(self, folder: Path, *, fallback: ASGIApp) -> None:
+        self._files = StaticFiles(directory=folder, check_dir=False)
+        self._policy = ContentSecurityPolicy(folder)
         self._fallback = fallback
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._files is None or self._policy is None or scope["method"] not in ("GET", "HEAD"):
+        if scope["method"] not in ("GET", "HEAD"):
             await self._fallback(scope, receive, send)
             return
-        found: Response | None
+        headers = Headers(scope=scope)
+        path = self._files.get_path(scope)
+        respond = partial(self._response, scope, path, headers)
+        response = await to_thread.run_sync(respond)
+        await (self._fallback if response is None else response)(scope, receive, send)
+
+    def _response(self, scope: Scope, path: str, headers: Headers) -> Response | None:
+        """What the site has at a path. It reads files, so it is not for the event loop."""
+        found = self._find(path, has_slash=scope["path"].endswith("/"))
+        status = 200
+        if found is None and "text/html" in headers.get("accept", ""):
+            found, status = self._find(_NOT_FOUND_PAGE), 404
+        if found is None:
+            return None
+        response: Response
+        if isinstance(found, Asset):
+            is_head = scope["method"] == "HEAD"
+            response = _asset_response(found, status, headers, is_head=is_head)
+            page = (found.path, found.changed_at) if found.media_type == "text/html" else None
+            response.headers.update(self._policy.headers(page))
+        else:
+            # A path and no origin: whatever ``Host`` says, it stays here.
+            address = f"{scope['root_path']}/{path.replace(os.sep, '/')}/"
+            response = RedirectResponse(quote(address))
+            response.headers.update(self._policy.headers())
+        return response
+
+    def _find(self, path: str, *, has_slash: bool = False) -> Asset | _Folder | None:
         try:
-            path = self._files.get_path(scope)
-            found = await self._files.get_response(path, _unconditional(scope))
-        except HTTPException:
-            found = None
-        if found is None or found.status_code == 404:
-            wants_page = "text/html" in Headers(scope=scope).get("accept", "")
-            if not (wants_page and self._not_found_page and self._not_found_page.is_file()):
-                await self._fallback(scope, receive, send)
-                return
-            found = FileResponse(self._not_found_page, status_code=404)
-        if isinstance(found, FileResponse):
-            found = _answer(found, Headers(scope=scope), is_head=scope["method"] == "HEAD")
-        elif found.status_code in _REDIRECTS:
-            found.headers["Location"] = _folder_address(scope)
-        found.headers.update(self._policy.headers())
-        await found(scope, receive, send)
+            full_path, stat = self._files.lookup_path(path)
+            if stat is not None and S_ISDIR(stat.st_mode):
+                full_path, stat = self._files.lookup_path(f"{path}/{_INDEX_PAGE}")
+                if stat is not None and not has_slash:
+                    return _Folder()
+            if stat is None or not S_ISREG(stat.st_mode):
+                return None
+            return _read(Path(full_path), stat.st_mtime_ns, stat.st_size)
+        except (OSError, ValueError):  # gone in the meantime, or no name that a file can have
+            return None
 
 
-def _folder_address(scope: Scope) -> str:
-    """The address of the page in a folder, as a path: whatever ``Host`` says, it stays here."""
-    return quote(f"{scope['root_path']}/{scope['path'].strip('/')}/")
-
-
-def _answer(file: FileResponse, headers: Headers, *, is_head: bool) -> Response:
+def _asset_response(asset: Asset, status: int, headers: Headers, *, is_head: bool) -> Response:
     """The file's content, compressed where the client takes that, or 304 where it has it."""
-    path = Path(file.path)
-    stat = path.stat()
-    media_type = file.media_type or "application/octet-stream"
-    is_text = _TEXT.match(media_type) is not None
-    asset = _read(path, stat.st_mtime_ns, stat.st_size, compress=is_text)
     packs = asset.packed != b"" and _takes_gzip(headers.get("accept-encoding", ""))
-    answered = {
+    described = {
         "ETag": f'"{asset.etag}{"-gzip" if packs else ""}"',
-        "Cache-Control": _FOREVER if _HASHED.search(path.name) else _ASK_AGAIN,
+        "Cache-Control": _FOREVER if _HASHED.search(asset.path.name) else _ASK_AGAIN,
     }
     if asset.packed:
-        answered["Vary"] = "Accept-Encoding"
+        described["Vary"] = "Accept-Encoding"
     # RFC 9110, section 13.1.2: the tags are compared weakly.
     known = re.findall(r'"[^"]*"|\*', headers.get("if-none-match", ""))
-    if file.status_code == 200 and (answered["ETag"] in known or "*" in known):
-        return Response(status_code=304, headers=answered)
+    if status == 200 and (described["ETag"] in known or "*" in known):
+        return Response(status_code=304, headers=described)
     if packs:
-        answered["Content-Encoding"] = "gzip"
+        described["Content-Encoding"] = "gzip"
     content = asset.packed if packs else asset.content
     if is_head:
-        answered["Content-Length"] = str(len(content))
-    return Response(b"" if is_head else content, file.status_code, answered, media_type)
+        described["Content-Length"] = str(len(content))
+    return Response(b"" if is_head else content, status, described, asset.media_type)
 
 
 @lru_cache(maxsize=1024)
-def _read(path: Path, changed_at: int, size: int, *, compress: bool) -> Asset:
-    """The file, read once for as long as it does not change."""
-    content = path.read_bytes()
+def _read(path: Path, changed_at: int, size: int) -> Asset:
+    """The file, read once for as long as it does not change. Raises: `OSError`."""
+    content, media_type = path.read_bytes(), media_type_of(path.name)
     packed = b""
-    if compress and len(content) >= _LEAST_BYTES_TO_COMPRESS:
+    if len(content) >= _COMPRESSED_FROM_BYTES and _TEXT.match(media_type):
         packed = gzip.compress(content, mtime=0)
-    return Asset(content, packed, hashlib.sha256(content).hexdigest()[:32])
+    etag = hashlib.sha256(content).hexdigest()[:32]
+    return Asset(path, changed_at, media_type, content, packed, etag)
 
 
 def _takes_gzip(accepted: str) -> bool:
-    """RFC 9110, section 12.5.3: a weight of 0 refuses a coding."""
+    """RFC 9110, section 12.5.3: a weight of 0 rejects a coding."""
     for coding in accepted.lower().replace(" ", "").split(","):
         name, _, weight = coding.partition(";q=")
         if name in ("gzip", "x-gzip", "*"):
             return weight.strip("0.") != "" or weight == ""
     return False
-
-
-def _unconditional(scope: Scope) -> Scope:
-    """The request without conditions: whether the client has the content is answered here."""
-    headers = [(name, value) for name, value in scope["headers"] if name not in _CONDITIONS]
-    return {**scope, "headers": headers}

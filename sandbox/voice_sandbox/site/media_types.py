@@ -1,0 +1,47 @@
+"""What each file of the site is, by the end of its name.
+
+The system has a table too, but each machine its own: where it calls a script text/plain, a browser
+that is told not to guess runs none.
+"""
+
+from __future__ import annotations
+
+from pathlib import PurePath
+from typing import Final
+
+_MEDIA_TYPES: Final = {
+    ".css": "text/css",
+    ".gif": "image/gif",
+    ".gz": "application/gzip",
+    ".html": "text/html",
+    ".ico": "image/x-icon",
+    ".jpeg": "image/jpeg",
+    ".jpg": "image/jpeg",
+    ".js": "text/javascript",
+    ".json": "application/json",
+    ".map": "application/json",
+    ".md": "text/markdown",
+    ".mjs": "text/javascript",
+    ".pdf": "application/pdf",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+    ".toml": "application/toml",
+    ".ttf": "font/ttf",
+    ".txt": "text/plain",
+    ".wasm": "application/wasm",
+    ".webmanifest": "application/manifest+json",
+    ".webp": "image/webp",
+    ".woff": "font/woff",
+    ".woff2": "font/woff2",
+    ".xml": "application/xml",
+    ".yaml": "application/yaml",
+    ".yml": "application/yaml",
+    # Programs and settings that a reader copies.
+    **dict.fromkeys((".conf", ".ini", ".py", ".rb", ".service", ".sh", ".ts"), "text/plain"),
+}
+_UNKNOWN: Final = "application/octet-stream"
+
+
+def media_type_of(name: str) -> str:
+    """Such as ``text/html`` for ``index.html``, without a charset."""
+    return _MEDIA_TYPES.get(PurePath(name).suffix.lower(), _UNKNOWN)
