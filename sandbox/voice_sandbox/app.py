@@ -25,6 +25,7 @@ from voice_sandbox.http.exchange import Exchange, Observer
 from voice_sandbox.http.health import Health
 from voice_sandbox.http.pipeline import Pipeline
 from voice_sandbox.http.rate_limits import Quota, RateLimiter, StreamSlots
+from voice_sandbox.http.redaction import public_words
 from voice_sandbox.http.routing import ContractRouter
 from voice_sandbox.journal.journal import Journal
 from voice_sandbox.limits import Limits, within
@@ -152,7 +153,13 @@ def create_app(
         admit_call=None if calls is None else Quota(store, calls, workers=workers).admit,
         wake_up=WakeUp(),
     )
-    journal = Journal(store, scenarios, limit=limits.max_journal, wall=wall)
+    # Examples may be shown whole, although they look like tokens and numbers of people.
+    public = public_words(
+        contract.path.read_text("utf-8"),
+        control_contract.path.read_text("utf-8"),
+        " ".join(scenarios.by_number),
+    )
+    journal = Journal(store, public, limit=limits.max_journal, wall=wall)
     expiry = NamespaceExpiry(
         store,
         idle_seconds=limits.max_idle_hours * 3600,
@@ -175,6 +182,7 @@ def create_app(
         may_name_provider=False,
         unusable_number="malformed_json",
         observe=observe_service,
+        public=public,
         wall=wall,
     )
     deliverer = Deliverer(simulation, served.route("callCompleted").app, keyring)
@@ -187,6 +195,7 @@ def create_app(
         may_name_provider=True,
         unusable_number="validation_failed",
         observe=observe_control,
+        public=public,
         wall=wall,
     )
     health = Health(store, fallback=served.unrouted)

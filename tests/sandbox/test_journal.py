@@ -1,27 +1,30 @@
 """The journal: every exchange of a key, in order, explained, redacted and bounded."""
 
 import asyncio
+import io
 import json
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 import httpx
 import msgspec
 import pytest
 
-from voice_sandbox import clock
-from voice_sandbox.calls.scenarios import Scenarios
+from voice_sandbox import clock, create_app
 from voice_sandbox.http.exchange import Exchange
-from voice_sandbox.journal.entry import LONGEST_BODY, LONGEST_HEADERS, LONGEST_PATH
-from voice_sandbox.journal.journal import LATEST, MOST_EXCHANGES, OLDEST_SECONDS, Journal, Search
+from voice_sandbox.journal.entry import BODY_LIMIT, HEADERS_LIMIT, PATH_LIMIT
+from voice_sandbox.journal.journal import RETENTION_SECONDS, Journal
+from voice_sandbox.journal.search import EXCHANGES_LIMIT, LATEST, Search
+from voice_sandbox.server.access_log import Log
 from voice_sandbox.store import open_store
 from voice_sandbox.store.protocol import StorageUnavailable, Store
 from voice_sandbox.store.sqlite import SQLiteStore
 from voice_sandbox.testing.client import SandboxClient
 
-from .conftest import FakeWall, Sandbox
+from .conftest import KEY, FakeWall, Sandbox, client_of
 
 
 @pytest.fixture
@@ -247,6 +250,89 @@ def test_a_number_in_an_address_is_shortened(voice_sandbox: SandboxClient) -> No
     assert made["path"] == "/v1/agents?phone=%2B447*******56&token=[redacted]&page=2"
 
 
+LIVE = f"sk_live_{secrets.token_hex(12)}"
+HIDDEN_IN: dict[str, dict[str, Any]] = {
+    "path": {"url": f"/v1/calls/{LIVE}"},
+    "query": {"url": f"/v1/agents?q={LIVE}"},
+    "user agent": {"headers": {"User-Agent": f"shop/{LIVE}"}},
+    "referer": {"headers": {"Referer": f"https://shop.test/?s={LIVE}"}},
+    "origin": {"headers": {"Origin": f"https://{LIVE}"}},
+    "other header": {"headers": {"X-Note": LIVE}},
+    "header name": {"headers": {LIVE: "x"}},
+    "idempotency key": {"headers": {"Idempotency-Key": LIVE}},
+    "authorization": {"headers": {"Authorization": f"Bearer {LIVE}"}},
+    "member": {"json": {"phone": LIVE, "agent": LIVE}},
+    "nested member": {"json": {"a": [{"b": LIVE}]}},
+    "member name": {"json": {LIVE: 1, "phone": {LIVE: {}}}},
+    "form": {"data": {"a": LIVE}},
+    "preference": {"headers": {"Prefer": f"code={LIVE}"}},
+    "method": {"method": LIVE.upper()},
+}
+"""Where a live token may be sent by mistake: place → request."""
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("sent", HIDDEN_IN.values(), ids=HIDDEN_IN)
+async def test_a_live_token_is_never_seen_again(
+    sent: dict[str, Any], tmp_path: Path, wall: FakeWall
+) -> None:
+    """Neither response, log, journal nor database holds it, wherever the client put it."""
+    log = io.StringIO()
+    database = tmp_path / "calls.db"
+    access_log = Log(log)
+    app = create_app(database=f"sqlite:///{database}", observe=access_log, wall=wall)
+    async with app.router.lifespan_context(app), client_of(app, KEY) as client:
+        request = {"method": "POST", "url": "/v1/calls", **sent}
+        response = await client.request(**request)
+        exchanges = (await client.get("/sandbox/journal")).json()["exchanges"]
+        kept = [
+            (await client.get(f"/sandbox/exchanges/{entry['request_id']}")).text
+            for entry in exchanges
+        ]
+        har = (await client.get("/sandbox/journal/har")).text
+        files = [path.read_bytes() for path in tmp_path.iterdir()]
+        access_log.flush()
+    shown = [response.text, str(response.headers), log.getvalue(), har, *kept, *map(str, files)]
+    for text in shown:
+        assert LIVE.casefold() not in text.casefold()
+
+
+@pytest.mark.parametrize("key", ["once", "order-17", "a" * 300, "with space", "clé-17"])
+def test_an_idempotency_key_is_recognised_and_not_read(
+    voice_sandbox: SandboxClient, agent: str, key: str
+) -> None:
+    """The journal shows the same stand-in for the same key, and what is wrong with a wrong one."""
+    body = {"phone": voice_sandbox.scenarios()["busy"], "agent": agent}
+    for sent in (key, key, f"{key}-other"):
+        headers = {b"Idempotency-Key": sent.encode("latin-1")}
+        voice_sandbox.client.post("/v1/calls", json=body, headers=headers)
+    shown = []
+    for entry in reversed(voice_sandbox.journal(operation="createCall")):
+        request = voice_sandbox.exchange(entry["request_id"])["request"]
+        shown.append(dict(request["headers"])["idempotency-key"])
+    assert shown[0] == shown[1] != shown[2]
+    assert key not in shown
+    assert len(shown[0]) == len(key)
+
+
+def test_an_explanation_keeps_the_examples_of_the_contract(voice_sandbox: SandboxClient) -> None:
+    """Why a request was rejected is told in the journal in the words of the response."""
+    client = voice_sandbox.client
+    responses = [
+        client.post("/v1/calls", json={"phone": "x"}),
+        client.post("/v1/calls", json={"phone": "+1", "agent": "x"}),
+        client.post("/v1/webhooks/call-completed", json={}),
+        client.get("/v1/calls/x"),
+        client.get("/v1/nothing"),
+    ]
+    for response in responses:
+        why = voice_sandbox.exchange(response.headers["x-request-id"])["why"]
+        problem = response.json()
+        for text in (problem["detail"], *(error["detail"] for error in problem.get("errors", ()))):
+            assert text in why
+        assert "[redacted]" not in response.text
+
+
 @pytest.mark.parametrize("name", ["Cookie", "X-Api-Key", "X-Auth-Token", "Proxy-Authorization"])
 def test_headers_of_secrets_are_left_out(voice_sandbox: SandboxClient, name: str) -> None:
     """Whatever a header that sounds like a secret holds is not kept."""
@@ -257,11 +343,11 @@ def test_headers_of_secrets_are_left_out(voice_sandbox: SandboxClient, name: str
 
 def test_an_exchange_is_bounded_in_size(voice_sandbox: SandboxClient) -> None:
     """Neither a long path nor long headers make the journal grow without end."""
-    voice_sandbox.client.get("/v1/" + "x" * LONGEST_PATH, headers={"X-Note": "y" * LONGEST_HEADERS})
+    voice_sandbox.client.get("/v1/" + "x" * PATH_LIMIT, headers={"X-Note": "y" * HEADERS_LIMIT})
     [made] = voice_sandbox.journal()
     kept = voice_sandbox.exchange(made["request_id"])
-    assert len(kept["path"]) == LONGEST_PATH
-    assert sum(len(name + value) for name, value in kept["request"]["headers"]) <= LONGEST_HEADERS
+    assert len(kept["path"]) == PATH_LIMIT
+    assert sum(len(name + value) for name, value in kept["request"]["headers"]) <= HEADERS_LIMIT
 
 
 def test_a_refused_body_is_explained_place_by_place(voice_sandbox: SandboxClient) -> None:
@@ -294,16 +380,16 @@ def test_a_long_body_is_cut(voice_sandbox: SandboxClient, agent: str) -> None:
     voice_sandbox.client.post("/v1/calls", content=body, headers=headers)
     [made] = voice_sandbox.journal(operation="createCall")
     request = voice_sandbox.exchange(made["request_id"])["request"]
-    assert (len(request["body"]), request["truncated"]) == (LONGEST_BODY, True)
+    assert (len(request["body"]), request["truncated"]) == (BODY_LIMIT, True)
     assert request["body_bytes"] == len(body)
 
 
 def test_the_oldest_exchanges_make_room(voice_sandbox: SandboxClient) -> None:
     """A key keeps its last exchanges, and no more of them."""
-    for _ in range(MOST_EXCHANGES + 20):
+    for _ in range(EXCHANGES_LIMIT + 20):
         voice_sandbox.client.get("/v1/agents")
     har = voice_sandbox.client.get("/sandbox/journal/har").json()
-    assert len(har["log"]["entries"]) == MOST_EXCHANGES
+    assert len(har["log"]["entries"]) == EXCHANGES_LIMIT
 
 
 def test_a_stream_tells_of_each_exchange(
@@ -356,8 +442,8 @@ async def store(tmp_path: Path) -> AsyncIterator[Store]:
     await store.close()
 
 
-def journal_on(store: Store, scenarios: Scenarios, *, limit: int = MOST_EXCHANGES) -> Journal:
-    return Journal(store, scenarios, wall=clock.wall, limit=limit)
+def journal_on(store: Store, *, limit: int = EXCHANGES_LIMIT) -> Journal:
+    return Journal(store, frozenset(), wall=clock.wall, limit=limit)
 
 
 def an_exchange(number: int) -> Exchange:
@@ -391,9 +477,9 @@ async def numbers_kept(journal: Journal) -> list[int]:
 
 
 @pytest.mark.anyio
-async def test_exchanges_of_two_processes_are_in_order(store: Store, scenarios: Scenarios) -> None:
+async def test_exchanges_of_two_processes_are_in_order(store: Store) -> None:
     """What two processes wrote down at different times is told in the order in which it ended."""
-    one, other = journal_on(store, scenarios), journal_on(store, scenarios)
+    one, other = journal_on(store), journal_on(store)
     for number in range(6):
         (one if number % 2 else other).record(an_exchange(number))
     await one.write()
@@ -402,11 +488,9 @@ async def test_exchanges_of_two_processes_are_in_order(store: Store, scenarios: 
 
 
 @pytest.mark.anyio
-async def test_a_follower_misses_no_exchange_of_a_slower_process(
-    store: Store, scenarios: Scenarios
-) -> None:
+async def test_a_follower_misses_no_exchange_of_a_slower_process(store: Store) -> None:
     """An exchange that another process writes down late is told, and no exchange twice."""
-    one, other = journal_on(store, scenarios), journal_on(store, scenarios)
+    one, other = journal_on(store), journal_on(store)
     events = aiter(one.follow(b"n" * 16, Search(), after=None))
     assert b"event: ready" in await anext(events)
     other.record(an_exchange(0))
@@ -427,9 +511,9 @@ async def test_a_follower_misses_no_exchange_of_a_slower_process(
 
 
 @pytest.mark.anyio
-async def test_only_so_many_exchanges_are_stored(store: Store, scenarios: Scenarios) -> None:
+async def test_only_so_many_exchanges_are_stored(store: Store) -> None:
     """The database holds little more than what a key may keep, however many come."""
-    journal = journal_on(store, scenarios, limit=20)
+    journal = journal_on(store, limit=20)
     for number in range(100):
         journal.record(an_exchange(number))
         await journal.write()
@@ -438,12 +522,10 @@ async def test_only_so_many_exchanges_are_stored(store: Store, scenarios: Scenar
 
 
 @pytest.mark.anyio
-async def test_what_is_remembered_is_bounded(
-    store: Store, scenarios: Scenarios, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_what_is_remembered_is_bounded(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """A burst of large bodies is written down at once, before the time for it comes."""
     monkeypatch.setattr("voice_sandbox.journal.journal._WRITE_SECONDS", 3600)
-    journal = journal_on(store, scenarios)
+    journal = journal_on(store)
     writing = asyncio.create_task(journal.run())
     large = msgspec.structs.replace(an_exchange(0), request_body=b"\xff" * 1_000_000)
     for _ in range(600):  # of each no more than the beginning is remembered
@@ -455,11 +537,9 @@ async def test_what_is_remembered_is_bounded(
 
 
 @pytest.mark.anyio
-async def test_a_writing_that_is_broken_off_loses_nothing(
-    store: Store, scenarios: Scenarios
-) -> None:
+async def test_a_writing_that_is_broken_off_loses_nothing(store: Store) -> None:
     """Whoever stops in the middle of packing leaves the rest to be written down later, in order."""
-    journal = journal_on(store, scenarios)
+    journal = journal_on(store)
     for number in range(200):
         journal.record(an_exchange(number))
     writing = asyncio.create_task(journal.write())
@@ -478,7 +558,7 @@ async def test_a_writing_that_is_broken_off_loses_nothing(
 async def test_what_is_older_than_a_day_is_gone(sandbox: Sandbox, wall: FakeWall) -> None:
     """Even where nothing new came, yesterday's exchanges are not shown any more."""
     request_id = (await sandbox.client.get("/v1/agents")).headers["x-request-id"]
-    wall.advance(OLDEST_SECONDS + 1)
+    wall.advance(RETENTION_SECONDS + 1)
     assert (await sandbox.client.get("/sandbox/journal")).json()["exchanges"] == []
     assert (await sandbox.client.get(f"/sandbox/exchanges/{request_id}")).status_code == 404
     assert (await sandbox.client.get("/sandbox/journal/har")).json()["log"]["entries"] == []
@@ -486,13 +566,13 @@ async def test_what_is_older_than_a_day_is_gone(sandbox: Sandbox, wall: FakeWall
 
 @pytest.mark.anyio
 async def test_an_outage_of_the_database_loses_nothing(
-    sandbox: Sandbox, wall: FakeWall, scenarios: Scenarios, tmp_path: Path
+    sandbox: Sandbox, wall: FakeWall, tmp_path: Path
 ) -> None:
     """What cannot be written just now is written later, once and in order."""
     await sandbox.client.get("/v1/agents?1")
     await sandbox.client.get("/v1/agents?2")
     store = SQLiteStore(str(tmp_path / "later.db"))
-    journal = Journal(store, scenarios, wall=wall)
+    journal = Journal(store, frozenset(), wall=wall)
     for exchange in sandbox.exchanges:
         journal.record(exchange)
         with pytest.raises(StorageUnavailable):

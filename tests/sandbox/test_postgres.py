@@ -17,7 +17,7 @@ from uuid_utils import UUID
 from postgres_server import PASSWORD, PostgresServer
 from voice_sandbox.calls.call import Call, Result
 from voice_sandbox.clock import VirtualClock, new_call_id, new_seq
-from voice_sandbox.journal.journal import Search
+from voice_sandbox.journal.search import Search
 from voice_sandbox.store import open_store, postgres, postgres_database
 from voice_sandbox.store.postgres import PostgresStore
 from voice_sandbox.store.protocol import (

@@ -2,19 +2,41 @@
 
 import json
 import os
+import re
+import sqlite3
 import subprocess
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from inner_pytest import run_pytest
+from voice_sandbox import create_app
+from voice_sandbox.api.service import CHANGES_STATE
 from voice_sandbox.journal.pytest_export import as_pytest
 from voice_sandbox.testing.client import SandboxClient
 
-from .conftest import SCENARIOS, completion, new_call
+from .conftest import (
+    CONTRACT,
+    KEY,
+    SCENARIOS,
+    FakeWall,
+    client_of,
+    completion,
+    first_example,
+    new_call,
+)
 
 JSON = {"Content-Type": "application/json"}
+ODD_TARGETS = [
+    *("/v1/../v1/agents", "/v1/./agents", "/v1//agents", "/v1/agents/..", "/v1/%2e%2e/v1/agents"),
+    *("/v1/calls/a[1-3]", "/v1/calls/{abc}", "/v1/calls/{a,b}", "/v1/agents?y=[1]&z={a}"),
+    *("/v1/calls/a%23b", "/v1/calls/a%3Fb", "/v1/calls/a%25b", "/v1/calls/a%20b", "/v1/calls/%0A"),
+    *("/v1/calls/a%2Fb", "/v1/calls/a?b?c#d", "/v1/agents?", "/v1/calls/'$(x)`x`!\"*~|^\\"),
+    *("/v1/calls/%D0%BA%00", "/v1/calls/a%zz", "/v1/agents?a=%20+%26;b", "/v1/calls/@:,;=+&$"),
+]
+"""Paths that programs on the way like to change."""
 WEBHOOK = "/v1/webhooks/call-completed"
 
 
@@ -28,6 +50,8 @@ def exchanges_of_every_kind(sandbox: SandboxClient) -> None:
     client.get("/v1/agents")
     client.head("/v1/agents")
     client.get("/v1/nothing?a=1&b=it's")
+    for target in ODD_TARGETS:
+        client.get("/", extensions={"target": target.encode()})
     client.delete("/v1/calls")
     client.request("A|B`C", "/v1/calls")
     client.get("/v1/agents", headers={"Prefer": "code=503"})
@@ -104,6 +128,69 @@ def test_each_exchange_is_a_command_that_runs(
     assert answered == [exchange["status"] for exchange in whole]
 
 
+def test_each_export_sends_the_same_path(voice_sandbox: SandboxClient, tmp_path: Path) -> None:
+    """Command and test send every byte of a path as it was, and the archive holds a valid URI."""
+    for target in ODD_TARGETS:
+        voice_sandbox.client.get("/", extensions={"target": target.encode()})
+    entries = voice_sandbox.journal(limit="500")
+    exchanges = [voice_sandbox.exchange(entry["request_id"]) for entry in reversed(entries)]
+    assert len(exchanges) == len(ODD_TARGETS)
+    har = voice_sandbox.client.get("/sandbox/journal/har").json()["log"]["entries"]
+    for entry in har:
+        assert re.fullmatch(r"(?:[!$&-;=?-Z_a-z~]|%[0-9A-Fa-f]{2})+", entry["request"]["url"])
+
+    voice_sandbox.reset()
+    subprocess.run(
+        ["sh", "-c", "\n".join(exchange["curl"] for exchange in exchanges)],
+        cwd=tmp_path,
+        env={**os.environ, "VOICE_API_KEY": voice_sandbox.key},
+        capture_output=True,
+        check=True,
+    )
+    sent = [entry["path"] for entry in reversed(voice_sandbox.journal(limit="500"))]
+    assert sent == [exchange["path"] for exchange in exchanges]
+
+    voice_sandbox.reset()
+    for exchange in exchanges:
+        [run] = _tests_of(exchange["pytest"])
+        run(voice_sandbox)
+    sent = [entry["path"] for entry in reversed(voice_sandbox.journal(limit="500"))]
+    assert sent == [exchange["path"] for exchange in exchanges]
+
+
+def _tests_of(source: str) -> list[Any]:
+    module: dict[str, Any] = {}
+    exec(source, module)
+    return [value for name, value in module.items() if name.startswith("test_")]
+
+
+@pytest.mark.anyio
+async def test_the_export_knows_what_changes_state(tmp_path: Path, wall: FakeWall) -> None:
+    """Each operation leaves other calls behind if, and only if, the handlers list says so."""
+    database = tmp_path / "calls.db"
+    app = create_app(database=f"sqlite:///{database}", wall=wall)
+    changed = set()
+    async with app.router.lifespan_context(app), client_of(app, KEY) as client:
+        await client.post("/v1/calls", json=new_call())
+        call_id = (await client.post("/v1/calls", json=new_call())).json()["call_id"]
+        for operation in CONTRACT.operations.values():
+            before = _calls(database)
+            response = await client.request(
+                operation.method,
+                operation.path.format(call_id=call_id),
+                json=None if operation.body is None else first_example(operation.operation_id),
+            )
+            assert response.is_success, response.text
+            if _calls(database) != before:
+                changed.add(operation.operation_id)
+    assert changed == CHANGES_STATE
+
+
+def _calls(database: Path) -> list[Any]:
+    with closing(sqlite3.connect(database)) as connection:
+        return connection.execute("SELECT * FROM calls ORDER BY 1, 2").fetchall()
+
+
 def test_a_body_that_was_cut_is_said_to_be(
     exchanges: list[dict[str, Any]], voice_sandbox: SandboxClient
 ) -> None:
@@ -126,8 +213,8 @@ def test_an_exchange_of_the_moment_is_skipped(tmp_path: Path) -> None:
         "scenario": None,
         "request": {"headers": [], "body": "", "truncated": False},
     }
-    text = as_pytest(entry, [], scenarios=SCENARIOS, sample_call_id="")
-    assert "pytest.skip('This answer was due to the state of the sandbox" in text
+    text = as_pytest(entry, [], scenarios=SCENARIOS, changes_state=(), sample_call_id="")
+    assert "pytest.skip('This response was due to the state of the sandbox" in text
 
 
 def test_a_long_story_is_not_told(voice_sandbox: SandboxClient) -> None:

@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from uuid_utils import UUID
 
 import voice_sandbox
+from voice_sandbox.api.service import CHANGES_STATE
 from voice_sandbox.calls.call import IN_PROGRESS, QUEUED, RINGING, Call
 from voice_sandbox.calls.provider import EVENT_TYPE, Plan, provider_call_id
 from voice_sandbox.clock import VirtualClock, from_rfc3339, rfc3339
@@ -20,8 +21,9 @@ from voice_sandbox.contract.problems import FieldError, ProblemError
 from voice_sandbox.http.exchange import Handler, Request, Response
 from voice_sandbox.http.rate_limits import StreamSlots
 from voice_sandbox.journal import coverage, exports
-from voice_sandbox.journal.journal import LATEST, Journal, Search
+from voice_sandbox.journal.journal import Journal
 from voice_sandbox.journal.pytest_export import as_pytest
+from voice_sandbox.journal.search import LATEST, Search
 from voice_sandbox.simulation.delivery import Deliverer
 from voice_sandbox.simulation.simulation import Simulation, no_such_call
 
@@ -207,6 +209,7 @@ async def read_exchange(context: ControlContext, request: Request) -> Response:
                 entry,
                 reversed(earlier),
                 scenarios=scenarios,
+                changes_state=CHANGES_STATE,
                 sample_call_id=str(context.simulation.catalogue.sample.call_id),
             ),
         },
@@ -243,7 +246,7 @@ async def advance_clock(context: ControlContext, request: Request) -> Response:
 
 async def reset_state(context: ControlContext, request: Request) -> Response:
     """Empties the namespace."""
-    await context.journal.forget(request.principal.namespace)
+    await context.journal.discard(request.principal.namespace)
     await context.simulation.store.delete_namespace(request.principal.namespace)
     return Response()
 

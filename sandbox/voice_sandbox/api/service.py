@@ -20,6 +20,11 @@ from voice_sandbox.http.exchange import Handler, Request, Response
 from voice_sandbox.simulation.simulation import Simulation, no_such_call
 from voice_sandbox.store.protocol import IdempotencyKey, KeptCall
 
+CHANGES_STATE: Final = frozenset({"createCall", "callCompleted"})
+"""The operations after whose success the state of a key is another one.
+
+The pytest export of the journal sends them again before the exchange that it tells of.
+"""
 IDEMPOTENCY_SECONDS: Final = clock.DAY_SECONDS
 
 

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any, Final, Literal
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 import msgspec
 import orjson
@@ -37,6 +37,7 @@ from voice_sandbox.http.exchange import (
 )
 from voice_sandbox.http.header_fields import named_value, parts
 from voice_sandbox.http.preferences import Preferred, preferred
+from voice_sandbox.http.redaction import redact
 from voice_sandbox.http.routing import RouteTable, route_path
 from voice_sandbox.http.strict_json import MalformedJSON, UnusableNumber, decode
 from voice_sandbox.store.protocol import StorageUnavailable
@@ -68,8 +69,11 @@ class Pipeline:
         unusable_number: Literal["malformed_json", "validation_failed"],
         observe: Observer,
         wall: clock.Wall,
+        public: Container[str] = frozenset(),
     ) -> None:
-        """``may_name_provider`` is for the control API alone: elsewhere a response that holds an
+        """``public`` are the words that a problem may show although they look like a token.
+
+        ``may_name_provider`` is for the control API alone: elsewhere a response that holds an
         id of the provider is not sent. Raises: `ContractError` when operations and handlers are
         not the same.
         """
@@ -79,6 +83,7 @@ class Pipeline:
         self.unusable_number = unusable_number
         self.observe = observe
         self.wall = wall
+        self.public = public
         validators = Validators(contract)
         self.table = RouteTable(
             [
@@ -115,7 +120,7 @@ class Endpoint:
         except Exception as error:  # noqa: BLE001  (whatever breaks is a problem document)
             if self._decision is None:  # a wrong path, too, is in the journal of the key that asked
                 known.principal = _anyone(self._pipeline.keyring, scope)
-            outcome = _problem(error, scope, known.request_id)
+            outcome = _problem(error, scope, known.request_id, self._pipeline.public)
         headers = _response_headers(outcome, known)
         try:
             await _send(outcome, headers, scope, receive, send)
@@ -142,7 +147,7 @@ class Endpoint:
             namespace=known.principal.namespace,
             started_at=started_at,
             method=scope["method"],
-            path=route_path(scope),
+            path=_sent_path(scope),
             query=scope["query_string"],
             operation_id=None if decision is None else decision.operation.operation_id,
             by_provider=known.principal.is_provider,
@@ -387,6 +392,14 @@ _PARAMETER_PROBLEMS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
 }
 
 
+def _sent_path(scope: Scope) -> str:
+    """The path as it was sent, escapes and dot segments included, behind `_origin`."""
+    raw = scope.get("raw_path") or quote(scope["path"]).encode()
+    root = quote(scope["root_path"]) + "/"
+    path: str = raw.decode("utf-8", "replace")
+    return path[len(root) - 1 :] if path.startswith(root) else path
+
+
 def _origin(scope: Scope, headers: _Headers) -> str:
     [host] = headers.get(b"host", [b""])[:1]
     return f"{scope['scheme']}://{host.decode('latin-1')}{scope['root_path']}"
@@ -425,7 +438,7 @@ def _preferred_outcome(preference: Preferred, request_id: str) -> _Outcome:
     )
 
 
-def _problem(error: Exception, scope: Scope, request_id: str) -> _Outcome:
+def _problem(error: Exception, scope: Scope, request_id: str, public: Container[str]) -> _Outcome:
     """The problem document of whatever ended a request."""
     problem = error if isinstance(error, ProblemError) else _unexpected(error, request_id)
     about = scope.get("extensions", _NOTHING).get(CALL_EXTENSION, _NOTHING)
@@ -439,7 +452,7 @@ def _problem(error: Exception, scope: Scope, request_id: str) -> _Outcome:
             scenario=problem.scenario or about.get("scenario"),
             why=problem.why,
         ),
-        document.replace(_LEAK, _MASK),
+        redact(document, public).replace(_LEAK, _MASK),
         problems.MEDIA_TYPE,
         problem.code,
     )

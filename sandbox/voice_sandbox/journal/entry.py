@@ -1,39 +1,40 @@
 """One exchange as the journal keeps it, and as it is shown: redacted.
 
 Keeping is cheap, since it happens for each request; showing does the rest, since it is rare.
-What it must not hold is taken out in ``redaction``. It is bounded in size, whatever was sent.
+What it must not hold is taken out by ``http.redaction``. It is bounded in size, whatever was sent.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any, Final
 
 import msgspec
 
-from voice_sandbox.calls.scenarios import Scenarios
 from voice_sandbox.clock import rfc3339
 from voice_sandbox.http.exchange import Exchange, HeaderList
-from voice_sandbox.journal.redaction import (
+from voice_sandbox.http.redaction import (
     REDACTED,
     is_plain,
     is_secret_header,
+    redact,
+    stand_in,
     with_short_numbers,
-    without_secrets,
 )
 
-LONGEST_BODY: Final = 4096
+BODY_LIMIT: Final = 4096
 """Characters of a body that are kept."""
-LONGEST_PATH: Final = 4096
-LONGEST_HEADERS: Final = 8192
+PATH_LIMIT: Final = 4096
+HEADERS_LIMIT: Final = 8192
 """Bytes of the headers of a message that are kept, names included."""
-LONGEST_WHY: Final = 2000
+WHY_LIMIT: Final = 2000
 
-_KEPT_BYTES: Final = 4 * LONGEST_BODY
+_KEPT_BYTES: Final = 4 * BODY_LIMIT
+_IDEMPOTENCY_KEY: Final = b"idempotency-key"
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
-    """A request or an answer; ``body`` is its beginning, ``body_bytes`` the length of the whole."""
+    """A request or a response; ``body`` is its beginning, ``body_bytes`` how long it was."""
 
     headers: HeaderList
     body: bytes
@@ -61,11 +62,14 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
     request: Message
     response: Message
 
-    def shown(self, scenarios: Scenarios) -> dict[str, Any]:
-        """The exchange as the control contract's ``Exchange`` describes it, without exports."""
+    def shown(self, public: Container[str]) -> dict[str, Any]:
+        """The exchange as the control contract's ``Exchange`` describes it, without exports.
+
+        Phone numbers are shortened, but for ``public`` ones.
+        """
 
         def text(kept: str) -> str:
-            return with_short_numbers(kept, scenarios.by_number)
+            return with_short_numbers(kept, public)
 
         def message(kept: Message) -> dict[str, Any]:
             body = kept.body.decode("utf-8", "replace")
@@ -74,9 +78,9 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
                     [name.decode("latin-1"), text(value.decode("latin-1"))]
                     for name, value in kept.headers
                 ],
-                "body": text(body[:LONGEST_BODY]),
+                "body": text(body[:BODY_LIMIT]),
                 "body_bytes": kept.body_bytes,
-                "truncated": kept.body_bytes > _KEPT_BYTES or len(body) > LONGEST_BODY,
+                "truncated": kept.body_bytes > _KEPT_BYTES or len(body) > BODY_LIMIT,
             }
 
         return {
@@ -89,7 +93,7 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
             "operation_id": self.operation_id,
             "status": self.status,
             "code": self.code,
-            "why": text(self.why.decode("utf-8", "replace")[:LONGEST_WHY]) or None,
+            "why": text(self.why.decode("utf-8", "replace")[:WHY_LIMIT]) or None,
             "call_id": self.call_id,
             "scenario": self.scenario,
             "replayed": self.replayed,
@@ -99,79 +103,102 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
         }
 
 
-def remember(seq: str, exchange: Exchange) -> bytes:
-    """An exchange as it was, in few bytes, until there is time to `keep` it.
+def encode_exchange(seq: str, exchange: Exchange) -> bytes:
+    """An exchange as it was, in few bytes, until there is time for its `entry_of`.
 
     A request is done with memory that the one before has just let go, so whatever holds on to an
     exchange as a whole slows down the next ones by more than packing takes.
     """
-    sent, answered = exchange.request_body, exchange.response_body
-    if len(sent) > LONGEST_BODY or len(answered) > LONGEST_BODY:
+    sent, received = exchange.request_body, exchange.response_body
+    if len(sent) > BODY_LIMIT or len(received) > BODY_LIMIT:
         exchange = msgspec.structs.replace(
-            exchange, request_body=_beginning(sent), response_body=_beginning(answered)
+            exchange, request_body=_beginning(sent), response_body=_beginning(received)
         )
-    return _encoder.encode((seq, exchange, len(sent), len(answered)))
+    return _encoder.encode((seq, exchange, len(sent), len(received)))
 
 
-def keep(remembered: bytes) -> JournalEntry:
-    """What is kept of a remembered exchange: a bounded part, without its secrets."""
-    seq, exchange, sent_bytes, answered_bytes = _remembered_decoder.decode(remembered)
+def entry_of(encoded: bytes, public: Container[str]) -> JournalEntry:
+    """What is kept of an encoded exchange: a limited part, without its secrets."""
+    seq, exchange, sent_bytes, received_bytes = _exchange_decoder.decode(encoded)
     path = exchange.path.encode("utf-8", "replace")
     if exchange.query:
         path += b"?" + exchange.query
+    sent = _headers(exchange.request_headers)
+    received = _headers(exchange.response_headers)
+    texts = [
+        exchange.method.encode("utf-8", "replace"),
+        path[:PATH_LIMIT],
+        exchange.why.encode("utf-8", "replace"),
+        exchange.request_body,
+        exchange.response_body,
+    ]
+    headers = [
+        part
+        for name, value in (*sent, *received)
+        if name != b"authorization"
+        for part in (name, value)
+    ]
+    if not is_plain(b"\n".join([*texts, *headers])):  # one look is enough for most exchanges
+        texts = [redact(text, public) for text in texts]
+        sent, received = _redacted(sent, public), _redacted(received, public)
+    method, path, why, request_body, response_body = texts
     return JournalEntry(
         seq=seq,
         request_id=exchange.request_id,
         started_at=exchange.started_at,
         by_provider=exchange.by_provider,
-        method=exchange.method,
-        path=without_secrets(path[:LONGEST_PATH]),
+        method=method.decode(),
+        path=path,
         operation_id=exchange.operation_id,
         status=exchange.status,
         code=exchange.code,
-        why=without_secrets(exchange.why.encode("utf-8", "replace")),
+        why=why,
         call_id=exchange.call_id,
         scenario=exchange.scenario,
         replayed=exchange.replayed,
         duration_seconds=exchange.duration_seconds,
-        request=_message(exchange.request_headers, exchange.request_body, sent_bytes),
-        response=_message(exchange.response_headers, exchange.response_body, answered_bytes),
+        request=Message(sent, request_body, sent_bytes),
+        response=Message(received, response_body, received_bytes),
     )
 
 
-def pack(entries: Sequence[JournalEntry]) -> bytes:
+def encode_entries(entries: Sequence[JournalEntry]) -> bytes:
     return _encoder.encode(entries)
 
 
-def unpack(packed: bytes) -> list[JournalEntry]:
-    return _decoder.decode(packed)
+def decode_entries(encoded: bytes) -> list[JournalEntry]:
+    return _decoder.decode(encoded)
 
 
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(list[JournalEntry])
-_remembered_decoder: Final = msgspec.msgpack.Decoder(tuple[str, Exchange, int, int])
+_exchange_decoder: Final = msgspec.msgpack.Decoder(tuple[str, Exchange, int, int])
 
 
 def _beginning(body: bytes) -> bytes:
     """Enough of a body for as many characters as are kept, and one more where it was cut."""
     beginning = body[:_KEPT_BYTES]
-    return beginning[: LONGEST_BODY + 1] if beginning.isascii() else beginning
-
-
-def _message(headers: HeaderList, beginning: bytes, body_bytes: int) -> Message:
-    return Message(_headers(headers), without_secrets(beginning), body_bytes)
+    return beginning[: BODY_LIMIT + 1] if beginning.isascii() else beginning
 
 
 def _headers(headers: HeaderList) -> HeaderList:
-    kept = [(name, REDACTED if is_secret_header(name) else value) for name, value in headers]
-    joined = b"\n".join([part for header in kept for part in header])
-    if len(joined) <= LONGEST_HEADERS and is_plain(joined):
-        return kept
-    left = LONGEST_HEADERS
-    cut: list[tuple[bytes, bytes]] = []
-    for name, value in kept:
+    """As many headers as are kept, without the values whose names sound like a secret."""
+    token = b"".join([value for name, value in headers if name == b"authorization"])
+    kept: list[tuple[bytes, bytes]] = []
+    left = HEADERS_LIMIT
+    for name, value in headers:
         left -= len(name) + len(value)
         if left < 0:
             break
-        cut.append((name, without_secrets(value)))
-    return cut
+        if name == _IDEMPOTENCY_KEY:  # a retry must be recognised as one
+            kept.append((name, stand_in(value, token)))
+        else:
+            kept.append((name, REDACTED if is_secret_header(name) else value))
+    return kept
+
+
+def _redacted(headers: HeaderList, public: Container[str]) -> HeaderList:
+    return [
+        (redact(name, public), value if name == _IDEMPOTENCY_KEY else redact(value, public))
+        for name, value in headers
+    ]

@@ -11,7 +11,7 @@ import shlex
 from collections.abc import Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, quote
 
 import voice_sandbox
 from voice_sandbox.calls.scenarios import Scenarios
@@ -21,6 +21,8 @@ JournalEntry = Mapping[str, Any]
 
 _REDACTED_PHONE: Final = re.compile(r"\+[1-9][0-9]{2}\*{3,10}[0-9]{2}")
 _SENT_HEADERS: Final = ("content-type", "content-encoding", "idempotency-key", "prefer")
+_AS_IT_IS: Final = ("--globoff", "--path-as-is")
+"""curl otherwise takes brackets for a list of addresses, and goes along ``..`` itself."""
 _KEY: Final = "$VOICE_API_KEY"
 _UNREAD_BYTES: Final = 4 * 1024 * 1024
 """More than any operation takes."""
@@ -33,6 +35,7 @@ def as_curl(entry: JournalEntry, *, origin: str, scenarios: Scenarios) -> str:
         return curl_command(
             entry["method"],
             origin + entry["path"],
+            options=_AS_IT_IS,
             headers=[("Authorization", f"Bearer {_KEY}"), *sent_headers(entry)],
             data=data,
             quote=_quoted,
@@ -71,13 +74,13 @@ def _har_entry(entry: JournalEntry, origin: str) -> dict[str, Any]:
         "time": entry["duration_ms"],
         "request": {
             "method": entry["method"],
-            "url": origin + entry["path"],
+            "url": origin + _uri(entry["path"]),
             "httpVersion": "HTTP/1.1",
             "cookies": [],
             "headers": _pairs(request["headers"]),
             "queryString": [
                 {"name": name, "value": value}
-                for name, value in parse_qsl(urlsplit(entry["path"]).query, True)
+                for name, value in parse_qsl(entry["path"].partition("?")[2], True)
             ],
             "postData": {"mimeType": _media_type(request), "text": request["body"]},
             "headersSize": -1,
@@ -102,6 +105,12 @@ def _har_entry(entry: JournalEntry, origin: str) -> dict[str, Any]:
         "timings": {"send": 0, "wait": entry["duration_ms"], "receive": 0},
         "comment": entry["why"] or "",
     }
+
+
+def _uri(path: str) -> str:
+    """The path and query with escapes for all that RFC 3986, section 3, has no place for."""
+    whole = re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", path)
+    return quote(whole, safe="%/?:@!$&'()*+,;=-._~")
 
 
 def _pairs(headers: Iterable[tuple[str, str]]) -> list[dict[str, str]]:

@@ -1,8 +1,8 @@
-"""Keeps the exchanges of each key, redacted and bounded, so that a test can see what was sent.
+"""Keeps the exchanges of each key, redacted and limited, so that a test can see what was sent.
 
-An exchange is only remembered when it ends; a moment later it is written down together with
-others, so that it costs the request next to nothing. Reading writes down first.
-Another process on the same database sees what this one remembers at most a second later.
+An exchange only waits in memory when it ends; a moment later it is written together with others,
+so that it costs the request next to nothing. Reading writes first.
+Another process on the same database sees what this one holds in memory at most a second later.
 """
 
 from __future__ import annotations
@@ -10,112 +10,93 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Container, Iterable
+from contextlib import asynccontextmanager
 from itertools import accumulate, islice
 from typing import Any, Final
-from urllib.parse import unquote_plus
-
-import msgspec
-import orjson
 
 from voice_sandbox import clock
-from voice_sandbox.calls.scenarios import Scenarios
 from voice_sandbox.clock import Wall
 from voice_sandbox.http.exchange import Exchange
-from voice_sandbox.journal import entry as entries
-from voice_sandbox.journal.entry import JournalEntry
+from voice_sandbox.journal.entry import (
+    JournalEntry,
+    encode_entries,
+    encode_exchange,
+    entry_of,
+)
+from voice_sandbox.journal.feed import BEFORE_ALL, Feed, Signal, in_order, settled_before, wait
+from voice_sandbox.journal.search import EXCHANGES_LIMIT, Search
 from voice_sandbox.store.protocol import Covered, JournalSegment, JournalStore, StorageUnavailable
 
 logger = logging.getLogger("voice_sandbox")
 
-MOST_EXCHANGES: Final = 1000
-OLDEST_SECONDS: Final = clock.DAY_SECONDS
-LATEST: Final = "~"
-"""A `seq` after every other."""
+RETENTION_SECONDS: Final = clock.DAY_SECONDS
 
 _WRITE_SECONDS: Final = 1.0
 _FOLLOWED_WRITE_SECONDS: Final = 0.1
-_MOST_REMEMBERED_BYTES: Final = 8 * 1024 * 1024
-_MOST_UNWRITTEN_BYTES: Final = 64 * 1024 * 1024
+_PENDING_BYTES_LIMIT: Final = 8 * 1024 * 1024
+_UNWRITTEN_BYTES_LIMIT: Final = 64 * 1024 * 1024
 """What waits, of all keys, for a database that cannot be written just now."""
 _SEGMENT: Final = 50
 _HEARTBEAT_SECONDS: Final = 15.0
-_SETTLED_SECONDS: Final = 5.0
-"""After this time no process writes down an earlier exchange any more."""
-
-
-class Search(msgspec.Struct, frozen=True):
-    """What to look for; ``None`` matches everything. ``before`` is the `seq` of a later entry."""
-
-    before: str = LATEST
-    limit: int = MOST_EXCHANGES
-    operation_id: str | None = None
-    status_from: int | None = None
-    status_to: int | None = None
-    call_id: str | None = None
-    since: float | None = None
-    until: float | None = None
-    text: str | None = None
-
-    def matches(self, entry: JournalEntry) -> bool:
-        """Whether everything fits but ``text``, which is looked for in what is shown."""
-        return (
-            entry.seq < self.before
-            and self.operation_id in (None, entry.operation_id)
-            and (self.status_from is None or entry.status >= self.status_from)
-            and (self.status_to is None or entry.status <= self.status_to)
-            and self.call_id in (None, entry.call_id)
-            and (self.since is None or entry.started_at >= self.since)
-            and (self.until is None or entry.started_at < self.until)
-        )
+_ENTRIES_A_TURN: Final = 5
+"""How many exchanges are shown before other requests have their turn: some milliseconds."""
 
 
 class Journal:
     """The exchanges of all keys; each key sees its own."""
 
     def __init__(
-        self, store: JournalStore, scenarios: Scenarios, *, wall: Wall, limit: int = MOST_EXCHANGES
+        self,
+        store: JournalStore,
+        public: Container[str],
+        *,
+        wall: Wall,
+        limit: int = EXCHANGES_LIMIT,
     ) -> None:
-        """``most`` is how many exchanges a key keeps."""
+        """``limit`` is how many exchanges a key keeps.
+
+        ``public`` are the words that are shown although they look like a secret or a number.
+        """
         self._store = store
-        self._scenarios = scenarios
+        self._public = public
         self._wall = wall
         self.limit = limit
-        self._remembered: dict[bytes, deque[bytes]] = {}
-        self._remembered_bytes = 0
+        self._pending: dict[bytes, deque[bytes]] = {}
+        self._pending_bytes = 0
         self._unwritten: list[JournalSegment] = []
         self._counts: Counter[tuple[bytes, str, int, str, str]] = Counter()
         self._written: Counter[bytes] = Counter()
-        self._followers = 0
         self.begin()
 
     def begin(self) -> None:
         """Starts anew after an `end`: an application may run again, in another event loop."""
         self._writing = asyncio.Lock()
         self._full = asyncio.Event()
-        self._news = asyncio.Event()
+        self._feeds: dict[bytes, Feed] = {}
+        self._written_signal = Signal()
         self._ended = False
 
     @property
     def backlog(self) -> int:
-        """How many exchanges are remembered and not written down yet."""
+        """How many exchanges wait in memory to be written."""
         unwritten = sum(segment.exchanges for segment in self._unwritten)
-        return unwritten + sum(map(len, self._remembered.values()))
+        return unwritten + sum(map(len, self._pending.values()))
 
     def record(self, exchange: Exchange) -> None:
-        """Remembers an exchange. One without a key belongs to nobody and is not kept."""
+        """Takes an exchange that has ended. One without a key has no journal and is dropped."""
         namespace = exchange.namespace
         if not namespace:
             return
-        remembered = self._remembered.get(namespace)
-        if remembered is None:
-            remembered = self._remembered[namespace] = deque(maxlen=self.limit)
-        packed = entries.remember(clock.new_seq(), exchange)
-        self._remembered_bytes += len(packed)
-        if len(remembered) == self.limit:  # the oldest one makes room
-            self._remembered_bytes -= len(remembered[0])
-        remembered.append(packed)
-        if self._remembered_bytes > _MOST_REMEMBERED_BYTES:
+        pending = self._pending.get(namespace)
+        if pending is None:
+            pending = self._pending[namespace] = deque(maxlen=self.limit)
+        encoded = encode_exchange(clock.new_seq(), exchange)
+        self._pending_bytes += len(encoded)
+        if len(pending) == self.limit:  # the oldest one makes room
+            self._pending_bytes -= len(pending[0])
+        pending.append(encoded)
+        if self._pending_bytes > _PENDING_BYTES_LIMIT:
             self._full.set()
         if exchange.operation_id is not None:
             self._counts[
@@ -127,11 +108,9 @@ class Journal:
             ] += 1
 
     async def run(self) -> None:
-        """Writes down what is remembered, again and again, until it is cancelled."""
+        """Writes what waits, again and again, until it is cancelled."""
         while True:
-            await _passes(
-                self._full, _FOLLOWED_WRITE_SECONDS if self._followers else _WRITE_SECONDS
-            )
+            await wait(self._full, _FOLLOWED_WRITE_SECONDS if self._feeds else _WRITE_SECONDS)
             try:
                 await self.write()
             except StorageUnavailable as error:
@@ -141,9 +120,9 @@ class Journal:
                 logger.error("exchanges are missing from the journal", exc_info=error)
 
     async def write(self) -> None:
-        """Writes down everything that is remembered so far."""
+        """Writes everything that waits so far."""
         async with self._writing:
-            if not self._remembered and not self._unwritten:
+            if not self._pending and not self._unwritten:
                 return
             await self._pack()
             segments, self._unwritten = self._unwritten, []
@@ -154,80 +133,74 @@ class Journal:
                     [(key[0], Covered(*key[1:], exchanges=n)) for key, n in counts.items()],
                 )
             except StorageUnavailable:
-                self._unwritten = _newest(segments, _MOST_UNWRITTEN_BYTES)
+                self._unwritten = _newest(segments, _UNWRITTEN_BYTES_LIMIT)
                 self._counts += counts
                 raise
             for segment in segments:
                 self._written[segment.namespace] += segment.exchanges
             await self._trim()
-        self._news.set()
-        self._news = asyncio.Event()
+        self._written_signal.notify()
 
     async def search(self, namespace: bytes, search: Search) -> list[dict[str, Any]]:
         """Exchanges that match, the newest first."""
-        return list(islice(self._found(await self._entries(namespace), search), search.limit))
+        found: list[dict[str, Any]] = []
+        for number, entry in enumerate(await self._entries(namespace)):
+            if len(found) == search.limit:
+                break
+            if number % _ENTRIES_A_TURN == 0:
+                await asyncio.sleep(0)
+            if search.matches(entry):
+                shown = entry.shown(self._public)
+                if search.matches_shown(shown):
+                    found.append(shown)
+        return found
 
     async def exchange(self, namespace: bytes, request_id: str) -> dict[str, Any] | None:
         """One exchange with headers and bodies."""
         for entry in await self._entries(namespace):
             if entry.request_id == request_id:
-                return entry.shown(self._scenarios)
+                return entry.shown(self._public)
         return None
 
     async def coverage(self, namespace: bytes) -> list[Covered]:
-        """How often each answer was met."""
+        """How often each response was sent."""
         await self.write()
         return list(await self._store.coverage(namespace))
 
     async def follow(
         self, namespace: bytes, search: Search, *, after: str | None
     ) -> AsyncIterator[bytes]:
-        """Server-sent events, one an exchange, from now on or from the event ``after`` on.
-
-        Nothing is queued for a slow reader: each batch is read when the last one was taken.
-        """
-        self._followers += 1
-        try:
-            await self.write()
-            start = after if after is not None else await self._store.newest_seq(namespace)
+        """Server-sent events, one an exchange, from now on or from the event ``after`` on."""
+        await self.write()
+        async with self._feed(namespace) as feed:
+            cursor = start = feed.newest if after is None else after
+            position = feed.end if after is None else BEFORE_ALL
+            sent = set[str]()
+            sent_at = clock.monotonic()
             yield f"id: {start or '0' * 32}\nevent: ready\ndata: {{}}\n\n".encode()
-            cursor, told = start, set[str]()
-            quiet_seconds = 0.0
             while not self._ended:
-                news = self._news
-                # Another process may write down a little later what ended a little earlier.
-                settled = clock.seq_before(cursor, _SETTLED_SECONDS)
-                try:
-                    segments = await self._store.journal(namespace, after=settled)
-                except StorageUnavailable:
-                    segments = []  # so does the stream wait
-                fresh = [
-                    entry
-                    for entry in _in_order(segments)
-                    if entry.seq > start and entry.seq not in told
-                ]
-                for entry in fresh:
-                    told.add(entry.seq)
-                    cursor = max(cursor, entry.seq)
-                quiet_seconds += _WRITE_SECONDS
-                for shown in self._found(fresh, search):
-                    quiet_seconds = 0.0
-                    yield b"id: %b\nevent: exchange\ndata: %b\n\n" % (
-                        shown["seq"].encode(),
-                        _one_line(shown),
-                    )
-                told = {seq for seq in told if seq > settled}
-                if quiet_seconds >= _HEARTBEAT_SECONDS:
-                    quiet_seconds = 0.0
+                changed = feed.changed.event
+                events, position = await feed.since(position, cursor)
+                for event in events:
+                    seq = event.entry.seq
+                    if seq <= start or seq in sent:
+                        continue
+                    sent.add(seq)
+                    cursor = max(cursor, seq)
+                    if search.matches(event.entry) and search.matches_shown(event.shown):
+                        sent_at = clock.monotonic()
+                        yield event.data
+                settled = settled_before(cursor)
+                sent = {seq for seq in sent if seq > settled}
+                if clock.monotonic() - sent_at >= _HEARTBEAT_SECONDS:
+                    sent_at = clock.monotonic()
                     yield b": still here\n\n"
-                await _passes(news, _WRITE_SECONDS)
-        finally:
-            self._followers -= 1
+                await wait(changed, _HEARTBEAT_SECONDS)
 
-    async def forget(self, namespace: bytes) -> None:
-        """Drops what is remembered of a namespace and not written down yet."""
+    async def discard(self, namespace: bytes) -> None:
+        """Drops what waits of a namespace to be written."""
         async with self._writing:
-            self._remembered.pop(namespace, None)
+            self._pending.pop(namespace, None)
             self._unwritten = [s for s in self._unwritten if s.namespace != namespace]
             for key in [key for key in self._counts if key[0] == namespace]:
                 del self._counts[key]
@@ -235,42 +208,62 @@ class Journal:
     def end(self) -> None:
         """Ends all streams, so that a server can stop."""
         self._ended = True
-        self._news.set()
+        for feed in self._feeds.values():
+            feed.changed.notify()
 
-    async def _entries(self, namespace: bytes) -> Iterator[JournalEntry]:
+    @asynccontextmanager
+    async def _feed(self, namespace: bytes) -> AsyncIterator[Feed]:
+        """What all followers of a namespace share; the last one ends it."""
+        feed = self._feeds.get(namespace)
+        if feed is None:
+            feed = self._feeds[namespace] = Feed(self._store, namespace, self._public)
+            feed.start(self._written_signal)
+        feed.followers += 1
+        try:
+            await feed.opened.wait()
+            yield feed
+        finally:
+            feed.followers -= 1
+            if not feed.followers:
+                feed.stop()
+                del self._feeds[namespace]
+
+    async def _entries(self, namespace: bytes) -> list[JournalEntry]:
         """What the namespace keeps, the newest first."""
         await self.write()
-        oldest = self._wall() - OLDEST_SECONDS
-        kept = reversed(_in_order(await self._store.journal(namespace, after="")))
-        return (entry for entry in islice(kept, self.limit) if entry.started_at >= oldest)
-
-    def _found(self, kept: Iterable[JournalEntry], search: Search) -> Iterator[dict[str, Any]]:
-        """What matches, as it is shown."""
-        text = None if search.text is None else search.text.casefold()
-        for entry in kept:
-            if search.matches(entry):
-                shown = entry.shown(self._scenarios)
-                if text is None or text in _words(shown):
-                    yield shown
+        oldest = self._wall() - RETENTION_SECONDS
+        entries = await in_order(await self._store.journal(namespace, after=""))
+        newest = reversed(entries[-self.limit :])
+        return [entry for entry in newest if entry.started_at >= oldest]
 
     async def _pack(self) -> None:
-        """Makes segments of what is remembered, a few at a time: requests go on in between."""
-        remembered, self._remembered = self._remembered, {}
-        self._remembered_bytes = 0
+        """Makes segments of what waits, a few at a time: requests go on in between."""
+        pending, self._pending = self._pending, {}
+        self._pending_bytes = 0
         self._full.clear()
         try:
-            for namespace, waiting in remembered.items():
+            for namespace, waiting in pending.items():
                 while waiting:
                     part = list(islice(waiting, _SEGMENT))
-                    self._unwritten.append(_segment(namespace, part))
+                    self._unwritten.append(self._segment(namespace, part))
                     for _ in part:
                         waiting.popleft()
                     await asyncio.sleep(0)
-        finally:  # where this was cancelled the rest is remembered on
-            for namespace, waiting in remembered.items():
+        finally:  # where this was cancelled the rest waits on
+            for namespace, waiting in pending.items():
                 if waiting:
-                    waiting.extend(self._remembered.get(namespace, ()))
-                    self._remembered[namespace] = waiting
+                    waiting.extend(self._pending.get(namespace, ()))
+                    self._pending[namespace] = waiting
+
+    def _segment(self, namespace: bytes, exchanges: Iterable[bytes]) -> JournalSegment:
+        entries = [entry_of(exchange, self._public) for exchange in exchanges]
+        return JournalSegment(
+            namespace=namespace,
+            last_seq=entries[-1].seq,
+            newest_at=entries[-1].started_at,
+            exchanges=len(entries),
+            entries=encode_entries(entries),
+        )
 
     async def _trim(self) -> None:
         """Drops what is too much or too old, once for a tenth of what a namespace may keep."""
@@ -278,58 +271,12 @@ class Journal:
             if written * 10 >= self.limit:
                 del self._written[namespace]
                 await self._store.trim_journal(
-                    namespace, oldest=self._wall() - OLDEST_SECONDS, limit=self.limit
+                    namespace, oldest=self._wall() - RETENTION_SECONDS, limit=self.limit
                 )
 
 
-def _segment(namespace: bytes, remembered: Iterable[bytes]) -> JournalSegment:
-    kept = list(map(entries.keep, remembered))
-    return JournalSegment(
-        namespace=namespace,
-        last_seq=kept[-1].seq,
-        newest_at=kept[-1].started_at,
-        exchanges=len(kept),
-        entries=entries.pack(kept),
-    )
-
-
-def _newest(segments: list[JournalSegment], most_bytes: int) -> list[JournalSegment]:
+def _newest(segments: list[JournalSegment], bytes_limit: int) -> list[JournalSegment]:
     """As many of the last segments as fit."""
     sizes = accumulate(len(segment.entries) for segment in reversed(segments))
-    fitting = sum(1 for size in sizes if size <= most_bytes)
+    fitting = sum(1 for size in sizes if size <= bytes_limit)
     return segments[len(segments) - fitting :]
-
-
-def _in_order(segments: Sequence[bytes]) -> list[JournalEntry]:
-    """Segments of several processes overlap."""
-    kept = [entry for segment in segments for entry in entries.unpack(segment)]
-    kept.sort(key=lambda entry: entry.seq)
-    return kept
-
-
-def _words(shown: dict[str, Any]) -> str:
-    """All that a person reads of an exchange, in the form that ignores case."""
-    words = [str(value) for value in shown.values() if isinstance(value, str | int)]
-    words.append(unquote_plus(shown["path"]))
-    for message in (shown["request"], shown["response"]):
-        words += [f"{name}: {value}" for name, value in message["headers"]]
-        words.append(message["body"])
-    return "\n".join(words).casefold()
-
-
-def _one_line(shown: dict[str, Any]) -> bytes:
-    """JSON without the separators at which readers of lines split although JSON allows them."""
-    line = orjson.dumps(shown)
-    for separator in ("\x85", "\u2028", "\u2029"):
-        line = line.replace(separator.encode(), f"\\u{ord(separator):04x}".encode())
-    return line
-
-
-async def _passes(event: asyncio.Event, seconds: float) -> None:
-    """Waits for the event, but not longer than so many seconds."""
-    # Not wait_for: on Python 3.11 it loses a cancellation that comes with the event.
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        pass

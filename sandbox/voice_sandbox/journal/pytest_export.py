@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import Any, Final
 
 from voice_sandbox.calls.provider import ID_PREFIX
@@ -17,9 +17,11 @@ from voice_sandbox.calls.scenarios import Scenarios
 from voice_sandbox.journal.exports import JournalEntry, declared_bytes, sent_body, sent_headers
 
 _PROVIDER_ID: Final = re.compile(rf"{ID_PREFIX}[0-9a-f]{{32}}")
-_LONGEST_TEST: Final = 80_000
+_TEST_LIMIT: Final = 80_000
 """Characters; the control contract allows a little more for what stands around them."""
 _OF_THE_MOMENT: Final = frozenset({"rate_limited", "storage_unavailable", "internal_error"})
+# What httpx sends as it stands; everything else it would escape or put in order first.
+_PLAIN_PATH: Final = re.compile(r"(?!.*(?:/\.|//))[A-Za-z0-9/_.~-]*(?:\?[A-Za-z0-9/_.~=&-]+)?")
 
 
 def as_pytest(
@@ -27,27 +29,39 @@ def as_pytest(
     earlier: Iterable[JournalEntry],
     *,
     scenarios: Scenarios,
+    changes_state: Container[str],
     sample_call_id: str,
 ) -> str:
-    """``earlier`` are the exchanges of the same call that came before, in order."""
+    """``earlier`` are the exchanges of the same call that came before, in order.
+
+    ``changes_state`` are the operationIds whose exchanges are sent again first.
+    """
     name = _snake(entry["operation_id"] or "unknown_path")
-    test = _Test(scenarios, sample_call_id)
-    steps = list(test.lines(entry, earlier))
-    if sum(map(len, steps)) > _LONGEST_TEST:
-        steps = ["pytest.skip('Too much has happened to this call to be told in a test.')"]
+    test = _Test(scenarios, changes_state, sample_call_id)
+    steps: list[str] = []
+    length = 0
+    for step in test.lines(entry, earlier):
+        steps.append(step)
+        length += len(step)
+        if length > _TEST_LIMIT:
+            steps = ["pytest.skip('Too much has happened to this call to be told in a test.')"]
+            break
     head = ["import pytest", "", ""] if any("pytest." in step for step in steps) else []
     head += [
-        f"def test_{name}_is_answered_{entry['status']}(voice_sandbox):",
+        f"def test_{name}_responds_with_{entry['status']}(voice_sandbox):",
         f'    """Recorded as {entry["request_id"]}."""',
     ]
     return "\n".join([*head, *(f"    {step}" for step in steps)]) + "\n"
 
 
 class _Test:
-    """Writes one test, and remembers how far it has got."""
+    """Writes one test, and knows how far it has got."""
 
-    def __init__(self, scenarios: Scenarios, sample_call_id: str) -> None:
+    def __init__(
+        self, scenarios: Scenarios, changes_state: Container[str], sample_call_id: str
+    ) -> None:
         self._scenarios = scenarios
+        self._changes_state = changes_state
         self._sample_call_id = sample_call_id
         self._created: str | None = None
         """The recorded call_id that the test has created anew as ``call_id``."""
@@ -59,36 +73,48 @@ class _Test:
             yield f"pytest.skip({reason!r})"
             return
         for exchange in earlier:
-            did, status = exchange["operation_id"], exchange["status"]
-            if did == "createCall" and status == 201 and not exchange["replayed"]:
-                yield f"created = {self._request(exchange)}"
-                yield 'call_id = created.json()["call_id"]'
-                self._created = exchange["call_id"]
-            elif did == "callCompleted" and (status == 200 or exchange["sender"] == "provider"):
-                yield from self._completion(exchange)  # one that was refused has changed nothing
+            yield from self._repeated(exchange)
         is_of_a_call = entry["call_id"] not in (None, self._sample_call_id)
-        if is_of_a_call and self._created is None and entry["operation_id"] != "createCall":
+        if is_of_a_call and self._created is None and entry["status"] != 201:
             yield "pytest.skip('The journal no longer has the creation of this call.')"
             return
         if entry["sender"] == "provider":
-            yield from self._completion(entry)
-            yield "delivered, *_ = voice_sandbox.journal(operation='callCompleted')"
-            yield f"assert delivered['status'] == {entry['status']}"
-            if entry["code"]:
-                yield f"assert delivered['code'] == {entry['code']!r}"
+            yield from self._delivered(entry)
             return
-        if entry["code"] == "impossible_outcome":  # only once somebody has answered
+        if entry["code"] == "impossible_outcome":  # only once somebody has answered the call
             yield from self._advance_to(self._scenario(entry).answered_after_seconds or 0)
-        yield f"answer = {self._request(entry)}"
-        yield f"assert answer.status_code == {entry['status']}"
+        yield f"response = {self._request(entry)}"
+        yield f"assert response.status_code == {entry['status']}"
         if entry["code"] and entry["method"] != "HEAD":
-            yield f"assert answer.json()['code'] == {entry['code']!r}"
+            yield f"assert response.json()['code'] == {entry['code']!r}"
+
+    def _repeated(self, exchange: JournalEntry) -> Iterator[str]:
+        """Lines that do again what an earlier exchange has changed."""
+        if exchange["sender"] == "provider":  # a rejected delivery is due all the same
+            yield from self._completion(exchange)
+            return
+        if exchange["operation_id"] not in self._changes_state or exchange["status"] >= 400:
+            return
+        if exchange["status"] != 201:
+            yield self._request(exchange)
+        elif not exchange["replayed"]:
+            yield f"created = {self._request(exchange)}"
+            yield 'call_id = created.json()["call_id"]'
+            self._created = exchange["call_id"]
+
+    def _delivered(self, entry: JournalEntry) -> Iterator[str]:
+        """Lines that have the provider deliver, and look at what became of it."""
+        yield from self._completion(entry)
+        yield f"delivered, *_ = voice_sandbox.journal(operation={entry['operation_id']!r})"
+        yield f"assert delivered['status'] == {entry['status']}"
+        if entry["code"]:
+            yield f"assert delivered['code'] == {entry['code']!r}"
 
     def _hindrance(self, entry: JournalEntry) -> str | None:
         """Why an exchange cannot be had again, or ``None`` where it can."""
         asked_for = any(name == "prefer" for name, _ in entry["request"]["headers"])
         if entry["code"] in _OF_THE_MOMENT and entry["scenario"] is None and not asked_for:
-            return "This answer was due to the state of the sandbox, not to the request."
+            return "This response was due to the state of the sandbox, not to the request."
         if entry["sender"] == "integrator" and entry["request"]["truncated"]:
             return "The body was longer than what the journal keeps."
         if "\ufffd" in entry["request"]["body"]:
@@ -96,10 +122,7 @@ class _Test:
         return None
 
     def _completion(self, exchange: JournalEntry) -> Iterator[str]:
-        """Lines that have the same completion delivered, by whomever it was."""
-        if exchange["sender"] == "integrator":
-            yield self._request(exchange)
-            return
+        """Lines that have the provider deliver the same completion."""
         planned = self._scenario(exchange).completions[self._deliveries :]
         sent = _json(exchange["request"]["body"])
         if planned and (sent is None or sent["status"] == planned[0].status):
@@ -119,7 +142,7 @@ class _Test:
         return scenarios.by_name.get(exchange["scenario"] or "", scenarios.default)
 
     def _request(self, exchange: JournalEntry) -> str:
-        arguments = [repr(exchange["method"]), self._with_new_id(exchange["path"])]
+        arguments = [repr(exchange["method"]), *self._target(exchange["path"])]
         headers = sent_headers(exchange)
         if len(dict(headers)) < len(headers):
             arguments.append(f"headers={headers!r}")
@@ -135,10 +158,13 @@ class _Test:
             arguments.append(f"content={body!r}.encode()")
         return f"voice_sandbox.client.request({', '.join(arguments)})"
 
-    def _with_new_id(self, path: str) -> str:
-        if self._created is None or self._created not in path:
-            return repr(path)
-        return f"{path!r}.replace({self._created!r}, call_id)"
+    def _target(self, path: str) -> list[str]:
+        """The arguments that send a path as it is, with the call that the test has created."""
+        is_created = self._created is not None and self._created in path
+        replaced = f".replace({self._created!r}, call_id)" if is_created else ""
+        if _PLAIN_PATH.fullmatch(path):
+            return [f"{path!r}{replaced}"]
+        return ["'/'", f"extensions={{'target': {path!r}{replaced}.encode()}}"]
 
 
 def _json(text: str) -> Any:

@@ -12,7 +12,7 @@ import click
 import orjson
 
 from voice_sandbox.http.exchange import Exchange
-from voice_sandbox.journal.redaction import without_secrets
+from voice_sandbox.http.redaction import redact
 
 _COLOURS: Final = {2: "green", 4: "yellow", 5: "red"}
 _BATCH_SECONDS: Final = 0.1
@@ -76,25 +76,22 @@ def _for_people(exchange: Exchange) -> str:
     who = "provider" if exchange.by_provider else "        "
     milliseconds = f"{exchange.duration_seconds * 1000:6.1f} ms"
     # Escaped: a path may hold line breaks and sequences that steer a terminal.
-    words = f"{exchange.method:6} {ascii(_path(exchange))[1:-1]}"
+    words = f"{_shown(exchange.method):6} {ascii(_shown(exchange.path))[1:-1]}"
     code = f"  {exchange.code}" if exchange.code else ""
     return f"{status} {milliseconds}  {who}  {words}{code}\n"
 
 
-def _path(exchange: Exchange) -> str:
-    """The path, not without end, and without a key that was put into it by mistake."""
-    path = exchange.path[:_LONGEST_PATH]
-    if "sandbox_" in path:
-        path = without_secrets(path.encode("utf-8", "replace")).decode()
-    return path
+def _shown(text: str) -> str:
+    """A method or a path, not without end, and without a token that was sent there by mistake."""
+    return redact(text[:_LONGEST_PATH].encode("utf-8", "replace")).decode("utf-8", "replace")
 
 
 def _as_json(exchange: Exchange) -> bytes:
     fields = {
         "time": round(exchange.started_at, 3),
         "request_id": exchange.request_id,
-        "method": exchange.method,
-        "path": _path(exchange),
+        "method": _shown(exchange.method),
+        "path": _shown(exchange.path),
         "operation_id": exchange.operation_id,
         "by_provider": exchange.by_provider,
         "status": exchange.status,
