@@ -18,28 +18,37 @@ NOON = 1_700_000_000.0
 IDLE_SECONDS = 3600.0
 
 
-async def opened(store: Store, *, now: float) -> None:
-    """Open the namespace at that wall time."""
-    sample = Call(
-        call_id=UUID(int=1),
-        phone="+12025550100",
-        agent="agent",
-        scenario="answered",
-        created_at=now,
-        result=Result("completed", "agent: Hello", 1),
-        ended_at=now,
-    )
-    await store.open_namespace(NAMESPACE, fresh=VirtualClock(now, now), sample=sample)
+class Machine:
+    """A machine on which the deployment runs; `seconds` is its monotonic time."""
 
+    def __init__(self, store: Store, *, seconds: float = 100.0) -> None:
+        self.seconds = seconds
+        self.wall = NOON
+        self._store = store
 
-def expiry(store: Store, *, now: float) -> NamespaceExpiry:
-    """One of perhaps several processes, at that wall time."""
-    return NamespaceExpiry(
-        store,
-        idle_seconds=IDLE_SECONDS,
-        wall=lambda: now,
-        open_namespace=lambda namespace: opened(store, now=now),
-    )
+    async def started(self) -> NamespaceExpiry:
+        """A process that starts now, and sweeps first of all."""
+        expiry = NamespaceExpiry(
+            self._store,
+            idle_seconds=IDLE_SECONDS,
+            monotonic=lambda: self.seconds,
+            open_namespace=self.open_namespace,
+        )
+        await expiry.sweep()
+        return expiry
+
+    async def open_namespace(self, namespace: bytes = NAMESPACE) -> None:
+        sample = Call(
+            call_id=UUID(int=1),
+            phone="+12025550100",
+            agent="agent",
+            scenario="answered",
+            created_at=self.wall,
+            result=Result("completed", "agent: Hello", 1),
+            ended_at=self.wall,
+        )
+        fresh = VirtualClock(self.wall, self.wall)
+        await self._store.open_namespace(namespace, fresh=fresh, sample=sample)
 
 
 async def exists(store: Store) -> bool:
@@ -55,62 +64,122 @@ async def store() -> AsyncIterator[Store]:
     await store.close()
 
 
+@pytest.fixture
+def machine(store: Store) -> Machine:
+    return Machine(store)
+
+
 @pytest.mark.parametrize(
     ("idle_seconds", "stays"), [(IDLE_SECONDS, True), (IDLE_SECONDS + 1, False)]
 )
 async def test_a_namespace_goes_after_its_idle_hours(
-    store: Store, idle_seconds: float, stays: bool
+    store: Store, machine: Machine, idle_seconds: float, stays: bool
 ) -> None:
     """As many hours without a request as the limit says remove a namespace with all its calls."""
-    await opened(store, now=NOON)
-    await expiry(store, now=NOON + idle_seconds).sweep()
+    expiry = await machine.started()
+    await machine.open_namespace()
+    machine.seconds += idle_seconds
+    await expiry.sweep()
     assert await exists(store) is stays
 
 
-async def test_a_use_keeps_a_namespace(store: Store) -> None:
+async def test_a_use_keeps_a_namespace(store: Store, machine: Machine) -> None:
     """A request in time starts the hours anew."""
-    await opened(store, now=NOON)
-    late = expiry(store, now=NOON + IDLE_SECONDS + 1)
-    late.use(NAMESPACE)
-    await late.sweep()
-    await expiry(store, now=NOON + IDLE_SECONDS + 2).sweep()
+    expiry = await machine.started()
+    await machine.open_namespace()
+    machine.seconds += IDLE_SECONDS + 1
+    expiry.use(NAMESPACE)
+    await expiry.sweep()
+    machine.seconds += 1
+    await expiry.sweep()
     assert await exists(store)
 
 
-async def test_a_key_that_opened_nothing_goes_like_others(store: Store) -> None:
+@pytest.mark.parametrize("hours", [-48, 25, 24 * 365])
+async def test_a_wall_that_is_set_ages_no_namespace(
+    store: Store, machine: Machine, hours: float
+) -> None:
+    """Whether the wall is wrong at the start or later, only running time counts."""
+    expiry = await machine.started()
+    await machine.open_namespace()
+    await expiry.sweep()
+    machine.wall += hours * 3600
+    await machine.open_namespace(b"o" * 16)
+    await machine.started()
+    machine.wall = NOON
+    await expiry.sweep()
+    assert await exists(store)
+    assert await store.newest_call_id(b"o" * 16) is not None
+
+
+async def test_idle_hours_go_on_over_a_restart(store: Store, machine: Machine) -> None:
+    """A deployment that is restarted often removes idle namespaces too; a stop ages none."""
+    await machine.open_namespace()
+    for _ in range(3):
+        process = await machine.started()
+        machine.seconds += IDLE_SECONDS / 4
+        await process.sweep()
+        machine.seconds = 7.0  # another boot, after whatever time
+        machine.wall += 365 * 24 * 3600
+    assert await exists(store)
+    process = await machine.started()
+    machine.seconds += IDLE_SECONDS / 4 + 1
+    await process.sweep()
+    assert not await exists(store)
+
+
+async def test_processes_that_run_together_age_a_namespace_once(
+    store: Store, machine: Machine
+) -> None:
+    """Workers that run side by side do not add up their time."""
+    await machine.open_namespace()
+    workers = [await machine.started() for _ in range(8)]
+    for _ in range(4):
+        for worker in workers:
+            machine.seconds += IDLE_SECONDS / 40
+            await worker.sweep()
+    assert await exists(store)
+
+
+async def test_a_key_that_opened_nothing_goes_like_others(store: Store, machine: Machine) -> None:
     """Whoever only lists agents leaves a journal, and that goes after the idle hours too."""
-    busy = expiry(store, now=NOON)
-    busy.use(NAMESPACE)
+    expiry = await machine.started()
+    expiry.use(NAMESPACE)
     await store.append_journal(
         [JournalSegment(NAMESPACE, new_seq(), NOON, 1, b"packed")],
         [(NAMESPACE, Covered("listAgents", 200, "", "", 1))],
     )
-    await busy.sweep()
-    await expiry(store, now=NOON + IDLE_SECONDS).sweep()
+    await expiry.sweep()
+    machine.seconds += IDLE_SECONDS
+    await expiry.sweep()
     assert await store.journal(NAMESPACE, after="") != []
-    await expiry(store, now=NOON + IDLE_SECONDS + 1).sweep()
+    machine.seconds += 1
+    await expiry.sweep()
     assert await store.journal(NAMESPACE, after="") == []
     assert await store.coverage(NAMESPACE) == []
 
 
-async def test_nobody_has_no_namespace(store: Store) -> None:
+async def test_nobody_has_no_namespace(store: Store, machine: Machine) -> None:
     """A request without a key opens nothing."""
-    busy = expiry(store, now=NOON)
-    busy.use(b"")
-    await busy.sweep()
+    expiry = await machine.started()
+    expiry.use(b"")
+    await expiry.sweep()
     assert not await exists(store)
 
 
-async def test_uses_outlive_an_outage(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_uses_outlive_an_outage(
+    store: Store, machine: Machine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What could not be written down is written down by the next sweep."""
-    await opened(store, now=NOON)
-    late = expiry(store, now=NOON + IDLE_SECONDS + 1)
-    late.use(NAMESPACE)
+    expiry = await machine.started()
+    await machine.open_namespace()
+    machine.seconds += IDLE_SECONDS + 1
+    expiry.use(NAMESPACE)
     with monkeypatch.context() as away:
         away.setattr(store, "use_namespaces", _unavailable)
         with pytest.raises(StorageUnavailable):
-            await late.sweep()
-    await late.sweep()
+            await expiry.sweep()
+    await expiry.sweep()
     assert await exists(store)
 
 

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_sandbox import clock
 from voice_sandbox.contract.problems import ProblemError
 from voice_sandbox.http.rate_limits import RateLimiter
 from voice_sandbox.limits import HELP, Limits, within
@@ -183,7 +182,6 @@ async def test_journal_keeps_as_many_as_it_may() -> None:
 async def test_idle_hours_are_the_deployment_s() -> None:
     """A namespace goes when nobody has used it for as long as the limit says."""
     async with limited(max_idle_hours=1) as sandbox:
-        sandbox.wall.now = clock.wall()  # the id of a call says when it was created
         call_id = await sandbox.create(new_call()["phone"])
         await sandbox.runtime.expiry.sweep()
         sandbox.wall.advance(7200)

@@ -472,10 +472,9 @@ async def test_replicas_never_wait_for_each_other_in_a_circle(
                 for each in await store.claim_due(wall_now=START + 60, lease_seconds=0, limit=9):
                     await store.finish_delivery(each, made=0, response=422, next_due_at=START + 9)
             case 4:
-                due = await store.claim_next(
-                    namespace, until=START + 60, wall_now=START + 60, lease_seconds=0
-                )
-                if due is not None:
+                for due in await store.claim_until(
+                    namespace, until=START + 60, wall_now=START + 60, lease_seconds=0, limit=1
+                ):
                     await store.complete_call(
                         namespace,
                         due.call_id,

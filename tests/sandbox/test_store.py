@@ -146,15 +146,23 @@ async def test_deleted_namespace_opens_fresh(store: Store) -> None:
 
 async def test_only_an_idle_namespace_is_deleted_as_idle(store: Store) -> None:
     """A use that is written down keeps a namespace, and so does one that is not yet."""
-    assert await store.idle_namespaces(since=START + 1) == [ONE]
-    await store.delete_namespace(ONE, idle_since=START)
+    assert await store.idle_namespaces(since=1) == [ONE]
+    await store.delete_namespace(ONE, idle_since=0)
     assert await store.clock(ONE) == CLOCK
     await create(store)  # on another process, which has not written down the use
-    await store.delete_namespace(ONE, idle_since=START + 60)
+    await store.delete_namespace(ONE, idle_since=60)
     assert await store.clock(ONE) == CLOCK
-    assert await store.idle_namespaces(since=START + 60) == []
-    await store.delete_namespace(ONE, idle_since=START + 61)
+    assert await store.idle_namespaces(since=60) == []
+    await store.delete_namespace(ONE, idle_since=61)
     assert await store.clock(ONE) is None
+
+
+async def test_running_time_never_goes_back(store: Store) -> None:
+    """Of processes that share the running time the furthest moves it, and new keys begin there."""
+    assert [await store.move_uptime(seconds) for seconds in (0, 60, 30, 90)] == [0, 60, 60, 90]
+    await store.open_namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
+    assert await store.idle_namespaces(since=90) == [ONE]
+    assert sorted(await store.idle_namespaces(since=91)) == [ONE, OTHER]
 
 
 async def test_uses_of_namespaces_that_are_not_open_come_back(store: Store) -> None:
@@ -450,6 +458,12 @@ async def claim(store: Store, wall_now: float, limit: int = 100) -> list[Due]:
     return list(await store.claim_due(wall_now=wall_now, lease_seconds=LEASE, limit=limit))
 
 
+async def claim_one(store: Store, *, until: float, wall_now: float) -> list[Due]:
+    return list(
+        await store.claim_until(ONE, until=until, wall_now=wall_now, lease_seconds=LEASE, limit=1)
+    )
+
+
 async def test_nothing_is_claimed_before_it_is_due(store: Store) -> None:
     """A completion is claimed at its time, not before."""
     call = await create(store, due_at=START + 8)
@@ -469,10 +483,7 @@ async def test_lease_holds_for_both_ways_of_claiming(store: Store) -> None:
     """What the background delivers an advance does not deliver too."""
     await create(store, due_at=START + 8)
     await claim(store, START + 8)
-    assert (
-        await store.claim_next(ONE, until=START + 9, wall_now=START + 9, lease_seconds=LEASE)
-        is None
-    )
+    assert await claim_one(store, until=START + 9, wall_now=START + 9) == []
 
 
 async def test_many_claims_share_nothing(store: Store) -> None:
@@ -495,17 +506,15 @@ async def test_claim_of_a_namespace_takes_the_earliest(store: Store) -> None:
     """An advance delivers in the order in which completions are due."""
     await create(store, due_at=START + 8)
     early = await create(store, due_at=START + 3)
-    due = await store.claim_next(ONE, until=START + 9, wall_now=START, lease_seconds=LEASE)
-    assert due == Due(ONE, early.call_id, START + 3)
+    claimed = await claim_one(store, until=START + 9, wall_now=START)
+    assert claimed == [Due(ONE, early.call_id, START + 3)]
 
 
 async def test_claim_of_a_namespace_leaves_the_others(store: Store) -> None:
     """An advance delivers nothing for another key."""
     await store.open_namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
     await create(store, namespace=OTHER)
-    assert (
-        await store.claim_next(ONE, until=START + 99, wall_now=START, lease_seconds=LEASE) is None
-    )
+    assert await claim_one(store, until=START + 99, wall_now=START) == []
 
 
 async def test_one_claim_takes_all_of_one_instant(store: Store) -> None:
@@ -798,6 +807,8 @@ async def test_file_of_the_first_release_opens(tmp_path: Path) -> None:
         ("sqlite", "0002_journal", "363f90a0ebda6f75"),
         ("sqlite", "0003_delivery_statuses", "42e0608d0e0f89b6"),
         ("sqlite", "0004_generations", "7aa39634f7853e1d"),
+        ("sqlite", "0005_uptime", "8246bf7eaa9342ea"),
+        ("postgres", "0004_uptime", "073de175bbdef810"),
         ("postgres", "0001_first", "42141e002691ce35"),
         ("postgres", "0002_delivery_statuses", "42e0608d0e0f89b6"),
         ("postgres", "0003_generations", "5852afa32b1c8938"),

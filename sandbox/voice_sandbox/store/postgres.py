@@ -111,6 +111,10 @@ class PostgresStore:
                 return clock
         raise StorageUnavailable("the namespace is emptied again and again")
 
+    async def move_uptime(self, seconds: float) -> float:
+        [reached] = await self._db.row("move_uptime", seconds=seconds)
+        return float(reached)
+
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
         used = sorted(namespaces)
         known = set[bytes]()
@@ -264,14 +268,6 @@ class PostgresStore:
             "claim_due", wall_now=wall_now, leased_until=wall_now + lease_seconds, limit=limit
         )
         return sorted((_due(row) for row in rows), key=lambda due: due.due_at)
-
-    async def claim_next(
-        self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
-    ) -> Due | None:
-        claimed = await self.claim_until(
-            namespace, until=until, wall_now=wall_now, lease_seconds=lease_seconds, limit=1
-        )
-        return claimed[0] if claimed else None
 
     async def claim_until(
         self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float, limit: int

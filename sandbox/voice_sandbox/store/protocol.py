@@ -95,11 +95,17 @@ class NamespaceStore(Protocol):
         they are: for a step of several, of which the last one moves them.
         """
 
+    async def move_uptime(self, seconds: float) -> float:
+        """Moves the running time of the deployment to ``seconds``, never back; returns it.
+
+        Uses of namespaces are measured by it, and not by the wall, which may be set at any time.
+        """
+
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
-        """Writes down that the namespaces were used at that wall time; returns those not open."""
+        """Writes down a use at that running time for each namespace; returns those not open."""
 
     async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
-        """The namespaces that were last used before that wall time."""
+        """The namespaces that were last used before that running time."""
 
     async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
         """Removes the namespace with all its calls and kept keys.
@@ -174,11 +180,6 @@ class DeliveryStore(Protocol):
         self, *, wall_now: float, lease_seconds: float, limit: int
     ) -> Sequence[Due]:
         """Claims completions that are due in any namespace, the longest due first."""
-
-    async def claim_next(
-        self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
-    ) -> Due | None:
-        """Claims the earliest completion of the namespace that is due at ``until``."""
 
     async def claim_until(
         self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float, limit: int

@@ -135,6 +135,13 @@ class SQLiteStore:
         await self._committed()
         return VirtualClock(*row)
 
+    async def move_uptime(self, seconds: float) -> float:
+        await self._begin()
+        with self._writer():
+            [row] = self._write_returning("move_uptime", seconds=seconds)
+        await self._committed()
+        return float(row[0])
+
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
         used = list(namespaces)
         unknown: list[bytes] = []
@@ -301,14 +308,6 @@ class SQLiteStore:
         await self._committed()
         named = (_due(row) for row in rows if row[0] is not None)
         return sorted(named, key=lambda due: due.due_at)
-
-    async def claim_next(
-        self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float
-    ) -> Due | None:
-        claimed = await self.claim_until(
-            namespace, until=until, wall_now=wall_now, lease_seconds=lease_seconds, limit=1
-        )
-        return claimed[0] if claimed else None
 
     async def claim_until(
         self, namespace: bytes, *, until: float, wall_now: float, lease_seconds: float, limit: int

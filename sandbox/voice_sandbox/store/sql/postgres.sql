@@ -7,7 +7,7 @@ WHERE (SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1) AS one) >= 0;
 -- Whoever comes second, on whichever replica, finds the namespace with its sample call.
 WITH opened AS (
     INSERT INTO namespaces (namespace, anchor_wall, anchor, rate, used_at)
-    VALUES (:namespace, :anchor_wall, :anchor, :rate, :anchor_wall)
+    VALUES (:namespace, :anchor_wall, :anchor, :rate, (SELECT seconds FROM uptime))
     ON CONFLICT (namespace) DO NOTHING
     RETURNING generation
 )
@@ -18,6 +18,9 @@ SELECT
     opened.generation, :call_id, 0, {request_values},
     :status, :transcript, :duration_seconds, :ended_at
 FROM opened;
+
+-- name: move_uptime
+UPDATE uptime SET seconds = greatest(seconds, :seconds) RETURNING seconds;
 
 -- name: use_namespaces
 -- A call that is stored later is a use too, which its process has not written down yet.

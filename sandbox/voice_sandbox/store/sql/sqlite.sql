@@ -10,8 +10,11 @@ SELECT anchor_wall, anchor, rate FROM namespaces WHERE namespace = :namespace;
 INSERT INTO namespaces (
     namespace, anchor_wall, anchor, rate, used_at, used_seq, moves, settled_moves
 )
-VALUES (:namespace, :anchor_wall, :anchor, :rate, :anchor_wall, 0, 0, 0)
+VALUES (:namespace, :anchor_wall, :anchor, :rate, (SELECT seconds FROM uptime), 0, 0, 0)
 ON CONFLICT (namespace) DO NOTHING;
+
+-- name: move_uptime
+UPDATE uptime SET seconds = max(seconds, :seconds) RETURNING seconds;
 
 -- name: use_namespace
 -- A call that is stored later is a use too, which its process has not written down yet.
