@@ -1,12 +1,16 @@
 """What several modules of contract tests stand on."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from fake_live_service import FakeLiveService, fake_live_service
+from node_tools import NodeTools
+from prism_process import prism_before
 from read_once import contracts, load_once
+from sandbox_process import SandboxServer
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.verification import api, command, identity
 
@@ -28,6 +32,15 @@ def contracts_read_once() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command, "load_contract", load_once)
         yield
+
+
+@pytest.fixture(scope="module")
+def prism(
+    node_tools: NodeTools, contract_path: Path, sandbox_server: SandboxServer
+) -> Iterator[str]:
+    """The sandbox behind Prism, which reads the same contract."""
+    with prism_before(sandbox_server.url, contract=contract_path, node_tools=node_tools) as url:
+        yield url
 
 
 @pytest.fixture

@@ -16,20 +16,11 @@ from prism_process import TIMEOUT_SECONDS, prism_before
 from sandbox_process import SandboxServer
 
 
-@pytest.fixture(scope="module")
-def watched(
-    node_tools: NodeTools, contract_path: Path, sandbox_server: SandboxServer
-) -> Iterator[str]:
-    """The sandbox behind Prism, which reads the same contract."""
-    with prism_before(sandbox_server.url, contract=contract_path, node_tools=node_tools) as url:
-        yield url
-
-
 @pytest.fixture
-def through_prism(watched: str, key: str) -> Iterator[httpx.Client]:
+def through_prism(prism: str, key: str) -> Iterator[httpx.Client]:
     """A client of the sandbox whose every exchange Prism sees."""
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=watched, headers=headers, timeout=TIMEOUT_SECONDS) as client:
+    with httpx.Client(base_url=prism, headers=headers, timeout=TIMEOUT_SECONDS) as client:
         yield client
 
 
@@ -90,14 +81,14 @@ def test_prism_rejects_what_the_sandbox_rejects(
 
 
 def test_prism_keeps_quiet_about_documented_problems(
-    through_prism: httpx.Client, watched: str
+    through_prism: httpx.Client, prism: str
 ) -> None:
     """A rejection for other reasons than the body is a response that the contract describes."""
     unknown = through_prism.get("/v1/calls/01890a5d-ac96-774b-bcce-000000000000")
     assert unknown.status_code == 404
     assert "sl-violations" not in unknown.headers
     wrong_key = httpx.get(
-        f"{watched}/v1/agents", headers={"Authorization": "Bearer wrong"}, timeout=TIMEOUT_SECONDS
+        f"{prism}/v1/agents", headers={"Authorization": "Bearer wrong"}, timeout=TIMEOUT_SECONDS
     )
     assert wrong_key.status_code == 401
     assert "sl-violations" not in wrong_key.headers

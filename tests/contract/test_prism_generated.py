@@ -21,6 +21,7 @@ from schemathesis.config import SchemathesisConfig
 
 from node_tools import NodeTools
 from prism_process import TIMEOUT_SECONDS, prism_before
+from read_once import contracts
 from sandbox_process import SandboxServer
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.reader import load_contract
@@ -30,22 +31,13 @@ SEED = os.environ.get("CONTRACT_SEED") or "20261124"
 # What the sandbox says when a request does not fit a schema of the contract.
 SCHEMA_REJECTIONS = {"validation_failed", "invalid_idempotency_key"}
 
-# A GET without parameters has nothing that could be wrong with it.
+# What has neither parameters nor a body has nothing that could be wrong with it.
 GENERATED = [
-    *((operation, GenerationMode.POSITIVE) for operation in ("createCall", "getCall")),
-    *((operation, GenerationMode.POSITIVE) for operation in ("listAgents", "callCompleted")),
-    *((operation, GenerationMode.NEGATIVE) for operation in ("createCall", "callCompleted")),
-    ("getCall", GenerationMode.NEGATIVE),
+    (operation.operation_id, mode)
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+    for operation in contracts()[0].operations.values()
+    if mode is GenerationMode.POSITIVE or operation.parameters or operation.body
 ]
-
-
-@pytest.fixture(scope="module")
-def prism(
-    node_tools: NodeTools, contract_path: Path, sandbox_server: SandboxServer
-) -> Iterator[str]:
-    """The sandbox behind Prism, which reads the same contract."""
-    with prism_before(sandbox_server.url, contract=contract_path, node_tools=node_tools) as url:
-        yield url
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The four operations: what they save, what they replay, and what they refuse."""
+"""The operations of the service: what they save, what they replay, and what they refuse."""
 
 import asyncio
 from typing import Any
