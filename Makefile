@@ -37,7 +37,7 @@ CONTRACTS := $(wildcard openapi.yaml sandbox/voice_sandbox/control.yaml)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test record contract faults bench lint format lock site clean chromium nginx wrk
+.PHONY: help serve test record contract faults bench lint format diagram lock site clean chromium nginx wrk
 
 help: ## Show this list
 	@echo "Voice API Docs"
@@ -76,6 +76,9 @@ lint: $(VENV)/dev.stamp node_modules/.stamp ## Check code, types and contracts
 format: $(VENV)/dev.stamp ## Format the code and put right what can be put right
 	$(VENV)/bin/ruff check --fix-only
 	$(VENV)/bin/ruff format
+
+diagram: ## Draw the packages in CONTRIBUTING.md as the code imports them
+	@$(PYTHON) tools/package_diagram.py
 
 site: $(VENV)/serve.stamp site/index.html ## Build the portal into site/
 
