@@ -148,6 +148,26 @@ async def test_full_key_is_told_how_to_make_room() -> None:
         await sandbox.create(new_call()["phone"])
 
 
+async def test_full_key_is_counted_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A client that goes on at its limit costs no count of all its calls each time."""
+    async with limited(max_calls=3) as sandbox:
+        counted, count_calls = [], sandbox.runtime.store.count_calls
+
+        async def count(namespace: bytes) -> int:
+            counted.append(namespace)
+            return await count_calls(namespace)
+
+        monkeypatch.setattr(sandbox.runtime.store, "count_calls", count)
+        for _ in range(2):
+            statuses = [
+                (await sandbox.client.post("/v1/calls", json=new_call())).status_code
+                for _ in range(20)
+            ]
+            assert statuses == [201] * 3 + [429] * 17
+            await sandbox.client.delete("/sandbox/state")
+    assert len(counted) == 4
+
+
 async def test_full_key_fills_no_other() -> None:
     """Each key has its own room."""
     async with limited(max_calls=1) as sandbox:

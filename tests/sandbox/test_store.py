@@ -146,13 +146,13 @@ async def test_deleted_namespace_opens_fresh(store: Store) -> None:
 
 async def test_only_an_idle_namespace_is_deleted_as_idle(store: Store) -> None:
     """A use that is written down keeps a namespace, and so does one that is not yet."""
-    assert await store.idle_namespaces(since=1) == [ONE]
+    assert await store.idle_namespaces(since=1, limit=9) == [ONE]
     await store.delete_namespace(ONE, idle_since=0)
     assert await store.clock(ONE) == CLOCK
     await create(store)  # on another process, which has not written down the use
     await store.delete_namespace(ONE, idle_since=60)
     assert await store.clock(ONE) == CLOCK
-    assert await store.idle_namespaces(since=60) == []
+    assert await store.idle_namespaces(since=60, limit=9) == []
     await store.delete_namespace(ONE, idle_since=61)
     assert await store.clock(ONE) is None
 
@@ -161,16 +161,17 @@ async def test_running_time_never_goes_back(store: Store) -> None:
     """Of processes that share the running time the furthest moves it, and new keys begin there."""
     assert [await store.move_uptime(seconds) for seconds in (0, 60, 30, 90)] == [0, 60, 60, 90]
     await store.open_namespace(OTHER, fresh=CLOCK, sample=SAMPLE)
-    assert await store.idle_namespaces(since=90) == [ONE]
-    assert sorted(await store.idle_namespaces(since=91)) == [ONE, OTHER]
+    assert await store.idle_namespaces(since=90, limit=9) == [ONE]
+    assert await store.idle_namespaces(since=91, limit=9) == [ONE, OTHER]
+    assert await store.idle_namespaces(since=91, limit=1) == [ONE]
 
 
 async def test_uses_of_namespaces_that_are_not_open_come_back(store: Store) -> None:
     """Whoever writes down uses learns which of them belong to no open namespace."""
     strangers = [number.to_bytes(16) for number in range(1200)]
     assert await store.use_namespaces([*strangers, ONE], at=START + 5) == strangers
-    assert await store.idle_namespaces(since=START + 5) == []
-    assert await store.idle_namespaces(since=START + 6) == [ONE]
+    assert await store.idle_namespaces(since=START + 5, limit=9) == []
+    assert await store.idle_namespaces(since=START + 6, limit=9) == [ONE]
 
 
 async def test_deleting_what_is_not_there_is_no_error(store: Store) -> None:

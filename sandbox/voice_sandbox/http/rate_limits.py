@@ -12,12 +12,15 @@ from functools import partial
 from math import ceil
 from typing import Final
 
+from uuid_utils import UUID
+
 from voice_sandbox.contract.problems import ProblemError
 from voice_sandbox.store.protocol import CallStore
 
 _MOST_KEPT: Final = 10_000
 """Namespaces that are remembered before those that are at rest are forgotten."""
 _FULL_RETRY_SECONDS: Final = 60
+_NEVER_FULL: Final = object()
 _STREAM_RETRY_SECONDS: Final = 5
 
 
@@ -82,7 +85,8 @@ class Quota:
     """Lets each namespace hold ``limit`` calls.
 
     The store counts only now and then: what is left is handed out in shares, one for each of
-    ``workers`` processes, and counted anew when a share is used up.
+    ``workers`` processes, and counted anew when a share is used up. A full namespace is counted
+    once: it stays full as long as its newest call is the same, since no call goes by itself.
     """
 
     def __init__(self, store: CallStore, limit: int, *, workers: int) -> None:
@@ -90,12 +94,13 @@ class Quota:
         self._limit = limit
         self._workers = workers
         self._share: dict[bytes, int] = {}
+        self._newest_when_full: dict[bytes, UUID | None] = {}
 
     async def admit(self, namespace: bytes) -> None:
         """Counts one call. Raises: `ProblemError` ``rate_limited``."""
         share = self._share.get(namespace, 0)
         if share == 0:
-            left = self._limit - await self._store.count_calls(namespace)
+            left = await self._left(namespace)
             if left <= 0:
                 raise ProblemError(
                     "rate_limited",
@@ -107,3 +112,16 @@ class Quota:
             if len(self._share) >= _MOST_KEPT:
                 self._share.clear()
         self._share[namespace] = share - 1
+
+    async def _left(self, namespace: bytes) -> int:
+        """How many calls the namespace may still hold."""
+        newest = await self._store.newest_call_id(namespace)
+        if self._newest_when_full.pop(namespace, _NEVER_FULL) == newest:
+            left = 0
+        else:
+            left = self._limit - await self._store.count_calls(namespace)
+        if left <= 0:
+            if len(self._newest_when_full) >= _MOST_KEPT:
+                self._newest_when_full.clear()
+            self._newest_when_full[namespace] = newest
+        return left

@@ -16,6 +16,7 @@ from voice_sandbox.store.protocol import NamespaceStore, StorageUnavailable
 logger = logging.getLogger("voice_sandbox")
 
 SWEEP_SECONDS: Final = 60.0
+_IDLE_LIMIT: Final = 500
 
 
 class NamespaceExpiry:
@@ -64,8 +65,9 @@ class NamespaceExpiry:
             self._used |= used
             raise
         since = now - self._idle_seconds
-        for namespace in await self._store.idle_namespaces(since=since):
-            await self._store.delete_namespace(namespace, idle_since=since)
+        while idle := await self._store.idle_namespaces(since=since, limit=_IDLE_LIMIT):
+            for namespace in idle:
+                await self._store.delete_namespace(namespace, idle_since=since)
         await self._store.sweep()
 
     async def _moved_uptime(self) -> float:

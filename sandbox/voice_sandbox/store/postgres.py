@@ -124,8 +124,9 @@ class PostgresStore:
             known.update(row[0] for row in await self._db.rows("use_namespaces", used=part, at=at))
         return [namespace for namespace in used if namespace not in known]
 
-    async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
-        return [row[0] for row in await self._db.rows("idle_namespaces", since=since)]
+    async def idle_namespaces(self, *, since: float, limit: int) -> Sequence[bytes]:
+        rows = await self._db.rows("idle_namespaces", since=since, limit=limit)
+        return [row[0] for row in rows]
 
     async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
         values = {"namespace": namespace}

@@ -104,8 +104,8 @@ class NamespaceStore(Protocol):
     async def use_namespaces(self, namespaces: Iterable[bytes], *, at: float) -> Sequence[bytes]:
         """Writes down a use at that running time for each namespace; returns those not open."""
 
-    async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
-        """The namespaces that were last used before that running time."""
+    async def idle_namespaces(self, *, since: float, limit: int) -> Sequence[bytes]:
+        """Namespaces that were last used before that running time, the longest idle first."""
 
     async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
         """Removes the namespace with all its calls and kept keys.

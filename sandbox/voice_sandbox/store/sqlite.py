@@ -65,6 +65,7 @@ class SQLiteStore:
 
     def __init__(self, path: str, *, synchronous: str = "NORMAL") -> None:
         self._path = path if path == ":memory:" else str(Path(path).absolute())
+        self._location = Path(self._path)
         self._synchronous = synchronous
         self._sql = statements("sqlite", FRAGMENTS, numbered=False)
         self._db: sqlite3.Connection | None = None
@@ -86,7 +87,7 @@ class SQLiteStore:
 
     async def open(self) -> None:
         self._db = await connect(self._path, synchronous=self._synchronous)
-        self._file = file_identity(self._path)
+        self._file = file_identity(self._location)
         try:
             for row in self._read_all("late_wakes"):  # of a process that died before it moved them
                 await self._move_wakes(row[0])
@@ -157,8 +158,9 @@ class SQLiteStore:
                 await self._committed()
         return unknown
 
-    async def idle_namespaces(self, *, since: float) -> Sequence[bytes]:
-        return [row[0] for row in self._read_all("idle_namespaces", since=since)]
+    async def idle_namespaces(self, *, since: float, limit: int) -> Sequence[bytes]:
+        rows = self._read_all("idle_namespaces", since=since, limit=limit)
+        return [row[0] for row in rows]
 
     async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
         await self._begin()  # before reading: another process may use it
@@ -167,12 +169,13 @@ class SQLiteStore:
                 row = self._read("is_used_since", namespace=namespace, since=idle_since)
                 if row is None or row[0]:
                     return
-                if row[1]:
-                    self._write("use_namespace", namespace=namespace, at=idle_since)
-                    return
-            for table in ("journal", "coverage"):
-                self._write(f"delete_{table}", namespace=namespace)
-            deleted = self._write_returning("delete_namespace", namespace=namespace)
+            deleted: Sequence[Any] = ()
+            if idle_since is not None and row[1]:
+                self._write("use_namespace", namespace=namespace, at=idle_since)
+            else:
+                for table in ("journal", "coverage"):
+                    self._write(f"delete_{table}", namespace=namespace)
+                deleted = self._write_returning("delete_namespace", namespace=namespace)
         await self._committed()
         for row in deleted:
             await self._remove_rows(row[0])
@@ -456,24 +459,23 @@ class SQLiteStore:
 
         Nothing may be awaited in it, since the writers of a transaction take turns.
         """
+        db = self._connection()
+        others_have_written = bool(self._waiting)
         try:
-            self._connection().execute("SAVEPOINT writer")
+            if others_have_written:
+                db.execute("SAVEPOINT writer")
             yield
-            self._connection().execute("RELEASE writer")
+            if others_have_written:
+                db.execute("RELEASE writer")
         except BaseException as error:
-            self._undo(error)
+            if others_have_written and db.in_transaction:
+                db.execute("ROLLBACK TO writer")
+                db.execute("RELEASE writer")
+            else:  # or SQLite has undone everything, as on a full disk
+                self._abort(error)
             if isinstance(error, sqlite3.Error):
                 raise StorageUnavailable(str(error)) from error
             raise
-
-    def _undo(self, error: BaseException) -> None:
-        """Undoes what a writer has changed, after an error."""
-        db = self._connection()
-        if db.in_transaction and self._waiting:
-            db.execute("ROLLBACK TO writer")
-            db.execute("RELEASE writer")
-        else:  # nobody else has written, or SQLite has undone everything, as on a full disk
-            self._abort(error)
 
     def _write(self, statement: str, **values: Any) -> int:
         """Runs a statement in the open transaction; returns how many rows it changed."""
@@ -507,7 +509,7 @@ class SQLiteStore:
         if self._writing:  # who waited before this one has opened it
             return True
         db = self._connection()
-        if file_identity(self._path) != self._file:
+        if file_identity(self._location) != self._file:
             raise StorageUnavailable(
                 f"the file {self._path} was deleted or replaced while the sandbox was using it; "
                 "restart the sandbox to begin with what is there now"

@@ -73,10 +73,10 @@ def move_log(path: str) -> None:
         db.execute("PRAGMA wal_checkpoint(PASSIVE)")
 
 
-def file_identity(path: str) -> tuple[int, int] | None:
+def file_identity(path: Path) -> tuple[int, int] | None:
     """Device and inode of the file under a path now; ``None`` where there is none."""
     try:
-        status = Path(path).stat()
+        status = path.stat()
     except OSError:
         return None
     return status.st_dev, status.st_ino

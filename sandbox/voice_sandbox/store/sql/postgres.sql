@@ -35,7 +35,8 @@ FROM used WHERE namespaces.generation = used.generation
 RETURNING namespaces.namespace;
 
 -- name: idle_namespaces
-SELECT namespace FROM namespaces WHERE used_at < :since AND namespace IS NOT NULL;
+SELECT namespace FROM namespaces WHERE used_at < :since AND namespace IS NOT NULL
+ORDER BY used_at LIMIT :limit;
 
 -- name: is_open
 SELECT FROM namespaces WHERE namespace = :namespace;

@@ -24,7 +24,8 @@ SET used_at = :at,
 WHERE namespace = :namespace;
 
 -- name: idle_namespaces
-SELECT namespace FROM namespaces WHERE used_at < :since AND namespace IS NOT NULL;
+SELECT namespace FROM namespaces WHERE used_at < :since AND namespace IS NOT NULL
+ORDER BY used_at LIMIT :limit;
 
 -- name: is_used_since
 -- Either the use is written down, or it is a call that was stored after the last one written down.
