@@ -68,7 +68,7 @@ def _database(folder: Path, sqlite: bool) -> Iterator[str]:
 def _report(outcome: Outcome, *, engine: str, kills: int, seconds: float) -> None:
     click.echo(
         f"\r{engine}: {kills} kills in {seconds:.0f} s, {outcome.calls} calls acknowledged.\n"
-        f"  {outcome.cut_off} requests were cut off and {outcome.refused} were answered 503; "
+        f"  {outcome.cut_off} requests were cut off and {outcome.rejected} were answered 503; "
         "each was sent again under its Idempotency-Key.\n"
         f"  Lost, doubled, or not delivered exactly once: {len(outcome.faults) or 'none'}."
     )

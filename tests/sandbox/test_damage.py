@@ -111,8 +111,8 @@ def test_a_lock_that_is_held_for_too_long_is_503(tmp_path: Path) -> None:
     with start_sandbox(tmp_path) as server, client_of(server) as client:
         first = client.post("/v1/calls", json=BODY).json()["call_id"]
         with locked(tmp_path / "sandbox.db"), ThreadPoolExecutor() as threads:
-            refused = [threads.submit(client.post, "/v1/calls", json=BODY) for _ in range(5)]
-            assert all(is_unavailable(response.result()) for response in refused)
+            rejected = [threads.submit(client.post, "/v1/calls", json=BODY) for _ in range(5)]
+            assert all(is_unavailable(response.result()) for response in rejected)
             assert client.get(f"/v1/calls/{first}").status_code == 200
         assert client.post("/v1/calls", json=BODY).status_code == 201
 
@@ -127,8 +127,8 @@ def locked(path: Path) -> Iterator[sqlite3.Connection]:
 
 @linux_only
 @pytest.mark.parametrize("what", ["file", "folder"])
-def test_what_may_not_be_written_is_refused_by_name(tmp_path: Path, what: str) -> None:
-    """A file or folder that is read-only stops the start with its name and the mend."""
+def test_what_may_not_be_written_is_rejected_by_name(tmp_path: Path, what: str) -> None:
+    """A file or folder that is read-only stops the start with its name and the fix."""
     path = tmp_path / "calls.db"
     if what == "file":
         path.touch()

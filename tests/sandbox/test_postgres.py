@@ -110,36 +110,36 @@ async def test_every_statement_is_understood(url: str) -> None:
                 await connection.prepare(sql)
 
 
-async def _refused(url: str) -> str:
-    with pytest.raises(StoreError) as refused:
+async def _rejected(url: str) -> str:
+    with pytest.raises(StoreError) as rejected:
         await open_store(url).open()
-    message = str(refused.value)
+    message = str(rejected.value)
     assert "--database" in message
     assert PASSWORD not in message
     return message
 
 
-async def test_schema_of_a_newer_version_is_refused(postgres: PostgresServer, url: str) -> None:
+async def test_schema_of_a_newer_version_is_rejected(postgres: PostgresServer, url: str) -> None:
     """An older sandbox does not touch the tables of a newer one."""
     async with opened(url):
         pass
     postgres.execute("INSERT INTO voice_sandbox_schema VALUES (999)", url=url)
-    assert "newer version of the sandbox (schema 999)" in await _refused(url)
+    assert "newer version of the sandbox (schema 999)" in await _rejected(url)
 
 
 async def test_table_of_another_program_is_left_alone(postgres: PostgresServer, url: str) -> None:
     """Where a table of a needed name stands already nothing is made, and the name is said."""
     postgres.execute("CREATE TABLE journal (line text)", url=url)
-    assert 'relation "journal" already exists' in await _refused(url)
+    assert 'relation "journal" already exists' in await _rejected(url)
     tables = postgres.execute(
         "SELECT tablename FROM pg_tables WHERE schemaname = current_schema()", url=url
     )
     assert tables == [["journal"]]
 
 
-async def test_user_who_may_create_nothing_is_refused(postgres: PostgresServer) -> None:
+async def test_user_who_may_create_nothing_is_rejected(postgres: PostgresServer) -> None:
     """Whoever may not make tables hears that from PostgreSQL, with the way out."""
-    assert "permission denied" in await _refused(postgres.url("pg_catalog"))
+    assert "permission denied" in await _rejected(postgres.url("pg_catalog"))
 
 
 async def test_schema_of_another_build_is_rejected(postgres: PostgresServer, url: str) -> None:
@@ -147,7 +147,7 @@ async def test_schema_of_another_build_is_rejected(postgres: PostgresServer, url
     async with opened(url):
         pass
     postgres.execute("UPDATE voice_sandbox_schema SET digest = 'x' WHERE version = 1", url=url)
-    assert "schema 1 was made by another build" in await _refused(url)
+    assert "schema 1 was made by another build" in await _rejected(url)
 
 
 OLD_CALL = Call(
@@ -199,22 +199,22 @@ async def test_database_of_the_first_release_opens(postgres: PostgresServer, url
 # The URL
 
 
-async def test_wrong_password_is_refused(postgres: PostgresServer) -> None:
+async def test_wrong_password_is_rejected(postgres: PostgresServer) -> None:
     """PostgreSQL's own word is passed on, without the password."""
-    message = await _refused(postgres.url().replace(PASSWORD, "wrong-fish"))
+    message = await _rejected(postgres.url().replace(PASSWORD, "wrong-fish"))
     assert "password authentication failed" in message
     assert "wrong-fish" not in message
 
 
-async def test_unknown_database_is_refused(postgres: PostgresServer) -> None:
+async def test_unknown_database_is_rejected(postgres: PostgresServer) -> None:
     """A name that PostgreSQL does not know is named."""
-    message = await _refused(postgres.url().replace("/postgres?", "/nowhere?"))
+    message = await _rejected(postgres.url().replace("/postgres?", "/nowhere?"))
     assert 'database "nowhere" does not exist' in message
 
 
-async def test_absent_server_is_refused(unused_port: int) -> None:
+async def test_absent_server_is_rejected(unused_port: int) -> None:
     """Where nobody listens the message names host and port, and no more of the URL."""
-    message = await _refused(f"postgresql://me:{PASSWORD}@127.0.0.1:{unused_port}/calls?x=y")
+    message = await _rejected(f"postgresql://me:{PASSWORD}@127.0.0.1:{unused_port}/calls?x=y")
     assert f"postgresql://127.0.0.1:{unused_port}/calls cannot be used" in message
 
 
@@ -240,12 +240,12 @@ def unused_port() -> int:
         "postgresql+asyncpg://me:tuna@fish@host/name",
     ],
 )
-def test_url_that_cannot_be_read_is_refused_without_its_password(url: str) -> None:
+def test_url_that_cannot_be_read_is_rejected_without_its_password(url: str) -> None:
     """A password that is not escaped is asked for in no DNS and shown in no message."""
-    with pytest.raises(ValueError, match="postgresql://USER:PASSWORD@HOST:PORT/NAME") as refused:
+    with pytest.raises(ValueError, match="postgresql://USER:PASSWORD@HOST:PORT/NAME") as rejected:
         open_store(url)
-    assert "tuna" not in str(refused.value)
-    assert "fish" not in str(refused.value)
+    assert "tuna" not in str(rejected.value)
+    assert "fish" not in str(rejected.value)
 
 
 def test_command_says_what_is_wrong_without_the_password(unused_port: int) -> None:
@@ -303,14 +303,14 @@ def test_driver_is_loaded_for_postgresql_alone() -> None:
 @pytest.mark.parametrize(
     ("status", "transcript"), [("unheard_of", "sensitive words"), ("completed", "sensitive\0words")]
 )
-async def test_value_that_the_schema_refuses_is_no_outage(
+async def test_value_that_the_schema_rejects_is_no_outage(
     url: str, status: str, transcript: str
 ) -> None:
     """What no wait puts right is a fault of ours, and its message quotes nobody's words."""
     async with opened(url) as [store]:
         await open_namespace(store)
         call = await create(store)
-        with pytest.raises(RuntimeError, match="PostgreSQL rejected a value") as refused:
+        with pytest.raises(RuntimeError, match="PostgreSQL rejected a value") as rejected:
             await store.complete_call(
                 ONE,
                 call.call_id,
@@ -319,8 +319,8 @@ async def test_value_that_the_schema_refuses_is_no_outage(
                 completed_by="req_1",
                 drop_plan=False,
             )
-        assert "sensitive" not in str(refused.value)
-        assert refused.value.__suppress_context__
+        assert "sensitive" not in str(rejected.value)
+        assert rejected.value.__suppress_context__
         assert await store.call(ONE, call.call_id) == call
 
 
@@ -689,13 +689,13 @@ async def test_app_answers_while_the_server_is_away(shaky: PostgresServer, wall:
     async with running_sandbox(shaky.new_schema(), wall) as sandbox:
         call_id = await sandbox.create("+12025550100")
         shaky.stop()
-        refused = await sandbox.client.get(f"/v1/calls/{call_id}")
+        rejected = await sandbox.client.get(f"/v1/calls/{call_id}")
         agents = await sandbox.client.get("/v1/agents")
         stream = await sandbox.client.get("/sandbox/journal/stream")
         shaky.start()
         again = await sandbox.client.get(f"/v1/calls/{call_id}")
         journal = (await sandbox.client.get("/sandbox/journal")).json()["exchanges"]
-    for response in (refused, stream):
+    for response in (rejected, stream):
         assert (response.status_code, response.json()["code"]) == (503, "storage_unavailable")
         assert response.headers["retry-after"] == "1"
     assert (agents.status_code, again.status_code) == (200, 200)
@@ -725,11 +725,11 @@ async def test_stream_goes_on_after_the_server_was_away(
         assert b"event: ready" in await anext(events)
         shaky.stop()
         waiting = asyncio.ensure_future(anext(events))
-        refused = await sandbox.client.get(f"/v1/calls/{new_call_id()}")
+        rejected = await sandbox.client.get(f"/v1/calls/{new_call_id()}")
         shaky.start()
         async with asyncio.timeout(15):
             event = await waiting
-        assert refused.headers["x-request-id"].encode() in event
+        assert rejected.headers["x-request-id"].encode() in event
         await events.aclose()  # type: ignore[attr-defined]
 
 

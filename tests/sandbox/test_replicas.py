@@ -39,15 +39,15 @@ def test_restart_of_the_database_loses_nothing(shaky: PostgresServer, tmp_path: 
         with load_on(replicas, clients=3, agent=AGENT) as outcome:
             outcome.wait_for(CALLS_BETWEEN)
             shaky.stop()
-            refused = httpx.get(f"{replicas.origins[0]}/sandbox/clock", headers=DEMO)
+            rejected = httpx.get(f"{replicas.origins[0]}/sandbox/clock", headers=DEMO)
             agents = httpx.get(f"{replicas.origins[0]}/v1/agents", headers=DEMO)
             shaky.start()
             outcome.wait_for(CALLS_BETWEEN)
         take_stock(replicas, database, outcome)
         assert [server.process.poll() for server in replicas.servers] == [None, None]
-    assert (refused.status_code, refused.headers["retry-after"]) == (503, "1")
+    assert (rejected.status_code, rejected.headers["retry-after"]) == (503, "1")
     assert agents.status_code == 200
     assert outcome.faults == []
-    assert outcome.refused > 0, "no client noticed the restart"
+    assert outcome.rejected > 0, "no client noticed the restart"
     assert PASSWORD not in replicas.logs()
     assert "Traceback" not in replicas.logs()

@@ -842,22 +842,22 @@ async def _open_and_close(store: Store) -> None:
     await store.close()
 
 
-async def _refused(path: Path) -> str:
-    with pytest.raises(StoreError) as refused:
+async def _rejected(path: Path) -> str:
+    with pytest.raises(StoreError) as rejected:
         await open_store(f"sqlite:///{path}").open()
-    message = str(refused.value)
+    message = str(rejected.value)
     assert str(path) in message
     assert "--database" in message
     return message
 
 
-async def test_schema_of_a_newer_version_is_refused(tmp_path: Path) -> None:
+async def test_schema_of_a_newer_version_is_rejected(tmp_path: Path) -> None:
     """An older sandbox does not touch the file of a newer one."""
     path = tmp_path / "calls.db"
     async with opened(path):
         pass
     execute(path, "PRAGMA user_version = 999")
-    assert "newer version" in await _refused(path)
+    assert "newer version" in await _rejected(path)
 
 
 async def test_schema_of_another_build_is_rejected(
@@ -871,7 +871,7 @@ async def test_schema_of_another_build_is_rejected(
         migration(script.sql.replace("used_at", "seen_at")) for script in migrations("sqlite")
     ]
     monkeypatch.setattr("voice_sandbox.store.sqlite_connection.migrations", lambda _: changed)
-    assert "was made by another build" in await _refused(path)
+    assert "was made by another build" in await _rejected(path)
 
 
 def test_digest_is_of_statements_alone() -> None:
@@ -881,52 +881,52 @@ def test_digest_is_of_statements_alone() -> None:
     assert migration(script.sql.replace("REAL", "INTEGER")).digest != script.digest
 
 
-async def test_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+async def test_file_that_is_no_database_is_rejected(tmp_path: Path) -> None:
     """Somebody's text file is not overwritten."""
     path = tmp_path / "notes.txt"
     path.write_text("shopping list\n" * 100)
-    await _refused(path)
+    await _rejected(path)
     assert path.read_text() == "shopping list\n" * 100
 
 
-async def test_corrupt_schema_is_refused(tmp_path: Path) -> None:
-    """A file whose first page is broken is refused."""
+async def test_corrupt_schema_is_rejected(tmp_path: Path) -> None:
+    """A file whose first page is broken is rejected."""
     path = tmp_path / "calls.db"
     async with opened(path):
         pass
     content = bytearray(path.read_bytes())
     content[100:2000] = b"\xff" * 1900
     path.write_bytes(content)
-    await _refused(path)
+    await _rejected(path)
 
 
-async def test_folder_instead_of_a_file_is_refused(tmp_path: Path) -> None:
+async def test_folder_instead_of_a_file_is_rejected(tmp_path: Path) -> None:
     """A folder is no database."""
-    await _refused(tmp_path)
+    await _rejected(tmp_path)
 
 
-async def test_missing_folder_is_refused(tmp_path: Path) -> None:
-    """A path into a folder that does not exist is refused by name."""
-    await _refused(tmp_path / "gone" / "calls.db")
+async def test_missing_folder_is_rejected(tmp_path: Path) -> None:
+    """A path into a folder that does not exist is rejected by name."""
+    await _rejected(tmp_path / "gone" / "calls.db")
 
 
-async def test_file_in_place_of_a_folder_is_refused(tmp_path: Path) -> None:
-    """A path through a file is refused by name."""
+async def test_file_in_place_of_a_folder_is_rejected(tmp_path: Path) -> None:
+    """A path through a file is rejected by name."""
     (tmp_path / "file").write_text("x")
-    await _refused(tmp_path / "file" / "calls.db")
+    await _rejected(tmp_path / "file" / "calls.db")
 
 
 @pytest.mark.skipif(not Path("/proc/self").is_dir(), reason="needs /proc, as Linux has it")
-async def test_folder_that_takes_no_files_is_refused() -> None:
-    """A folder in which even root can create nothing is refused by name."""
-    await _refused(Path("/proc/self/calls.db"))
+async def test_folder_that_takes_no_files_is_rejected() -> None:
+    """A folder in which even root can create nothing is rejected by name."""
+    await _rejected(Path("/proc/self/calls.db"))
 
 
 @pytest.mark.parametrize(
     "url",
     ["", "calls.db", "sqlite://", "sqlite:///", "sqlite:calls.db", "mysql://localhost/x", "x:///y"],
 )
-def test_unknown_url_is_refused(url: str) -> None:
+def test_unknown_url_is_rejected(url: str) -> None:
     """Only a URL of a known kind is a database; the sentence shows one."""
     with pytest.raises(ValueError, match="sqlite:///FILE"):
         open_store(url)
@@ -1125,11 +1125,11 @@ async def test_app_answers_a_failed_store_as_unavailable(tmp_path: Path, wall: F
         execute(path, FORBID.replace("+12025550199", "+12025550100"))
         body = {"phone": "+12025550100", "agent": CATALOGUE.agents[0].key}
         headers = {"Idempotency-Key": "one"}
-        refused = await sandbox.client.post("/v1/calls", json=body, headers=headers)
+        rejected = await sandbox.client.post("/v1/calls", json=body, headers=headers)
         execute(path, "DROP TRIGGER forbid")
         created = await sandbox.client.post("/v1/calls", json=body, headers=headers)
-    assert (refused.status_code, refused.json()["code"]) == (503, "storage_unavailable")
-    assert refused.headers["retry-after"] == "1"
+    assert (rejected.status_code, rejected.json()["code"]) == (503, "storage_unavailable")
+    assert rejected.headers["retry-after"] == "1"
     assert (created.status_code, "idempotent-replayed" in created.headers) == (201, False)
 
 
@@ -1147,7 +1147,7 @@ def test_killed_process_loses_no_acknowledged_call(tmp_path: Path) -> None:
 
 
 async def test_a_file_of_another_program_is_left_alone(tmp_path: Path) -> None:
-    """A database that somebody else has filled is refused, and nothing is added to it."""
+    """A database that somebody else has filled is rejected, and nothing is added to it."""
     theirs = tmp_path / "theirs.db"
     with contextlib.closing(sqlite3.connect(theirs)) as db:
         db.execute("CREATE TABLE invoices (number INTEGER)")

@@ -28,7 +28,7 @@ SPEED = 20
 SETTLE_SECONDS = 60
 REQUEST_SECONDS = 30
 # A scenario's number, and what its completions are answered with.
-ANSWERS = {"+12025550100": (200,), "+12025550131": (200, 200)}
+DELIVERY_STATUSES = {"+12025550100": (200,), "+12025550131": (200, 200)}
 
 
 @dataclass
@@ -39,7 +39,7 @@ class Outcome:
     """By key: each `call_id` that was answered 201, and the number that was called."""
     cut_off: int = 0
     """Requests whose connection broke, or that got none."""
-    refused: int = 0
+    rejected: int = 0
     """Requests that were answered 503."""
     faults: list[str] = field(default_factory=list)
     """Everything that should not be, in words."""
@@ -163,7 +163,7 @@ async def _count(store: Store, outcome: Outcome) -> None:
                 outcome.faults.append(f"{call_id} is lost")
             elif call.result is None or call.result.status != "completed":
                 outcome.faults.append(f"{call_id} is not over")
-            elif call.delivery_statuses != ANSWERS[phone]:
+            elif call.delivery_statuses != DELIVERY_STATUSES[phone]:
                 outcome.faults.append(f"{call_id} was delivered: {call.delivery_statuses}")
         extra = await store.count_calls(namespace) - len(calls)
         if extra:
@@ -180,7 +180,7 @@ def _create_calls(
         for number in itertools.count():
             if stop.is_set():
                 return
-            phone = dice.choice(list(ANSWERS))
+            phone = dice.choice(list(DELIVERY_STATUSES))
             call_id = _acknowledged(
                 lambda: dice.choice(replicas.origins),
                 client,
@@ -215,7 +215,7 @@ def _acknowledged(
             return UUID(response.json()["call_id"])
         if response.status_code != 503 or "retry-after" not in response.headers:
             outcome.faults.append(f"answered {response.status_code}: {response.text}")
-        outcome.refused += 1
+        outcome.rejected += 1
         time.sleep(0.1)
     return None
 
