@@ -37,6 +37,7 @@ from voice_sandbox.store import open_store
 from voice_sandbox.store.protocol import StorageUnavailable, Store
 
 _DEFAULTS: Final = Limits()
+_FOLLOW_SECONDS: Final = 10.0
 
 
 def ignore(exchange: Exchange) -> None:
@@ -50,6 +51,8 @@ class Runtime:
         self,
         *,
         store: Store,
+        wall: clock.SteadyWall,
+        follows_database: bool,
         keyring: Keyring,
         deliverer: Deliverer,
         journal: Journal,
@@ -57,6 +60,8 @@ class Runtime:
         health: Health,
     ) -> None:
         self.store = store
+        self._wall = wall
+        self._follows_database = follows_database
         self.keyring = keyring
         self.deliverer = deliverer
         self.journal = journal
@@ -67,8 +72,10 @@ class Runtime:
     async def lifespan(self, _: object = None) -> AsyncIterator[None]:
         """Opens the store and plays the provider until the block ends. Raises: `StoreError`."""
         await self.store.open()
+        await self._set_wall()
         self.journal.begin()
         tasks = [
+            asyncio.create_task(self._keep_wall(), name="clock of the database"),
             asyncio.create_task(self.deliverer.run(), name="simulated provider"),
             asyncio.create_task(self.journal.run(), name="journal"),
             asyncio.create_task(self.expiry.run(), name="expiry of namespaces"),
@@ -86,6 +93,27 @@ class Runtime:
                 await self.expiry.sweep()
             await self.store.close()
 
+    async def _set_wall(self) -> None:
+        """Goes on from what was shown before, whatever the machine's clock says now."""
+        await self._follow_database()
+        shown = await self.store.last_shown()
+        self._wall.at_least(max(shown.wall, clock.after_seq(shown.seq)))
+
+    async def _keep_wall(self) -> None:
+        """Keeps to the clock of the database, as all replicas do, until it is cancelled."""
+        while self._follows_database:
+            await asyncio.sleep(_FOLLOW_SECONDS)
+            with suppress(StorageUnavailable):
+                await self._follow_database()
+
+    async def _follow_database(self) -> None:
+        if self._follows_database:
+            instant = await self.store.database_time()
+            if instant is None:
+                self._follows_database = False
+            else:
+                self._wall.follow(instant)
+
     def drain(self) -> None:
         """Is not ready any more, and ends what would never end, the live streams."""
         self._health.leave()
@@ -101,7 +129,7 @@ def create_app(
     limits: Limits = _DEFAULTS,
     keys: frozenset[bytes] | None = None,
     workers: int = 1,
-    wall: clock.Wall = clock.wall,
+    wall: clock.Wall | None = None,
     observe: Observer = ignore,
     wrap_store: Callable[[Store], Store] | None = None,
 ) -> Starlette:
@@ -118,7 +146,7 @@ def create_app(
         limits: What the deployment allows.
         keys: Digests of the keys that are accepted, where not all are.
         workers: How many processes share the store.
-        wall: The wall clock.
+        wall: The wall clock of a test; without it, that of the machine or of the database.
         observe: Is told every exchange when it has ended.
         wrap_store: Returns what stands before the store, to count or to log.
 
@@ -142,13 +170,14 @@ def create_app(
     store = open_store(database)
     if wrap_store is not None:
         store = wrap_store(store)
+    steady_wall = clock.SteadyWall(clock.wall if wall is None else wall)
     calls = limits.max_calls
     simulation = Simulation(
         contract=contract,
         catalogue=catalogue,
         scenarios=scenarios,
         store=store,
-        wall=wall,
+        wall=steady_wall,
         speed=speed,
         admit_call=None if calls is None else Quota(store, calls, workers=workers).admit,
         wake_up=WakeUp(),
@@ -159,12 +188,12 @@ def create_app(
         control_contract.path.read_text("utf-8"),
         " ".join(scenarios.by_number),
     )
-    journal = Journal(store, public, limit=limits.max_journal, wall=wall)
+    journal = Journal(store, public, limit=limits.max_journal, wall=steady_wall)
     expiry = NamespaceExpiry(
         store,
         idle_seconds=limits.max_idle_hours * 3600,
         # A test's own wall moves by hand, and this time with it.
-        monotonic=clock.monotonic if wall is clock.wall else wall,
+        monotonic=clock.monotonic if wall is None else steady_wall,
         open_namespace=simulation.clock,
     )
 
@@ -184,7 +213,7 @@ def create_app(
         unusable_number="malformed_json",
         observe=observe_service,
         public=public,
-        wall=wall,
+        wall=steady_wall,
     )
     deliverer = Deliverer(simulation, served.route("callCompleted").app, keyring)
     controlled = Pipeline(
@@ -197,11 +226,13 @@ def create_app(
         unusable_number="validation_failed",
         observe=observe_control,
         public=public,
-        wall=wall,
+        wall=steady_wall,
     )
     health = Health(store, fallback=served.unrouted)
     runtime = Runtime(
         store=store,
+        wall=steady_wall,
+        follows_database=wall is None,
         keyring=keyring,
         deliverer=deliverer,
         journal=journal,

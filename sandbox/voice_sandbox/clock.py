@@ -1,15 +1,17 @@
 """Time and new names enter here and nowhere else.
 
 A namespace has a virtual clock: it moves with the wall, ``rate`` times as fast, and a client can
-advance it. It goes backward only where the wall does.
+advance it. It never goes backward, even where the wall does.
 All instants are seconds since the Unix epoch.
 """
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
+from math import inf
 from typing import Final
 
 import msgspec
@@ -25,6 +27,9 @@ DAY_SECONDS: Final = 24 * 60 * 60
 END_OF_TIME: Final = 253_402_300_799.0
 """The last second of the year 9999, which RFC 3339 can still write; clocks stop there."""
 
+_LONGEST_HOLD_SECONDS: Final = 1.0
+"""For which a clock may stand still, so that small corrections do not add up."""
+
 wall: Wall = time.time
 monotonic: Callable[[], float] = time.perf_counter
 sleep: Callable[[float], None] = time.sleep
@@ -35,26 +40,79 @@ def new_call_id() -> UUID:
     return uuid_utils.uuid7()
 
 
-def first_call_id(instant: float) -> UUID:
-    """The least id that can have been made at that wall time."""
-    return UUID(int=max(0, int(instant * 1000)) << 80)
-
-
 def new_request_id() -> str:
     """The name of one exchange, such as ``req_01890a5dac96774bbcceb302099a8057``."""
     return "req_" + uuid_utils.uuid7().hex
 
 
-def new_seq() -> str:
-    """A text that sorts after every earlier one, such as ``01890a5dac96774bbcceb302099a8057``."""
-    return uuid_utils.uuid7().hex
+class SteadyWall:
+    """A wall clock that is never put back: when the one below it is, it goes on from where it was.
+
+    A machine that resumes, or that asks a time server, may show an earlier time than a second ago.
+    Virtual time, the order of the journal and whatever waits would stand still for as long.
+    """
+
+    def __init__(self, wall: Wall) -> None:
+        self._wall = wall
+        self._offset = 0.0
+        self._shown = -inf
+
+    def __call__(self) -> float:
+        now = self._wall() + self._offset
+        behind = self._shown - now
+        if behind <= 0:
+            self._shown = now
+            return now
+        if behind > _LONGEST_HOLD_SECONDS:
+            self._offset += behind
+        return self._shown
+
+    def at_least(self, instant: float) -> None:
+        """Shows that instant from now on where it is later: others have seen it already."""
+        self._offset += max(0.0, instant - self())
+
+    def follow(self, instant: float) -> None:
+        """Shows from now on what a clock shows that others follow too.
+
+        Nothing that was shown is taken back: where this clock is ahead it waits for a moment, and
+        where that would take longer, because the other clock was put back, it goes on by itself.
+        """
+        ahead = self._wall() + self._offset - instant
+        if self._shown == -inf or ahead <= _LONGEST_HOLD_SECONDS:
+            self._offset -= ahead
+
+
+class Sequence:
+    """Texts that each sort after the one before, such as ``01890a5dac960fa0001b302099a8057c``.
+
+    They begin with the time in milliseconds, then microseconds, so that those of several processes
+    sort by it.
+    """
+
+    def __init__(self, wall: Wall) -> None:
+        self._wall = wall
+        self._microseconds = 0
+        self._number = 0
+        self._process = secrets.token_hex(6)
+
+    def __call__(self) -> str:
+        microseconds = max(int(self._wall() * 1_000_000), self._microseconds)
+        self._number = self._number + 1 if microseconds == self._microseconds else 0
+        self._microseconds = microseconds
+        milliseconds, rest = divmod(microseconds, 1000)
+        return f"{milliseconds:012x}{rest:03x}{self._number:05x}{self._process}"
+
+
+def after_seq(seq: str) -> float:
+    """A wall time at which every new `seq` sorts after that one; 0 for an empty one."""
+    return (int(seq[:12], 16) + 1) / 1000 if seq else 0.0
 
 
 def seq_before(seq: str, seconds: float) -> str:
     """A text that sorts as a `seq` made so many seconds earlier. Of an empty one, an empty one."""
     if not seq:
         return ""
-    # RFC 9562, section 5.7: the first 48 bits are milliseconds since the Unix epoch.
+    # The first 48 bits are milliseconds since the Unix epoch.
     return f"{max(0, int(seq[:12], 16) - round(seconds * 1000)):012x}"
 
 

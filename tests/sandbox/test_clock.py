@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from voice_sandbox.clock import VirtualClock, new_call_id, new_request_id, rfc3339
+from voice_sandbox.clock import (
+    Sequence,
+    SteadyWall,
+    VirtualClock,
+    new_call_id,
+    new_request_id,
+    rfc3339,
+)
 
 from .conftest import START
 
@@ -88,3 +95,88 @@ def test_no_clock_runs_out_of_the_calendar(clock: VirtualClock, later: float) ->
     moved = clock.advanced_to(START + later, wall_now=clock.anchor_wall)
     for shown in (moved.now(START), clock.now(START + later), START + later):
         assert rfc3339(shown) <= "9999-12-31T23:59:59.000Z"
+
+
+# A wall that is put back
+
+
+STEPS = st.floats(-1e7, 1e7, allow_nan=False)
+
+
+@given(st.lists(STEPS, max_size=20), st.floats(2, 1000))
+def test_steady_wall_never_goes_back_and_never_stands_still(
+    jumps: list[float], seconds: float
+) -> None:
+    """Whatever the wall does, time goes on: never backward, and never for long not at all."""
+    raw = START
+    steady = SteadyWall(lambda: raw)
+    for jump in jumps:
+        before = steady()
+        raw += jump
+        assert steady() >= before
+        after = steady()
+        raw += seconds
+        assert steady() - after >= seconds - 1.01
+
+
+def test_small_corrections_do_not_add_up() -> None:
+    """A clock that a time server puts back by a moment every now and then stays right."""
+    raw = START
+    steady = SteadyWall(lambda: raw)
+    for _ in range(1000):
+        steady()
+        raw += 10
+        steady()
+        raw -= 0.5
+    assert steady() == pytest.approx(raw, abs=1)
+
+
+@pytest.mark.parametrize("ahead", [-3600.0, -0.5, 0.0, 0.5, 3600.0])
+def test_steady_wall_follows_the_clock_of_others(ahead: float) -> None:
+    """A process whose own clock is wrong shows the time that all the others show."""
+    steady = SteadyWall(lambda: START + ahead)
+    steady.follow(START)
+    assert steady() == START
+
+
+@pytest.mark.parametrize("moved", [-3600.0, -0.5, 0.5, 3600.0])
+def test_clock_that_is_followed_takes_nothing_back(moved: float) -> None:
+    """Where the clock that it follows is put back, a process goes on from what it has shown."""
+    steady = SteadyWall(lambda: START)
+    steady.follow(START)
+    shown = steady()
+    steady.follow(START + moved)
+    assert steady() == max(shown, START + moved)
+
+
+def test_steady_wall_goes_on_from_what_others_have_seen() -> None:
+    """After a restart with the wall put back time goes on from where it was."""
+    raw = START - 3600
+    steady = SteadyWall(lambda: raw)
+    steady.at_least(START)
+    assert steady() == START
+    raw += 5
+    assert steady() == START + 5
+
+
+@given(st.lists(STEPS, min_size=1, max_size=50))
+def test_sequence_rises_whatever_the_wall_does(jumps: list[float]) -> None:
+    """What was given later sorts later, though the wall stood still or went back."""
+    raw = START
+    sequence = Sequence(lambda: raw)
+    given_out = [sequence()]
+    for jump in jumps:
+        raw = max(0.0, raw + jump)
+        given_out += [sequence(), sequence()]
+    assert given_out == sorted(set(given_out))
+
+
+def test_sequences_of_two_processes_sort_by_time() -> None:
+    """A microsecond apart is enough, whichever process was first."""
+    raw = START
+    one, other = Sequence(lambda: raw), Sequence(lambda: raw)
+    given_out = []
+    for number in range(100):
+        raw += 2e-6
+        given_out.append((one, other)[number % 2]())
+    assert given_out == sorted(given_out)

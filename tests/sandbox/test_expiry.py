@@ -6,7 +6,7 @@ import pytest
 from uuid_utils import UUID
 
 from voice_sandbox.calls.call import Call, Result
-from voice_sandbox.clock import VirtualClock, new_seq
+from voice_sandbox.clock import Sequence, VirtualClock
 from voice_sandbox.simulation.expiry import NamespaceExpiry
 from voice_sandbox.store import open_store
 from voice_sandbox.store.protocol import Covered, JournalSegment, StorageUnavailable, Store
@@ -146,7 +146,7 @@ async def test_a_key_that_opened_nothing_goes_like_others(store: Store, machine:
     expiry = await machine.started()
     expiry.use(NAMESPACE)
     await store.append_journal(
-        [JournalSegment(NAMESPACE, new_seq(), NOON, 1, b"packed")],
+        [JournalSegment(NAMESPACE, Sequence(lambda: NOON)(), NOON, 1, b"packed")],
         [(NAMESPACE, Covered("listAgents", 200, "", "", 1))],
     )
     await expiry.sweep()

@@ -16,7 +16,7 @@ from uuid_utils import UUID
 
 from postgres_server import PASSWORD, PostgresServer
 from voice_sandbox.calls.call import Call, Result
-from voice_sandbox.clock import VirtualClock, new_call_id, new_seq
+from voice_sandbox.clock import Sequence, VirtualClock, new_call_id
 from voice_sandbox.journal.search import Search
 from voice_sandbox.store import open_store, postgres, postgres_database
 from voice_sandbox.store.postgres import PostgresStore
@@ -40,6 +40,8 @@ from .conftest import (
     client_of,
     running_sandbox,
 )
+
+NEXT_SEQ = Sequence(lambda: START)
 
 pytestmark = pytest.mark.anyio
 
@@ -486,7 +488,7 @@ async def test_replicas_never_wait_for_each_other_in_a_circle(
             case 5:
                 await store.append_journal(
                     [
-                        JournalSegment(name, new_seq(), START, 1, b"packed")
+                        JournalSegment(name, NEXT_SEQ(), START, 1, b"packed")
                         for name in dice.sample(NAMES, 3)
                     ],
                     [

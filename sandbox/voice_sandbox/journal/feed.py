@@ -25,7 +25,7 @@ BEFORE_ALL: Final = -1
 
 _EVENTS_LIMIT: Final = 100
 _POLL_SECONDS: Final = 1.0
-_SETTLED_SECONDS: Final = 5.0
+SETTLED_SECONDS: Final = 5.0
 """After this time no process writes down an earlier exchange any more."""
 
 
@@ -127,7 +127,7 @@ class Feed:
 
 def settled_before(seq: str) -> str:
     """A `seq` before which no process writes any more once ``seq`` has been written."""
-    return clock.seq_before(seq, _SETTLED_SECONDS)
+    return clock.seq_before(seq, SETTLED_SECONDS)
 
 
 async def in_order(segments: Iterable[bytes]) -> list[JournalEntry]:

@@ -24,7 +24,15 @@ from voice_sandbox.journal.entry import (
     encode_exchange,
     entry_of,
 )
-from voice_sandbox.journal.feed import BEFORE_ALL, Feed, Signal, in_order, settled_before, wait
+from voice_sandbox.journal.feed import (
+    BEFORE_ALL,
+    SETTLED_SECONDS,
+    Feed,
+    Signal,
+    in_order,
+    settled_before,
+    wait,
+)
 from voice_sandbox.journal.search import EXCHANGES_LIMIT, Search
 from voice_sandbox.store.protocol import Covered, JournalSegment, JournalStore, StorageUnavailable
 
@@ -61,6 +69,7 @@ class Journal:
         self._store = store
         self._public = public
         self._wall = wall
+        self._next_seq = clock.Sequence(wall)
         self.limit = limit
         self._pending: dict[bytes, deque[bytes]] = {}
         self._pending_bytes = 0
@@ -91,7 +100,7 @@ class Journal:
         pending = self._pending.get(namespace)
         if pending is None:
             pending = self._pending[namespace] = deque(maxlen=self.limit)
-        encoded = encode_exchange(clock.new_seq(), exchange)
+        encoded = encode_exchange(self._next_seq(), exchange)
         self._pending_bytes += len(encoded)
         if len(pending) == self.limit:  # the oldest one makes room
             self._pending_bytes -= len(pending[0])
@@ -161,6 +170,10 @@ class Journal:
             if entry.request_id == request_id:
                 return entry.shown(self._public)
         return None
+
+    def is_future(self, seq: str) -> bool:
+        """Whether nothing can have been given that `seq` yet."""
+        return seq > f"{int((self._wall() + SETTLED_SECONDS) * 1000):012x}"
 
     async def coverage(self, namespace: bytes) -> list[Covered]:
         """How often each response was sent."""

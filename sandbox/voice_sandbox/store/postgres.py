@@ -34,6 +34,7 @@ from voice_sandbox.store.protocol import (
     IdempotencyKey,
     JournalSegment,
     KeptCall,
+    LastShown,
     StorageUnavailable,
     StoreError,
 )
@@ -151,6 +152,9 @@ class PostgresStore:
     async def sweep(self) -> None:
         for row in await self._db.rows("deleted_generations"):
             await self._remove_rows(row[0])
+
+    async def last_shown(self) -> LastShown:
+        return LastShown(*await self._db.row("last_shown"))
 
     async def database_time(self) -> float | None:
         [instant] = await self._db.row("database_time")

@@ -54,6 +54,15 @@ class Due(msgspec.Struct, frozen=True):
     due_at: float
 
 
+class LastShown(msgspec.Struct, frozen=True):
+    """The latest time that anybody can have seen."""
+
+    wall: float
+    """At which a clock was started or moved; 0 where none was."""
+    seq: str
+    """The last `seq` of any journal, empty where there is none."""
+
+
 class JournalSegment(msgspec.Struct, frozen=True):
     """Exchanges of a namespace that were written down together; ``entries`` is their bytes."""
 
@@ -118,6 +127,9 @@ class NamespaceStore(Protocol):
 
     async def sweep(self) -> None:
         """Removes what a process that died has left of deleted namespaces, in pieces."""
+
+    async def last_shown(self) -> LastShown:
+        """The latest time that was shown before this process began."""
 
     async def database_time(self) -> float | None:
         """The wall time of the clock that all replicas share, ``None`` where a file is shared."""

@@ -36,6 +36,7 @@ from voice_sandbox.store.protocol import (
     IdempotencyKey,
     JournalSegment,
     KeptCall,
+    LastShown,
     StorageUnavailable,
     StoreError,
 )
@@ -183,6 +184,9 @@ class SQLiteStore:
     async def sweep(self) -> None:
         for row in self._read_all("deleted_generations"):
             await self._remove_rows(row[0])
+
+    async def last_shown(self) -> LastShown:
+        return LastShown(*self._read("last_shown"))
 
     async def database_time(self) -> float | None:
         return None

@@ -390,3 +390,8 @@ ORDER BY operation_id, status, code, scenario;
 
 -- name: database_time
 SELECT extract(epoch FROM clock_timestamp())::double precision;
+
+-- name: last_shown
+SELECT
+    coalesce((SELECT max(anchor_wall) FROM namespaces), 0),
+    coalesce((SELECT max(last_seq) FROM journal), '');

@@ -231,3 +231,8 @@ SELECT coalesce(max(last_seq), '') FROM journal WHERE namespace = :namespace;
 SELECT operation_id, status, code, scenario, exchanges FROM coverage
 WHERE namespace = :namespace
 ORDER BY operation_id, status, code, scenario;
+
+-- name: last_shown
+SELECT
+    coalesce((SELECT max(anchor_wall) FROM namespaces), 0),
+    coalesce((SELECT max(last_seq) FROM journal), '');
