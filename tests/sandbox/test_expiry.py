@@ -128,7 +128,7 @@ async def test_idle_hours_go_on_over_a_restart(store: Store, machine: Machine) -
     assert not await exists(store)
 
 
-async def test_processes_that_run_together_age_a_namespace_once(
+async def test_processes_that_run_side_by_side_age_a_namespace_once(
     store: Store, machine: Machine
 ) -> None:
     """Workers that run side by side do not add up their time."""
