@@ -268,6 +268,16 @@ def test_a_missing_sandbox_is_explained(run: Run) -> None:
     assert "voice-sandbox serve" in missing.output
 
 
+@pytest.mark.parametrize("url", ["http://127.0.0.1:80x", "http://[::1", "http://a..b", "x", ""])
+@pytest.mark.parametrize("command", ["scenarios --url", "verify"])
+def test_a_wrong_url_is_explained(run: Run, command: str, url: str) -> None:
+    """Whatever is wrong with an address, a sentence says so and no traceback is printed."""
+    ran = run(*command.split(), url)
+    assert ran.exit_code in (2, 3), ran.exception
+    assert isinstance(ran.exception, SystemExit)
+    assert "rror" in ran.output or "cannot be told" in ran.output
+
+
 @pytest.mark.parametrize(
     ("words", "offered"),
     [

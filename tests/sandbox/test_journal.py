@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncIterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -506,8 +506,80 @@ async def test_a_follower_misses_no_exchange_of_a_slower_process(store: Store) -
         *(1, 0, 0),
         *(0, 0, 1),
     ]
-    assert isinstance(events, AsyncGenerator)
     await events.aclose()
+
+
+class CountingStore:
+    """A store that counts how often the journal of a namespace is read."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self.reads = 0
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "journal":
+            self.reads += 1
+        return getattr(self._store, name)
+
+
+@pytest.mark.anyio
+async def test_followers_of_a_key_share_one_reading(store: Store) -> None:
+    """However many follow, a new exchange is read once, and each of them is told."""
+    counting = CountingStore(store)
+    journal = Journal(counting, frozenset(), wall=clock.wall)
+    followers = [journal.follow(b"n" * 16, Search(), after=None) for _ in range(50)]
+    for events in followers:
+        assert b"event: ready" in await anext(events)
+    opened = counting.reads
+    journal.record(an_exchange(7))
+    await journal.write()
+    told = await asyncio.gather(*(anext(events) for events in followers))
+    assert len(set(told)) == 1
+    assert f"{7:032}".encode() in told[0]
+    assert counting.reads - opened <= 3
+    for events in followers:
+        await events.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_slow_follower_misses_nothing(store: Store) -> None:
+    """Who takes no event while hundreds come reads them all afterwards, in order and once."""
+    journal = journal_on(store)
+    events = journal.follow(b"n" * 16, Search(), after=None)
+    quick = journal.follow(b"n" * 16, Search(), after=None)
+    assert b"event: ready" in await anext(events)
+    assert b"event: ready" in await anext(quick)
+    for number in range(300):
+        journal.record(an_exchange(number))
+        if number % 50 == 49:
+            await journal.write()
+            for _ in range(50):
+                await anext(quick)
+    told = [await anext(events) for _ in range(300)]
+    assert [f"{number:032}".encode() in event for number, event in enumerate(told)] == [True] * 300
+    await events.aclose()
+    await quick.aclose()
+
+
+@pytest.mark.anyio
+async def test_a_long_search_lets_others_have_their_turn(store: Store) -> None:
+    """While a thousand exchanges are searched by text, the loop goes round hundreds of times."""
+    journal = journal_on(store)
+    for number in range(1000):
+        journal.record(an_exchange(number))
+    await journal.write()
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    assert await journal.search(b"n" * 16, Search(text="not there")) == []
+    counting.cancel()
+    assert turns >= 200
 
 
 @pytest.mark.anyio

@@ -732,7 +732,7 @@ async def test_stream_goes_on_after_the_server_was_away(
         async with asyncio.timeout(15):
             event = await waiting
         assert rejected.headers["x-request-id"].encode() in event
-        await events.aclose()  # type: ignore[attr-defined]
+        await events.aclose()
 
 
 async def test_stream_hears_of_another_replica(url: str, wall: FakeWall) -> None:
@@ -744,7 +744,7 @@ async def test_stream_hears_of_another_replica(url: str, wall: FakeWall) -> None
         async with asyncio.timeout(10):
             event = await anext(events)
         assert response.headers["x-request-id"].encode() in event
-        await events.aclose()  # type: ignore[attr-defined]
+        await events.aclose()
 
 
 async def test_keys_of_two_replicas_meet_nowhere(url: str, wall: FakeWall) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncIterator, Container, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Container, Iterable
 from contextlib import asynccontextmanager
 from itertools import accumulate, islice
 from typing import Any, Final
@@ -182,7 +182,7 @@ class Journal:
 
     async def follow(
         self, namespace: bytes, search: Search, *, after: str | None
-    ) -> AsyncIterator[bytes]:
+    ) -> AsyncGenerator[bytes, None]:
         """Server-sent events, one an exchange, from now on or from the event ``after`` on."""
         await self.write()
         async with self._feed(namespace) as feed:

@@ -170,7 +170,10 @@ class Http1Client:
         raise failed
 
     def _looked_up(self) -> list[_Address]:
-        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        try:
+            found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        except UnicodeError as error:  # such as a..b
+            raise OSError(f"{self.host} is not the name of a host: {error}") from error
         return [(family, address) for family, _, _, _, address in found]
 
     def _exchange_over(
