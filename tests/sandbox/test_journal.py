@@ -491,7 +491,7 @@ async def test_exchanges_of_two_processes_are_in_order(store: Store) -> None:
 async def test_a_follower_misses_no_exchange_of_a_slower_process(store: Store) -> None:
     """An exchange that another process writes down late is told, and no exchange twice."""
     one, other = journal_on(store), journal_on(store)
-    events = aiter(one.follow(b"n" * 16, Search(), after=None))
+    events = one.follow(b"n" * 16, Search(), after=None)
     assert b"event: ready" in await anext(events)
     other.record(an_exchange(0))
     one.record(an_exchange(1))

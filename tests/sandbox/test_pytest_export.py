@@ -33,7 +33,7 @@ ODD_TARGETS = [
     *("/v1/../v1/agents", "/v1/./agents", "/v1//agents", "/v1/agents/..", "/v1/%2e%2e/v1/agents"),
     *("/v1/calls/a[1-3]", "/v1/calls/{abc}", "/v1/calls/{a,b}", "/v1/agents?y=[1]&z={a}"),
     *("/v1/calls/a%23b", "/v1/calls/a%3Fb", "/v1/calls/a%25b", "/v1/calls/a%20b", "/v1/calls/%0A"),
-    *("/v1/calls/a%2Fb", "/v1/calls/a?b?c#d", "/v1/agents?", "/v1/calls/'$(x)`x`!\"*~|^\\"),
+    *("/v1/calls/a%2Fb", "/v1/calls/a?b?c%23d", "/v1/agents?", "/v1/calls/'$(x)`x`!\"*~|^\\"),
     *("/v1/calls/%D0%BA%00", "/v1/calls/a%zz", "/v1/agents?a=%20+%26;b", "/v1/calls/@:,;=+&$"),
 ]
 """Paths that programs on the way like to change."""
