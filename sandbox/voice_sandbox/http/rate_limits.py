@@ -37,6 +37,7 @@ class RateLimiter:
         self._burst_seconds = max(1.0, self._interval)
         self._monotonic = monotonic
         self._caught_up_at: dict[bytes, float] = {}
+        self._keep = _MOST_KEPT
 
     def admit(self, namespace: bytes) -> None:
         """Counts one request. Raises: `ProblemError` ``rate_limited``."""
@@ -49,11 +50,16 @@ class RateLimiter:
                 "seconds as Retry-After says, then send the same request again.",
                 headers={"Retry-After": str(ceil(early))},
             )
-        if len(self._caught_up_at) >= _MOST_KEPT:
-            self._caught_up_at = {
-                name: instant for name, instant in self._caught_up_at.items() if instant > now
-            }
+        if len(self._caught_up_at) >= self._keep:
+            self._forget(now)
         self._caught_up_at[namespace] = caught_up_at
+
+    def _forget(self, now: float) -> None:
+        """Drops namespaces at rest; looks again when as many have come as are left."""
+        self._caught_up_at = {
+            name: instant for name, instant in self._caught_up_at.items() if instant > now
+        }
+        self._keep = max(_MOST_KEPT, 2 * len(self._caught_up_at))
 
 
 class StreamSlots:
