@@ -258,18 +258,21 @@ class Journal:
             for namespace, waiting in pending.items():
                 while waiting:
                     part = list(islice(waiting, _SEGMENT))
-                    self._unwritten.append(self._segment(namespace, part))
+                    self._unwritten.append(await self._segment(namespace, part))
                     for _ in part:
                         waiting.popleft()
-                    await asyncio.sleep(0)
         finally:  # where this was cancelled the rest waits on
             for namespace, waiting in pending.items():
                 if waiting:
                     waiting.extend(self._pending.get(namespace, ()))
                     self._pending[namespace] = waiting
 
-    def _segment(self, namespace: bytes, exchanges: Iterable[bytes]) -> JournalSegment:
-        entries = [entry_of(exchange, self._public) for exchange in exchanges]
+    async def _segment(self, namespace: bytes, exchanges: Iterable[bytes]) -> JournalSegment:
+        entries: list[JournalEntry] = []
+        for number, exchange in enumerate(exchanges):
+            if number % _ENTRIES_A_TURN == 0:
+                await asyncio.sleep(0)
+            entries.append(entry_of(exchange, self._public))
         return JournalSegment(
             namespace=namespace,
             last_seq=entries[-1].seq,
