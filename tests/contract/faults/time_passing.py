@@ -3,7 +3,8 @@
 import asyncio
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 from msgspec.structs import replace
@@ -22,20 +23,37 @@ from faults.fault import fault
 from read_once import contracts
 from voice_sandbox.calls.scenarios import load_scenarios
 from voice_sandbox.contract.catalogue import read_catalogue
-from voice_sandbox.simulation import simulation
 from voice_sandbox.simulation.delivery import Deliverer
+from voice_sandbox.simulation.simulation import Simulation
+
+Advance = Callable[[float], Awaitable[Any]]
+"""Moves a clock until a time, as the sandbox does, and returns the clock."""
+
+
+def on_advance(
+    injector: FaultInjector, change: Callable[[Advance, Simulation, bytes, float], Awaitable[Any]]
+) -> None:
+    """Stand around every advance: `await change(advance, simulation, namespace, until)`."""
+
+    def make(original: Any) -> Any:
+        async def advance(deliverer: Any, namespace: bytes, until: float, **more: Any) -> Any:
+            plainly = partial(original, deliverer, namespace, **more)
+            return await change(plainly, deliverer._simulation, namespace, until)
+
+        return advance
+
+    injector.wrap(Deliverer, "advance", make)
 
 
 @fault("time", "advancing_delivers_what_was_due")
 def advance_returns_too_early(injector: FaultInjector) -> None:
     """Advancing the clock delivers nothing by itself."""
 
-    async def advance(self: Any, namespace: bytes, until: float) -> Any:
-        store, wall = self._simulation.store, self._simulation.wall
-        await store.move_clock(namespace, until, wall_now=wall())
-        return await self._simulation.clock(namespace)
+    async def change(_: Advance, simulation: Simulation, namespace: bytes, until: float) -> Any:
+        await simulation.store.move_clock(namespace, until, wall_now=simulation.wall())
+        return await simulation.clock(namespace)
 
-    injector.replace(Deliverer, "advance", advance)
+    on_advance(injector, change)
     injector.replace(Deliverer, "run", _sleep_for_ever)
 
 
@@ -46,35 +64,31 @@ async def _sleep_for_ever(self: Any) -> None:
 @fault("time", "clock_advances_and_never_goes_back")
 def advance_is_ignored(injector: FaultInjector) -> None:
     """The clock does not move when it is told to."""
-
-    async def advance(self: Any, namespace: bytes, until: float) -> Any:
-        return await self._simulation.clock(namespace)
-
-    injector.replace(Deliverer, "advance", advance)
+    on_advance(injector, lambda _, simulation, namespace, until: simulation.clock(namespace))
 
 
 @fault("time", "clock_advances_and_never_goes_back")
 def advance_is_in_minutes(injector: FaultInjector) -> None:
     """The clock moves sixty times too far."""
-    original = Deliverer.advance
 
-    async def advance(self: Any, namespace: bytes, until: float) -> Any:
-        now = self._simulation.wall()
-        return await original(self, namespace, now + max(0.0, until - now) * 60)
+    async def change(advance: Advance, simulation: Simulation, _: bytes, until: float) -> Any:
+        now = simulation.wall()
+        return await advance(now + max(0.0, until - now) * 60)
 
-    injector.replace(Deliverer, "advance", advance)
+    on_advance(injector, change)
 
 
 @fault("time", "advancing_delivers_what_was_due")
 def completions_come_early(injector: FaultInjector) -> None:
     """A completion is delivered before it is due."""
-    original = Deliverer.advance
 
-    async def advance(self: Any, namespace: bytes, until: float) -> Any:
-        await original(self, namespace, until + 30)
-        return await self._simulation.clock(namespace)
+    async def change(
+        advance: Advance, simulation: Simulation, namespace: bytes, until: float
+    ) -> Any:
+        await advance(until + 30)
+        return await simulation.clock(namespace)
 
-    injector.replace(Deliverer, "advance", advance)
+    on_advance(injector, change)
 
 
 @fault("time", "end_arrives_whole")
@@ -86,23 +100,21 @@ def duration_counts_the_ringing(injector: FaultInjector) -> None:
 @fault("time", "time_passes_by_itself_alone")
 def reading_moves_time(injector: FaultInjector) -> None:
     """Each read moves the call on."""
-    original = simulation.Simulation.status
+    original = Simulation.status
     reads: dict[Any, int] = {}
 
     def status(self: Any, call: Any, now: float) -> str:
         reads[call.call_id] = reads.get(call.call_id, -1) + 1
         return original(self, call, now + reads[call.call_id])
 
-    injector.replace(simulation.Simulation, "status", status)
+    injector.replace(Simulation, "status", status)
 
 
 @fault("time", "new_call_is_found_at_its_location")
 def call_completes_at_once(injector: FaultInjector) -> None:
     """A call is in progress as soon as it is created."""
-    original = simulation.Simulation.status
-    injector.replace(
-        simulation.Simulation, "status", lambda self, call, now: original(self, call, now + 7)
-    )
+    original = Simulation.status
+    injector.replace(Simulation, "status", lambda self, call, now: original(self, call, now + 7))
 
 
 @fault("time", "new_key_finds_the_sample_call")
@@ -178,14 +190,15 @@ def preferred_problem_creates_a_call(injector: FaultInjector) -> None:
 @fault("time", "advancing_delivers_what_was_due")
 def completions_come_late(injector: FaultInjector) -> None:
     """A completion is delivered a second and a half after it is due."""
-    original = Deliverer.advance
 
-    async def advance(self: Any, namespace: bytes, until: float) -> Any:
-        await original(self, namespace, until - 1.5)
-        await self._simulation.store.move_clock(namespace, until, wall_now=self._simulation.wall())
-        return await self._simulation.clock(namespace)
+    async def change(
+        advance: Advance, simulation: Simulation, namespace: bytes, until: float
+    ) -> Any:
+        await advance(until - 1.5)
+        await simulation.store.move_clock(namespace, until, wall_now=simulation.wall())
+        return await simulation.clock(namespace)
 
-    injector.replace(Deliverer, "advance", advance)
+    on_advance(injector, change)
     injector.replace(Deliverer, "run", _sleep_for_ever)
 
 
