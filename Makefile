@@ -70,6 +70,10 @@ lint: $(VENV)/dev.stamp node_modules/.stamp ## Check code, types and contracts
 	$(VENV)/bin/ruff format --check
 	$(VENV)/bin/mypy
 	$(VENV)/bin/lint-imports
+	mkdir -p .cache/types
+	$(NPM_PATH) openapi-typescript openapi.yaml --output .cache/types/openapi.d.ts >/dev/null
+	$(NPM_PATH) openapi-typescript sandbox/voice_sandbox/control.yaml --output .cache/types/control.d.ts >/dev/null
+	$(NPM_PATH) tsc
 	$(NPM_PATH) redocly lint --extends recommended-strict --max-problems 1000 $(CONTRACTS)
 	$(NPM_PATH) spectral lint --ruleset .spectral.yaml --fail-severity hint --fail-on-unmatched-globs $(CONTRACTS)
 

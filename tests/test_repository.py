@@ -125,7 +125,7 @@ def test_form_of_a_sandbox_key_stands_once_in_each_language(texts: dict[str, str
         if name.endswith((".py", ".js")) and PATTERN in text
     }
     assert PATTERN not in texts["sandbox/voice_sandbox/sandbox_key.py"]  # put together there
-    assert places == {"docs/assets/javascripts/session.js": 1}
+    assert places == {"docs/assets/javascripts/shared/session.js": 1}
 
 
 def _is_loopback(host: str) -> bool:

@@ -40,7 +40,7 @@ def main() -> None:
         page.goto(f"{server.url}/quickstart/")
         card = page.locator("try-api").first
         card.get_by_role("button", name="Try API").click()
-        card.locator(".life-answered").wait_for(timeout=20_000)
+        card.locator(".life-response").wait_for(timeout=20_000)
         # The free port of this run is nobody's business: show the one that readers will see.
         page.evaluate(
             """([card, width, here, written]) => {

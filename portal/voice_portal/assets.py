@@ -1,12 +1,14 @@
 """The site's own styles and scripts, from the files in ``docs/assets`` to how browsers like them.
 
 Styles become one file that carries its hash in its name: one request, and kept for good.
-Scripts stay modules; a page names all that they import, so that the browser asks for them at once.
+Scripts stay modules, published without their comments and types. A page names all modules that its
+scripts import, so that the browser asks for them at once.
 """
 
 from __future__ import annotations
 
 import hashlib
+import posixpath
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -14,7 +16,9 @@ from typing import Final
 
 _COMMENT: Final = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
 _INDENT: Final = re.compile(r"\n\s*")
-_IMPORT: Final = re.compile(r'^import (?:.+ from )?"\./(?P<name>[\w-]+\.js)";', re.MULTILINE)
+_SCRIPT_COMMENT: Final = re.compile(r"/\*\*.*?\*/ ?|^ *// [^\n]*", re.DOTALL | re.MULTILINE)
+_BLANK_LINES: Final = re.compile(r"\n(?: *\n)+")
+_IMPORT: Final = re.compile(r'^import (?:.+ from )?"(?P<path>\.{1,2}/[\w./-]+\.js)";', re.MULTILINE)
 
 
 def stylesheet(docs: Path, paths: Sequence[str]) -> tuple[str, str]:
@@ -28,17 +32,23 @@ def stylesheet(docs: Path, paths: Sequence[str]) -> tuple[str, str]:
     return f"{Path(paths[0]).parent.as_posix()}/site.{digest}.css", text
 
 
+def script(text: str) -> str:
+    """The script as browsers get it: its types and comments are for those who read its source.
+
+    A comment behind code stays: only a parser could tell it from a text with two slashes.
+    """
+    return _BLANK_LINES.sub("\n", _SCRIPT_COMMENT.sub("", text)).strip() + "\n"
+
+
 def modules(docs: Path, path: str) -> list[str]:
     """The modules that a script imports, and those that these import, without itself."""
-    folder = Path(path).parent
-    found = dict.fromkeys(_imported(docs / folder, Path(path).name, set()))
-    return [f"{folder.as_posix()}/{name}" for name in found]
+    return list(dict.fromkeys(_imported(docs, path, {path})))
 
 
-def _imported(folder: Path, name: str, seen: set[str]) -> Iterator[str]:
-    for match in _IMPORT.finditer((folder / name).read_text(encoding="utf-8")):
-        imported = match["name"]
+def _imported(docs: Path, path: str, seen: set[str]) -> Iterator[str]:
+    for match in _IMPORT.finditer((docs / path).read_text(encoding="utf-8")):
+        imported = posixpath.normpath(posixpath.join(posixpath.dirname(path), match["path"]))
         if imported not in seen:
             seen.add(imported)
             yield imported
-            yield from _imported(folder, imported, seen)
+            yield from _imported(docs, imported, seen)

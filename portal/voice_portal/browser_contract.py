@@ -14,12 +14,12 @@ _PROSE: Final = frozenset(
 
 
 def browser_contract(sources: Sources) -> dict[str, Any]:
-    """Operation → status → what a response must be; ``refusal`` is that of an unknown path."""
+    """Operation → status → what a response must be; ``unknownRoute`` is that of an unknown path."""
     contract, control = sources.contract, sources.control
     operations = {**control.operations, **contract.operations}
     return {
         "operations": {name: _responses(operation) for name, operation in operations.items()},
-        "refusal": {
+        "unknownRoute": {
             "mediaType": MEDIA_TYPE,
             "headers": {},
             "schema": {"$ref": "#/components/schemas/Problem"},

@@ -187,14 +187,14 @@ def _data(choice: Choice, sources: Sources) -> dict[str, Any]:
         "title": choice.title,
         "chain": choice.chain,
         "expect": choice.expect,
-        "steps": [_request_data(request, sources.contract) for request in choice.requests],
-        "proper": choice.request.example.value if choice.request.example else None,
-        "fresh": _fresh(choice.request, sources),
+        "requests": [_request_data(request, sources.contract) for request in choice.requests],
+        "example": choice.request.example.value if choice.request.example else None,
+        "newCall": _new_call(choice.request, sources),
         "life": _life(choice, sources),
     }
 
 
-def _fresh(request: CardRequest, sources: Sources) -> dict[str, Any] | None:
+def _new_call(request: CardRequest, sources: Sources) -> dict[str, Any] | None:
     """The request that makes a call for this one, where it is about a call."""
     creating = sources.contract.operations["createCall"]
     followers = {link.operation_id for link in creating.success.links.values()}
@@ -210,7 +210,7 @@ def _request_data(request: CardRequest, contract: Contract) -> dict[str, Any]:
     return {
         # A response is checked against this operation; another path or method has none.
         "operation": None if request.is_changed else operation.operation_id,
-        "proper": {"method": operation.method, "path": operation.path}
+        "documented": {"method": operation.method, "path": operation.path}
         if request.is_changed
         else None,
         "summary": operation.summary,
@@ -225,7 +225,7 @@ def _request_data(request: CardRequest, contract: Contract) -> dict[str, Any]:
         "raw": request.raw,
         "padTo": request.pad_to,
         "idempotent": any(p.name == IDEMPOTENCY for p in operation.parameters),
-        "answers": {
+        "responses": {
             str(status): {"phrase": phrase(status), "meaning": response.description}
             for status, response in operation.responses.items()
         },
@@ -256,7 +256,7 @@ def _life(choice: Choice, sources: Sources) -> Mapping[str, Any] | None:
         "states": states["enum"],
         "meanings": states["x-enumDescriptions"],
         "unfinished": unfinished_states(contract),
-        "behind": control.operations["inspectCall"].path,
-        "clock": control.operations["advanceClock"].path,
-        "webhook": contract.operations["callCompleted"].path,
+        "inspectPath": control.operations["inspectCall"].path,
+        "clockPath": control.operations["advanceClock"].path,
+        "webhookPath": contract.operations["callCompleted"].path,
     }

@@ -70,7 +70,7 @@ def on_build_error(error: Exception) -> None:
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Adds the contract: as it stands, as JSON, and the copy for Swagger UI; and the stylesheet."""
+    """Adds the contract in its forms and the one stylesheet, and makes scripts small."""
     sources = load_sources()
     contract = sources.contract
     generated = {
@@ -89,6 +89,9 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     generated.update([assets.stylesheet(Path(config.docs_dir), parts)])
     for part in parts:
         files.remove(files.src_uris[part])
+    for file in files.javascript_files():
+        if file.src_dir == config.docs_dir:  # the theme's own are as small as they get
+            file.content_string = assets.script(file.content_string)
     for path, content in generated.items():
         files.append(File.generated(config, path, content=content))
     return files

@@ -86,9 +86,9 @@ def forget(context: BrowserContext) -> None:
 
 @pytest.fixture
 def expected_console_errors() -> list[str]:
-    """Patterns of the console errors that a test provokes on purpose.
+    """Patterns of the console errors that a test causes on purpose.
 
-    Chromium logs every HTTP error answer, so a test that makes the server refuse appends
+    Chromium logs every HTTP error response, so a test that makes the server reject appends
     `"status of 401"`. Any other console error still fails it.
     """
     return []

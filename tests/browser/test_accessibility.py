@@ -51,16 +51,16 @@ def test_axe_finds_nothing_in_swagger_ui(page: Page) -> None:
 def test_axe_finds_nothing_in_a_card_that_ran(
     page: Page, expected_console_errors: list[str]
 ) -> None:
-    """A card that answered and one that was refused are as usable as before."""
+    """A card that succeeded and one that was rejected are as usable as before."""
     expected_console_errors.append("status of 422")
     page.goto("/quickstart/")
     cards = page.locator("try-api")
     cards.first.locator(".card-run").click()
     cards.first.get_by_role("button", name="Skip to the end").click()
     expect(cards.first.locator(".life-end")).to_be_visible()
-    refused = cards.nth(3)
-    refused.get_by_text("Edit the body").click()
-    refused.locator("textarea").fill("{}")
-    refused.locator(".card-run").click()
-    expect(refused.locator(".card-problem")).to_be_visible()
+    rejected = cards.nth(3)
+    rejected.get_by_text("Edit the body").click()
+    rejected.locator("textarea").fill("{}")
+    rejected.locator(".card-run").click()
+    expect(rejected.locator(".card-problem")).to_be_visible()
     assert violations(page) == []

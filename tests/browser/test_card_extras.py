@@ -1,4 +1,4 @@
-"""What a card does beyond running: provoke and mend, choose outcome, key and base URL."""
+"""What a card does beyond running: trigger and fix a problem, choose outcome, key and base URL."""
 
 import json
 import re
@@ -11,8 +11,8 @@ from playwright.sync_api import Page, expect
 from sandbox_process import SandboxServer
 from voice_sandbox.contract.problems import PROBLEMS
 
-PROVOKED = [code for code in PROBLEMS if code != "internal_error"]
-MENDED = [code for code in PROVOKED if code not in ("invalid_parameter", "exchange_not_found")]
+TRIGGERED = [code for code in PROBLEMS if code != "internal_error"]
+FIXED = [code for code in TRIGGERED if code not in ("invalid_parameter", "exchange_not_found")]
 
 
 @pytest.fixture
@@ -27,22 +27,22 @@ def created(page: Page) -> Any:
     return page.get_by_role("group", name="Try create call", exact=True)
 
 
-def test_every_problem_is_provoked_and_mended_on_its_entry(
+def test_every_problem_is_triggered_and_fixed_on_its_entry(
     page: Page, expected_console_errors: list[str]
 ) -> None:
-    """Each card of the Errors page gets its problem, as the contract says, and its mend works."""
+    """Each card of the Errors page gets its problem, as the contract says, and its fix works."""
     expected_console_errors.append("status of [45]")
     page.goto("/errors/")
-    for code in PROVOKED:
+    for code in TRIGGERED:
         card = page.locator(f"#provoke-{code}")
         page.locator(f"#{code} + .problem summary").first.click()
         card.get_by_role("button", name="Try API").click()
         expect(card.locator(".card-problem"), code).to_contain_text(PROBLEMS[code].title)
         expect(card.locator(".card-json"), code).to_contain_text(f'"code": "{code}"')
         expect(card.locator(".card-fit"), code).to_have_text("Fits the contract")
-        if code in MENDED:
-            card.locator(".card-mend").click()
-            expect(card, code).to_have_attribute("data-state", "answered")
+        if code in FIXED:
+            card.locator(".card-fix").click()
+            expect(card, code).to_have_attribute("data-state", "succeeded")
             expect(card.locator(".card-run"), code).to_be_focused()
 
 
@@ -65,7 +65,7 @@ def test_cards_of_all_problems_are_there_without_javascript(new_page: Callable[.
     """Without scripts each entry of the Errors page opens to its request and recorded answer."""
     page = new_page(java_script_enabled=False)
     page.goto("/errors/")
-    expect(page.locator("details try-api")).to_have_count(len(PROVOKED))
+    expect(page.locator("details try-api")).to_have_count(len(TRIGGERED))
     page.locator("#malformed_json + .problem summary").first.click()
     card = page.locator("#provoke-malformed_json")
     expect(card).to_contain_text("Recorded answer")
@@ -115,12 +115,12 @@ def test_end_of_a_call_shows_what_was_posted_and_saved(quickstart: Page) -> None
 
 
 def test_second_delivery_is_shown_though_the_call_is_over(quickstart: Page) -> None:
-    """A provider that contradicts itself is followed until its refused completion is shown too."""
+    """A provider that contradicts itself is followed until its rejected completion is shown too."""
     card = created(quickstart)
     card.get_by_label("Outcome").select_option("+12025550133")
     card.get_by_role("button", name="Try API").click()
     expect(card.locator(".life-end")).to_contain_text("completed", timeout=15_000)
-    answered = card.locator(".life-answered")
+    answered = card.locator(".life-response")
     expect(answered).to_have_text(["and was answered 200", "and was answered 409"])
 
 
@@ -199,7 +199,7 @@ def test_key_is_kept_for_the_tab_only_when_asked(quickstart: Page) -> None:
     assert "sandbox_keepme" not in quickstart.evaluate("JSON.stringify({...localStorage})")
 
 
-def test_live_looking_key_is_refused_before_it_is_sent(quickstart: Page) -> None:
+def test_live_looking_key_is_rejected_before_it_is_sent(quickstart: Page) -> None:
     """A key that is not a sandbox key is neither used nor sent nor kept."""
     sent = []
     quickstart.on("request", lambda request: sent.append(request.all_headers()))
@@ -226,7 +226,7 @@ def test_text_names_the_live_service_and_the_button_calls_the_sandbox(
         expect(panel).to_contain_text("$VOICE_API_KEY")
     # The page's fixture fails the test if anything goes to another host.
     card.get_by_role("button", name="Try API").click()
-    expect(card).to_have_attribute("data-state", "answered")
+    expect(card).to_have_attribute("data-state", "succeeded")
 
 
 def test_blocked_request_is_told_apart(
@@ -244,7 +244,7 @@ def test_headers_can_be_opened(quickstart: Page) -> None:
     """The headers of the answer are one press away."""
     card = created(quickstart)
     card.get_by_role("button", name="Try API").click()
-    expect(card).to_have_attribute("data-state", "answered")
+    expect(card).to_have_attribute("data-state", "succeeded")
     card.get_by_text("Headers", exact=True).click()
     expect(card.locator(".card-headers")).to_contain_text("Location")
 
@@ -274,7 +274,7 @@ def test_nothing_moves_when_a_card_answers(
     )
     completion = quickstart.get_by_role("group", name="Try webhook completion")
     completion.get_by_role("button", name="Try API").click()
-    expect(completion).to_have_attribute("data-state", "answered")
+    expect(completion).to_have_attribute("data-state", "succeeded")
     card = created(quickstart)
     card.get_by_role("button", name="Try API").click()
     expect(card.locator(".life-now")).to_be_visible()
@@ -284,7 +284,7 @@ def test_nothing_moves_when_a_card_answers(
         data={"until": "idle"},
     )
     expect(card.locator(".life-end")).to_be_visible()
-    expect(card.locator(".life-answered")).to_be_visible()
+    expect(card.locator(".life-response")).to_be_visible()
     assert quickstart.evaluate("shift") < 0.01
 
 

@@ -1,4 +1,4 @@
-"""The cards in a real browser: run, followed, chained, refused, offline."""
+"""The cards in a real browser: run, followed, chained, rejected, offline."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def run(page: Page, title: str) -> Any:
 def create_call(page: Page) -> str:
     """Creates a call with the first card and returns its call_id, not the example's."""
     created = run(page, "Try create call")
-    expect(created).to_have_attribute("data-state", "answered")
+    expect(created).to_have_attribute("data-state", "succeeded")
     call_id: str = json.loads(created.locator(".card-json code").inner_text())["call_id"]
     return call_id
 
@@ -93,7 +93,7 @@ def test_agent_of_a_list_leaves_the_chosen_one_alone(quickstart: Page) -> None:
     body = quickstart.locator("#try-createcall-2").locator("textarea")
     before = body.input_value()
     agents = run(quickstart, "Try list agents")
-    expect(agents).to_have_attribute("data-state", "answered")
+    expect(agents).to_have_attribute("data-state", "succeeded")
     assert body.input_value() == before
 
 
@@ -101,7 +101,7 @@ def test_webhook_card_succeeds_however_often_it_is_pressed(quickstart: Page) -> 
     """The webhook card first creates a call, shows both steps, and works twice in a row."""
     for _ in range(2):
         webhook = run(quickstart, "Try webhook completion")
-        steps = webhook.locator(".card-steps p")
+        steps = webhook.locator(".card-requests p")
         expect(steps).to_have_text(
             [
                 "1. POST /v1/calls → 201 Created",
@@ -114,19 +114,21 @@ def test_webhook_card_succeeds_however_often_it_is_pressed(quickstart: Page) -> 
 def test_step_that_was_not_reached_is_left_open(
     quickstart: Page, expected_console_errors: list[str]
 ) -> None:
-    """Where the first request of a card is refused, the card shows that the second was not sent."""
+    """Where the first request of a card is rejected, the second is not sent, and it shows."""
     expected_console_errors.append("status of 401")
     quickstart.route("**/v1/calls", lambda route: route.continue_(headers={}))
     webhook = run(quickstart, "Try webhook completion")
-    expect(webhook).to_have_attribute("data-state", "refused")
-    expect(webhook.locator(".card-steps p")).to_have_text(
+    expect(webhook).to_have_attribute("data-state", "rejected")
+    expect(webhook.locator(".card-requests p")).to_have_text(
         ["1. POST /v1/calls → 401 Unauthorized", "2. POST /v1/webhooks/call-completed → no answer"]
     )
     expect(webhook.locator(".card-problem")).to_contain_text("Missing token")
 
 
-def test_refusal_explains_itself(quickstart: Page, expected_console_errors: list[str]) -> None:
-    """A refused request shows title, detail, each wrong field and the way to its entry."""
+def test_rejected_request_is_explained(
+    quickstart: Page, expected_console_errors: list[str]
+) -> None:
+    """A rejected request shows title, detail, each wrong field and the way to its entry."""
     expected_console_errors.append("status of 422")
     created = card(quickstart, "Try create call")
     created.get_by_text("Edit the body").click()
@@ -135,7 +137,7 @@ def test_refusal_explains_itself(quickstart: Page, expected_console_errors: list
     problem = created.locator(".card-problem")
     expect(problem).to_contain_text("Validation failed")
     expect(problem.locator("li")).to_have_count(2)
-    expect(created).to_have_attribute("data-state", "refused")
+    expect(created).to_have_attribute("data-state", "rejected")
     problem.get_by_role("link").click()
     expect(quickstart).to_have_url(re.compile(r"/errors/#validation_failed$"))
 

@@ -302,10 +302,10 @@ def hide(page: Page, hidden: bool) -> None:
 # The instruments
 
 
-def test_provoked_call_is_watched_to_its_end(inspector: Page) -> None:
+def test_placed_call_is_watched_to_its_end(inspector: Page) -> None:
     """A scenario is picked, its call placed, watched on its time line, and brought to its end."""
     inspector.get_by_label("Scenario", exact=True).select_option("busy")
-    expect(inspector.locator(".inspector-provoke .inspector-note")).to_contain_text("busy")
+    expect(inspector.locator(".inspector-scenario-form .inspector-note")).to_contain_text("busy")
     inspector.get_by_role("button", name="Place call").click()
     expect(rows(inspector)).to_have_count(1)
     show(inspector, "Calls")
@@ -329,9 +329,9 @@ def test_every_scenario_is_seen(inspector: Page, expected_console_errors: list[s
     inspector.get_by_role("button", name="Until idle").click()
     inspector.get_by_label("Operation").select_option("createCall")
     expect(rows(inspector)).to_have_count(len(catalogue))
-    refused = [scenario["end"] for scenario in catalogue if scenario["end"].isdigit()]
+    rejected = [scenario["end"] for scenario in catalogue if scenario["end"].isdigit()]
     badges = inspector.locator(".inspector-list").locator(".status-4, .status-5")
-    expect(badges).to_have_text(refused[::-1])
+    expect(badges).to_have_text(rejected[::-1])
     show(inspector, "Calls")
     for scenario in catalogue:
         if scenario["end"].isdigit():
@@ -402,7 +402,7 @@ def test_clock_moves_forward(inspector: Page, client: httpx.Client) -> None:
 def test_coverage_follows_the_requests(inspector: Page, client: httpx.Client) -> None:
     """The table counts what was met, and shows only what is missing on demand."""
     show(inspector, "Coverage")
-    met = inspector.locator(".inspector-met")
+    met = inspector.locator(".inspector-covered")
     expect(inspector.locator(".inspector-coverage-table")).to_contain_text("listAgents")
     expect(met).to_have_count(0)
     client.get("/v1/agents")
@@ -429,10 +429,10 @@ def test_reset_asks_first(inspector: Page, client: httpx.Client) -> None:
     assert client.get("/sandbox/journal").json()["exchanges"] == []
 
 
-def test_refusal_of_an_instrument_is_seen(
+def test_rejected_request_of_a_control_is_seen(
     inspector: Page, client: httpx.Client, expected_console_errors: list[str]
 ) -> None:
-    """When the sandbox refuses what a button asked for, its reason is there for everybody."""
+    """When the sandbox rejects the request of a button, its reason is there for everybody."""
     expected_console_errors.append("status of 422")
     problem = {"title": "Validation failed", "detail": "That is too far.", "status": 422}
     inspector.route(
@@ -496,7 +496,7 @@ def test_screen_reader_is_not_flooded(inspect: Callable[..., Page], client: http
     page.evaluate(
         """() => {
             window.said = [];
-            const place = document.querySelector('[data-part="said"]');
+            const place = document.querySelector('[data-part="announcement"]');
             new MutationObserver(() => window.said.push(place.textContent))
               .observe(place, { childList: true });
         }"""
@@ -559,7 +559,7 @@ def test_axe_finds_nothing_in_a_busy_inspector(
     expect(page.locator(".life-end")).to_be_visible()
     assert violations(page) == []
     show(page, "Coverage")
-    expect(page.locator(".inspector-met").first).to_be_visible()
+    expect(page.locator(".inspector-covered").first).to_be_visible()
     assert violations(page) == []
     page.get_by_role("button", name="Reset…").click()
     assert violations(page) == []

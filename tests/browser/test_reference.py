@@ -45,7 +45,7 @@ def test_card_leads_to_its_operation_in_the_reference(page: Page) -> None:
 
 
 def test_reference_takes_no_key_but_that_of_the_portal(page: Page) -> None:
-    """Swagger UI's own form for keys is not offered: the portal's refuses live ones."""
+    """Swagger UI's own form for keys is not offered: the portal's rejects live ones."""
     page.goto("/reference/")
     frame = page.frame_locator("iframe[title]")
     expect(frame.locator(".opblock")).to_have_count(len(contracts()[0].operations))

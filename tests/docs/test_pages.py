@@ -25,7 +25,7 @@ def test_portal_can_be_published(build: Any) -> None:
 def test_every_operation_has_a_card(articles: Mapping[str, Any], sources: Sources) -> None:
     """Each operation of the contract can be tried on at least one page."""
     tried = {
-        json.loads(card["data-card"])["steps"][-1]["operation"]
+        json.loads(card["data-card"])["requests"][-1]["operation"]
         for article in articles.values()
         for card in article.find_all("try-api")
     }
@@ -35,7 +35,7 @@ def test_every_operation_has_a_card(articles: Mapping[str, Any], sources: Source
 def test_every_request_example_has_a_card(articles: Mapping[str, Any], sources: Sources) -> None:
     """Each request example of the contract is a card that runs on some page."""
     tried = [
-        json.loads(card["data-card"])["steps"][-1]["body"]
+        json.loads(card["data-card"])["requests"][-1]["body"]
         for article in articles.values()
         for card in article.find_all("try-api")
     ]
@@ -115,7 +115,7 @@ def test_no_style_or_script_names_another_host(root: Path) -> None:
     foreign = [
         path.name
         for folder in ("javascripts", "stylesheets")
-        for path in (root / "docs/assets" / folder).iterdir()
+        for path in (root / "docs/assets" / folder).rglob("*.*s")
         if "//"
         in path.read_text("utf-8").replace("http://www.w3.org/2000/svg", "").replace("// ", "")
     ]
@@ -184,7 +184,7 @@ def test_no_script_knows_the_live_service(
     for page in html.values():
         for card in page.find_all("try-api"):
             assert sources.live_url not in card["data-card"]
-    for script in (site / "assets" / "javascripts").glob("*.js"):
+    for script in (site / "assets" / "javascripts").rglob("*.js"):
         assert sources.live_url not in script.read_text("utf-8")
 
 

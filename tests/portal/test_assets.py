@@ -1,13 +1,16 @@
 """Styles in one file that is kept for good, scripts asked for at once."""
 
+import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
 from bs4 import BeautifulSoup
 
 from built_pages import PAGES, built
-from voice_portal.assets import modules, stylesheet
+from node_tools import NodeTools
+from voice_portal.assets import modules, script, stylesheet
 
 PARTS = [f"assets/stylesheets/{name}.css" for name in ("portal", "card", "inspector")]
 
@@ -41,10 +44,42 @@ def test_page_asks_for_one_style_of_ours_and_for_every_module(
     assert [p for p in links["stylesheet"] if not p.endswith(".min.css")] == [path]
     assert (site / path).read_text("utf-8") == text
     assert set(links["modulepreload"]) == {
-        *modules(root / "docs", "assets/javascripts/try-api.js"),
-        *modules(root / "docs", "assets/javascripts/copy.js"),
-        *modules(root / "docs", "assets/javascripts/spare.js"),
+        *modules(root / "docs", "assets/javascripts/card/try-api.js"),
+        *modules(root / "docs", "assets/javascripts/shared/copy.js"),
+        *modules(root / "docs", "assets/javascripts/card/deferred-cards.js"),
         *modules(root / "docs", "assets/javascripts/copy-page.js"),
     }
-    assert "assets/javascripts/schema.js" in links["modulepreload"]
+    assert "assets/javascripts/card/schema.js" in links["modulepreload"]
     assert not any("inspector" in path for path in links["modulepreload"])
+
+
+def test_published_script_is_the_same_program(root: Path, node_tools: NodeTools) -> None:
+    """A script loses comments and blank lines, and nothing that runs: both print as one program."""
+    sources = sorted((root / "docs/assets/javascripts").rglob("*.js"))
+    texts = [path.read_text("utf-8") for path in sources]
+    program = (
+        f"const ts = require({json.dumps(str(node_tools.packages / 'typescript'))});"
+        "const pairs = JSON.parse(require('fs').readFileSync(0, 'utf-8'));"
+        "const printed = (text) => ts.transpile(text, { target: 'esnext', removeComments: true });"
+        "console.log(JSON.stringify(pairs.map((pair) => new Set(pair.map(printed)).size)));"
+    )
+    ran = subprocess.run(
+        [node_tools.node, "-e", program],
+        input=json.dumps([[text, script(text)] for text in texts]),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    programs = json.loads(ran.stdout)
+    assert [path.name for path, n in zip(sources, programs, strict=True) if n != 1] == []
+    assert not any("@param" in script(text) for text in texts)
+
+
+def test_site_has_the_scripts_without_their_types(root: Path, site: Path) -> None:
+    """What the site serves is the published form of every script, and no file of types."""
+    published = site / "assets/javascripts"
+    sources = root / "docs/assets/javascripts"
+    for path in sources.rglob("*.js"):
+        text = (published / path.relative_to(sources)).read_text("utf-8")
+        assert text == script(path.read_text("utf-8")), path.name
+    assert list(published.rglob("*.d.ts")) == []

@@ -164,8 +164,8 @@ def test_card_gives_its_script_data_of_the_contract(
     """The script learns request, links and states from the contract, and nothing else."""
     card = render(fence("try-api", "operation: createCall")).find("try-api")
     data = json.loads(card["data-card"])
-    [step] = data["steps"]
-    assert step["links"][0] == {
+    [request] = data["requests"]
+    assert request["links"][0] == {
         "operation": "getCall",
         "parameters": {"call_id": "$response.body#/call_id"},
         "body": None,

@@ -28,14 +28,14 @@ def broken(html: str, source: str) -> list[str]:
     return list(dead_links([page, *PAGES], FILES, api=API))
 
 
-def test_unknown_page_is_named_with_line_and_mend() -> None:
+def test_unknown_page_is_named_with_line_and_fix() -> None:
     """A page that does not exist: its file and line, and the nearest one that does."""
     assert broken('<a href="error.md">x</a>', "# Guide\n\n[x](error.md)\n") == [
         "docs/guide.md:3: The link error.md leads nowhere. Did you mean errors.md?"
     ]
 
 
-def test_unknown_anchor_is_named_with_line_and_mend() -> None:
+def test_unknown_anchor_is_named_with_line_and_fix() -> None:
     """An anchor that its page does not have, on another page as on the same one."""
     assert broken(
         '<h2 id="begin">x</h2><a href="../errors/#call_not_fond">x</a><a href="#begun">y</a>',

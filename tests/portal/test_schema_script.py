@@ -1,4 +1,4 @@
-"""The browser's check of answers agrees with jsonschema-rs, whatever the answer."""
+"""The browser's check of responses agrees with jsonschema-rs, whatever the response."""
 
 import copy
 import json
@@ -108,20 +108,20 @@ def cases(sources: Sources) -> Any:
     return found
 
 
-def test_browser_and_sandbox_agree_on_every_answer(
+def test_browser_and_sandbox_agree_on_every_response(
     cases: Any, sources: Sources, root: Path, node_tools: NodeTools
 ) -> None:
-    """For thousands of answers, fitting and damaged, both say the same."""
+    """For thousands of responses, fitting and damaged, both say the same."""
     components = sources.control.components
     schemas = browser_contract(sources)["schemas"]
     work = [{"schema": plain(schema), "values": values} for schema, values in cases]
-    module = (root / "docs/assets/javascripts/schema.js").as_uri()
+    module = (root / "docs/assets/javascripts/card/schema.js").as_uri()
     program = (
-        f"import {{ misfit }} from {json.dumps(module)};"
+        f"import {{ violation }} from {json.dumps(module)};"
         "import { readFileSync } from 'node:fs';"
         "const { schemas, work } = JSON.parse(readFileSync(0, 'utf-8'));"
         "console.log(JSON.stringify(work.map(({ schema, values }) =>"
-        "  values.map((value) => misfit(schema, value, schemas) === null))));"
+        "  values.map((value) => violation(schema, value, schemas) === null))));"
     )
     ran = subprocess.run(
         [node_tools.node, "--no-warnings", "--input-type=module", "-e", program],
@@ -132,22 +132,22 @@ def test_browser_and_sandbox_agree_on_every_answer(
     )
     verdicts = json.loads(ran.stdout)
     different, fitting = [], 0
-    for (schema, values), answers in zip(cases, verdicts, strict=True):
+    for (schema, values), responses in zip(cases, verdicts, strict=True):
         validator = jsonschema_rs.Draft202012Validator(
             {**schema, "components": components}, validate_formats=True
         )
-        for value, fits in zip(values, answers, strict=True):
+        for value, fits in zip(values, responses, strict=True):
             fitting += fits
             if validator.is_valid(value) != fits:
                 different.append((value, fits, [e.message for e in validator.iter_errors(value)]))
     assert different[:3] == []
-    assert all(any(answers) for answers in verdicts), "an example fits nowhere"
+    assert all(any(fits) for fits in verdicts), "an example fits nowhere"
     assert sum(len(values) for values in verdicts) - fitting > 1000
 
 
 def test_script_understands_every_keyword_that_a_contract_may_use(root: Path) -> None:
-    """A keyword that sandbox/contract.py lets in is checked in the browser too."""
-    script = (root / "docs/assets/javascripts/schema.js").read_text("utf-8")
+    """A keyword that the reader of contracts lets in is checked in the browser too."""
+    script = (root / "docs/assets/javascripts/card/schema.js").read_text("utf-8")
     prose = {"title", "description", "examples", "x-enumDescriptions", "x-normalized-status"}
     missing = [word for word in _SCHEMA_KEYWORDS - prose if f"\n  {word}:" not in script]
     assert missing == []

@@ -85,7 +85,7 @@ def test_script_of_the_page_writes_the_same_literals(
     awkward: Any, root: Path, node_tools: NodeTools, language: str
 ) -> None:
     """An edited body is written by the page's script exactly as the build would write it."""
-    module = (root / "docs/assets/javascripts/literals.js").as_uri()
+    module = (root / "docs/assets/javascripts/card/literals.js").as_uri()
     program = (
         f"import {{ literal }} from {json.dumps(module)};"
         f"process.stdout.write(literal({json.dumps(language)}, {json.dumps(BODY)}))"

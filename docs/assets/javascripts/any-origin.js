@@ -4,18 +4,19 @@
 window.update_swagger_ui_iframe_height ??= () => {};
 (() => {
   const parse = DOMParser.prototype.parseFromString;
-  const base = new URL(JSON.parse(document.getElementById("__config").textContent).base, location.href);
+  const config = document.getElementById("__config")?.textContent ?? "{}";
+  const base = new URL(JSON.parse(config).base, location.href);
   if (!base.pathname.endsWith("/")) base.pathname += "/";
+  /** @type {typeof parse} */
   DOMParser.prototype.parseFromString = function (text, type) {
     const parsed = parse.call(this, text, type);
-    // A page is parsed as if there were no scripts: what it spares then is text again, as in a page that was loaded.
-    for (const spare of parsed.querySelectorAll("details > noscript")) spare.textContent = spare.innerHTML;
+    // A page is parsed as if there were no scripts: what it defers then is text again, as in a page that was loaded.
+    for (const deferred of parsed.querySelectorAll("details > noscript")) deferred.textContent = deferred.innerHTML;
     const places = type === "text/xml" ? [...parsed.querySelectorAll("urlset > url > loc")] : [];
-    const built = places.map((place) => place.textContent).sort((a, b) => a.length - b.length)[0];
+    const built = places.map((place) => place.textContent ?? "").sort((a, b) => a.length - b.length)[0] ?? "";
     for (const place of places) {
-      if (place.textContent.startsWith(built)) {
-        place.textContent = new URL(place.textContent.slice(built.length), base).href;
-      }
+      const address = place.textContent ?? "";
+      if (address.startsWith(built)) place.textContent = new URL(address.slice(built.length), base).href;
     }
     return parsed;
   };

@@ -2,37 +2,49 @@
 // key of the portal, and opened at the operation that the address names, such as #createCall.
 // It calls these names of its parent, also when the page was reached by instant navigation.
 
-import { chooseKey } from "./key-chooser.js";
-import * as session from "./session.js";
+import { find, findAll, required } from "./shared/dom.js";
+import { chooseKey } from "./shared/key-dialog.js";
+import * as session from "./shared/session.js";
 
+/** @typedef {{ authActions: { authorize(keys: object): void } }} SwaggerUi */
+
+const FRAMES = ".swagger-ui-iframe";
 const isDark = () => document.body.getAttribute("data-md-color-scheme") === "slate";
-const ready = new WeakSet(); // frames that got key and place
+/** @type {WeakSet<Document>} frames that got key and place */
+const ready = new WeakSet();
 
 window.__init_is_dark_mode = isDark();
-window.update_swagger_ui_iframe_height = (id) => {
+window.update_swagger_ui_iframe_height = update;
+
+/** @param {string} id */
+function update(id) {
   const frame = document.getElementById(id);
-  if (!frame) return;
+  const page = frame instanceof HTMLIFrameElement ? frame.contentDocument : null;
+  if (!(frame instanceof HTMLIFrameElement) || !page) return;
   window.__init_is_dark_mode = isDark();
-  frame.style.height = `${frame.contentDocument.body.scrollHeight + 80}px`;
-  if (!ready.has(frame.contentDocument) && frame.contentDocument.querySelector(".opblock")) {
-    ready.add(frame.contentDocument);
-    authorize(frame);
-    openOperation(frame);
-    nameParts(frame.contentDocument);
-    let naming = 0;
-    new MutationObserver(() => {
-      cancelAnimationFrame(naming);
-      naming = requestAnimationFrame(() => nameParts(frame.contentDocument));
-    }).observe(frame.contentDocument.body, { childList: true, subtree: true });
-  }
-};
+  frame.style.height = `${page.body.scrollHeight + 80}px`;
+  if (ready.has(page) || !page.querySelector(".opblock")) return;
+  ready.add(page);
+  authorize(frame);
+  openOperation(frame);
+  nameParts(page);
+  let naming = 0;
+  new MutationObserver(() => {
+    cancelAnimationFrame(naming);
+    naming = requestAnimationFrame(() => nameParts(page));
+  }).observe(page.body, { childList: true, subtree: true });
+}
 
 // Swagger UI is ten times the rest of the page: it is loaded when somebody comes near it, or asks for an
 // operation by its address.
-const nearby = new IntersectionObserver((entries) => entries.forEach(({ isIntersecting, target }) => isIntersecting && load(target)), {
-  rootMargin: "100px",
-});
+const nearby = new IntersectionObserver(
+  (entries) => {
+    for (const { isIntersecting, target } of entries) if (isIntersecting && target instanceof HTMLIFrameElement) load(target);
+  },
+  { rootMargin: "100px" },
+);
 
+/** @param {HTMLIFrameElement} frame */
 function load(frame) {
   nearby.unobserve(frame);
   if (frame.dataset.src) frame.src = frame.dataset.src;
@@ -41,75 +53,86 @@ function load(frame) {
 
 function start() {
   showKey();
-  const waiting = [...document.querySelectorAll(".swagger-ui-iframe[data-src]")];
-  for (const frame of waiting) wanted() ? load(frame) : nearby.observe(frame);
-  if (!document.querySelector(".swagger-ui-iframe")) return;
+  const frames = findAll(document, FRAMES, HTMLIFrameElement);
+  for (const frame of frames.filter((each) => each.dataset.src)) addressed() ? load(frame) : nearby.observe(frame);
+  if (frames.length === 0) return;
   // With scripts the list at the head opens operations here; without, it leads to the guides.
   for (const row of document.querySelectorAll(".operations li[id]")) {
-    const link = row.querySelector("a");
+    const link = required(row, "a", HTMLAnchorElement);
     link.href = `#${row.id}`;
-    link.onclick = () => setTimeout(openWanted); // once the address has changed
+    link.onclick = () => setTimeout(openAddressed); // once the address has changed
   }
 }
 
-function openWanted() {
-  for (const frame of document.querySelectorAll(".swagger-ui-iframe")) frame.dataset.src ? load(frame) : openOperation(frame);
+function openAddressed() {
+  for (const frame of findAll(document, FRAMES, HTMLIFrameElement)) frame.dataset.src ? load(frame) : openOperation(frame);
 }
 
-const wanted = () => location.hash.slice(1).toLowerCase();
+/** The operation that the address names, in small letters. */
+const addressed = () => location.hash.slice(1).toLowerCase();
 
-/** Gives Swagger UI the key, which it keeps in memory as we do. */
+/**
+ * Gives Swagger UI the key, which it keeps in memory as we do.
+ * @param {HTMLIFrameElement} frame
+ */
 function authorize(frame) {
-  const { ui, JSON: framed } = frame.contentWindow;
+  const { ui, JSON: framed } = /** @type {{ ui?: SwaggerUi, JSON: JSON }} */ (/** @type {unknown} */ (frame.contentWindow));
   const schema = { type: "http", scheme: "bearer" };
-  const given = { serviceKey: { name: "serviceKey", schema, value: session.key() } };
+  const keys = { serviceKey: { name: "serviceKey", schema, value: session.key() } };
   // Swagger UI understands objects of its own window only.
-  ui?.authActions.authorize(framed.parse(JSON.stringify(given)));
+  ui?.authActions.authorize(framed.parse(JSON.stringify(keys)));
 }
 
+/** @param {HTMLIFrameElement} frame */
 function openOperation(frame) {
-  const blocks = [...frame.contentDocument.querySelectorAll(".opblock")];
-  const block = wanted() && blocks.find(({ id }) => id.toLowerCase().endsWith(`-${wanted()}`));
+  const blocks = [...(frame.contentDocument?.querySelectorAll(".opblock") ?? [])];
+  const block = addressed() && blocks.find(({ id }) => id.toLowerCase().endsWith(`-${addressed()}`));
   if (!block) return;
-  if (!block.classList.contains("is-open")) block.querySelector(".opblock-summary-control").click();
+  // An element of the frame is no HTMLElement of this window.
+  const control = /** @type {HTMLElement | null} */ (block.querySelector(".opblock-summary-control"));
+  if (!block.classList.contains("is-open")) control?.click();
   requestAnimationFrame(() => {
     const top = frame.getBoundingClientRect().top + block.getBoundingClientRect().top + scrollY;
     scrollTo({ top: top - 80 });
   });
 }
 
-/** Swagger UI leaves its lists, tables and headings without what a screen reader needs. */
+/**
+ * Swagger UI leaves its lists, tables and headings without what a screen reader needs.
+ * @param {Document} page
+ */
 function nameParts(page) {
   for (const select of page.querySelectorAll("select:not([aria-label])")) {
     select.setAttribute("aria-label", select.classList.contains("examples-select-element") ? "Example" : "Media type");
   }
   for (const heading of page.querySelectorAll(":is(h3, h4, h5):not([aria-level])")) {
-    heading.setAttribute("aria-level", Number(heading.localName[1]) - 1); // the page around has the only h1
+    heading.setAttribute("aria-level", String(Number(heading.localName[1]) - 1)); // the page around has the only h1
   }
   for (const table of page.querySelectorAll('table[role="region"]:not([aria-label])')) {
-    const operation = table.closest(".opblock").id.split("-").at(-1);
+    const operation = table.closest(".opblock")?.id.split("-").at(-1);
     table.setAttribute("aria-label", `Answers of ${operation}`);
   }
   for (const button of page.querySelectorAll(".copy-to-clipboard button:not([aria-label])")) button.setAttribute("aria-label", "Copy");
-  for (const place of page.querySelectorAll(".microlight:not([tabindex])")) place.tabIndex = 0; // long ones scroll
+  for (const place of page.querySelectorAll(".microlight:not([tabindex])")) place.setAttribute("tabindex", "0"); // long ones scroll
 }
 
 function showKey() {
-  const button = document.querySelector(".reference-key");
+  const button = find(document, ".reference-key", HTMLButtonElement);
   if (!button) return;
   button.hidden = false;
-  button.lastElementChild.textContent = session.key();
+  required(button, "code", HTMLElement).textContent = session.key();
   button.onclick = () => chooseKey();
 }
 
-const frames = () => [...document.querySelectorAll(".swagger-ui-iframe")].filter((frame) => frame.contentDocument?.body);
+/** The frames whose page is there. */
+const loaded = () => findAll(document, FRAMES, HTMLIFrameElement).filter((frame) => frame.contentDocument?.body);
 
-session.on("key", () => (showKey(), frames().forEach(authorize)));
+session.on("key", () => (showKey(), loaded().forEach(authorize)));
 if (window.document$) window.document$.subscribe(start);
 else start();
-addEventListener("hashchange", openWanted);
+addEventListener("hashchange", openAddressed);
 new MutationObserver(() => {
   window.__init_is_dark_mode = isDark();
-  for (const frame of frames()) frame.contentDocument.documentElement.classList.toggle("dark-mode", isDark());
+  for (const frame of loaded()) frame.contentDocument?.documentElement.classList.toggle("dark-mode", isDark());
 }).observe(document.body, { attributeFilter: ["data-md-color-scheme"] });
-for (const frame of frames()) window.update_swagger_ui_iframe_height(frame.id);
+for (const frame of loaded()) update(frame.id);

@@ -1,0 +1,127 @@
+// The lower half of a card: the response that the build recorded, the one that came now, or why none came.
+
+import { node, present, prose, required } from "../shared/dom.js";
+import { noResponseNodes, problemNodes } from "../shared/problems.js";
+import { jsonNodes, statusBadge } from "../shared/response-view.js";
+import { checkResponse } from "./response-check.js";
+
+/** Shows responses inside a card's `.card-response`. */
+export class CardResponse {
+  /** @param {HTMLElement} element */
+  constructor(element) {
+    this.element = element;
+    this.lines = required(element, ".card-requests", HTMLElement);
+    this.problem = required(element, ".card-problem", HTMLElement);
+    this.status = required(element, ".card-status", HTMLElement);
+    this.json = required(element, ".card-json", HTMLElement);
+    this.code = required(this.json, "code", HTMLElement);
+    this.headers = required(element, ".card-headers dl", HTMLElement);
+    this.recorded = [this.status, this.code, this.headers].map((part) => ({
+      part,
+      nodes: [...part.childNodes].map((child) => child.cloneNode(true)),
+    }));
+  }
+
+  /**
+   * Has a line for each request of a card that sends several.
+   * @param {CardRequest[]} requests
+   */
+  running(requests) {
+    this.element.dataset.state = "running";
+    const lines = requests.length > 1 ? requests.map(requestLine) : [];
+    this.lines.hidden = lines.length === 0;
+    this.lines.replaceChildren(...lines);
+  }
+
+  /**
+   * Shows the status in the line of a request.
+   * @param {number} index
+   * @param {CardRequest} request
+   * @param {SandboxResponse} response
+   */
+  showLine(index, request, response) {
+    const phrase = request.responses[response.status]?.phrase ?? response.phrase;
+    this.lines.children[index]?.lastElementChild?.replaceWith(statusBadge(response.status, phrase));
+  }
+
+  /**
+   * A response came. Returns its name, such as "201 Created".
+   * @param {CardRequest} request
+   * @param {SandboxResponse} response
+   * @param {Node | null} fix
+   */
+  show(request, response, fix) {
+    const isRejected = response.status >= 400;
+    this.element.dataset.state = isRejected ? "rejected" : "succeeded";
+    const documented = request.responses[response.status];
+    const phrase = documented?.phrase ?? response.phrase;
+    const verdict = node("span", { class: "card-fit" });
+    this.status.replaceChildren(
+      statusBadge(response.status, phrase),
+      " ",
+      verdict,
+      " ",
+      node("span", { class: "card-figure" }, `${response.milliseconds} ms`),
+      " ",
+      node("span", { class: "card-figure card-request-id", title: "X-Request-Id" }, response.requestId ?? ""),
+      " ",
+      node("span", { class: "card-meaning" }, ...prose(documented?.meaning ?? "")),
+    );
+    this.showVerdict(verdict, request, response);
+    const problem = /** @type {Problem | null | undefined} */ (response.json);
+    this.showProblem(isRejected && problem ? [...problemNodes(problem), ...present([fix])] : []);
+    this.status.after(this.problem); // the response first, then what it means
+    this.json.hidden = response.text === "";
+    this.code.replaceChildren(...(response.json === undefined ? [response.text] : jsonNodes(response.json)));
+    this.headers.replaceChildren(
+      ...response.headers.map(([header, value]) => node("div", {}, node("dt", {}, titled(header)), node("dd", {}, value))),
+    );
+    return `${response.status} ${phrase}`.trim();
+  }
+
+  /**
+   * No response came: says why, above the response that the build recorded. Returns the title.
+   * @param {NoResponseReason} reason
+   * @param {CardRequest} request
+   */
+  showNoResponse(reason, request) {
+    this.element.dataset.state = reason === "canceled" ? "canceled" : "offline";
+    for (const { part, nodes } of this.recorded) part.replaceChildren(...nodes.map((each) => each.cloneNode(true)));
+    this.json.hidden = false;
+    const nodes = noResponseNodes(reason, request);
+    this.showProblem(nodes);
+    this.status.before(this.problem); // why there is nothing but a recording
+    return nodes[0]?.textContent ?? "";
+  }
+
+  /** @param {Node[]} nodes */
+  showProblem(nodes) {
+    this.problem.hidden = nodes.length === 0;
+    this.problem.replaceChildren(...nodes);
+  }
+
+  /**
+   * @param {HTMLElement} place
+   * @param {CardRequest} request
+   * @param {SandboxResponse} response
+   */
+  async showVerdict(place, request, response) {
+    const verdict = await checkResponse(request.operation, response);
+    if (!verdict || !place.isConnected) return;
+    place.dataset.fits = String(verdict.fits);
+    place.textContent = verdict.fits ? "Fits the contract" : `Does not fit the contract: ${verdict.reason}`;
+  }
+}
+
+/**
+ * @param {CardRequest} request
+ * @param {number} index
+ */
+function requestLine({ method, path }, index) {
+  return node("p", {}, `${index + 1}. `, node("code", {}, `${method} ${path}`), " → ", node("span", {}, "no answer"));
+}
+
+/** @param {string} header */
+function titled(header) {
+  return header.replace(/(^|-)[a-z]/g, (letter) => letter.toUpperCase());
+}
