@@ -165,8 +165,8 @@ def call(client: SandboxClient, as_json: bool, number: str, agent: str | None, w
 
 
 def _watched(client: SandboxClient, call_id: str) -> Iterator[dict[str, Any]]:
-    """What happens to a call, until it is over and the provider has nothing more to deliver."""
-    told: list[dict[str, Any]] = []
+    """What happens to a call, until it has ended and the provider has nothing more to deliver."""
+    shown: list[dict[str, Any]] = []
     while True:
         seen = client.inspect(call_id)
         began = from_rfc3339(seen["timeline"][0]["at"])
@@ -183,12 +183,12 @@ def _watched(client: SandboxClient, call_id: str) -> Iterator[dict[str, Any]]:
         # A completion that ends the call is delivered in the very instant of the end.
         events.sort(key=lambda event: (event["at"], "status" in event))
         for event in events:
-            if event not in told:
+            if event not in shown:
                 seconds = round(from_rfc3339(event["at"]) - began, 3)
                 yield {"call_id": call_id, "after_seconds": seconds, **event}
-        told = events
-        is_over = seen["timeline"][-1]["status"] not in (QUEUED, RINGING, IN_PROGRESS)
-        if is_over and all(delivery["answered"] for delivery in seen["deliveries"]):
+        shown = events
+        has_ended = seen["timeline"][-1]["status"] not in (QUEUED, RINGING, IN_PROGRESS)
+        if has_ended and all(delivery["answered"] for delivery in seen["deliveries"]):
             return
         sleep(_WATCH_SECONDS)
 

@@ -30,7 +30,11 @@ _IMPORTED_LATE: Final = {
 class _Commands(click.Group):
     def main(self, *args: Any, **options: Any) -> Any:
         _prepare_output()
-        return super().main(*args, **options)
+        try:
+            return super().main(*args, **options)
+        except OSError as error:  # such as a full disk behind the output
+            click.echo(f"Error: {error.strerror or error}", err=True)
+            raise SystemExit(1) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *_IMPORTED_LATE])
