@@ -13,6 +13,7 @@ import orjson
 
 from voice_sandbox.http.exchange import Exchange
 from voice_sandbox.http.redaction import redact
+from voice_sandbox.server.log_writer import LogWriter
 
 _COLOURS: Final = {2: "green", 4: "yellow", 5: "red"}
 _BATCH_SECONDS: Final = 0.1
@@ -30,14 +31,15 @@ class Log:
     """
 
     def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
         self._for_people = stream.isatty()
+        self._writer = LogWriter(
+            stream, dropped=_dropped_for_people if self._for_people else _dropped_as_json
+        )
         self._waiting: list[bytes] = []
 
     def __call__(self, exchange: Exchange) -> None:
         if self._for_people:
-            self._stream.write(_for_people(exchange))
-            self._stream.flush()
+            self._writer.write(_for_people(exchange).encode())
             return
         if not self._waiting:
             asyncio.get_running_loop().call_later(_BATCH_SECONDS, self.flush)
@@ -52,6 +54,7 @@ class Log:
 
     def __exit__(self, *_: object) -> None:
         self.flush()
+        self._writer.close()
 
     def flush(self) -> None:
         """Writes what waits, in portions that other processes on the same stream cannot break."""
@@ -61,14 +64,10 @@ class Log:
         portion = b""
         for line in waiting:
             if portion and len(portion) + len(line) > _UNBROKEN_BYTES:
-                self._write(portion)
+                self._writer.write(portion)
                 portion = b""
             portion += line
-        self._write(portion)
-
-    def _write(self, portion: bytes) -> None:
-        self._stream.write(portion.decode())
-        self._stream.flush()
+        self._writer.write(portion)
 
 
 def _for_people(exchange: Exchange) -> str:
@@ -76,7 +75,7 @@ def _for_people(exchange: Exchange) -> str:
     who = "provider" if exchange.by_provider else "        "
     milliseconds = f"{exchange.duration_seconds * 1000:6.1f} ms"
     # Escaped: a path may hold line breaks and sequences that steer a terminal.
-    words = f"{_shown(exchange.method):6} {ascii(_shown(exchange.path))[1:-1]}"
+    words = f"{ascii(_shown(exchange.method))[1:-1]:6} {ascii(_shown(exchange.path))[1:-1]}"
     code = f"  {exchange.code}" if exchange.code else ""
     return f"{status} {milliseconds}  {who}  {words}{code}\n"
 
@@ -98,4 +97,13 @@ def _as_json(exchange: Exchange) -> bytes:
         "code": exchange.code,
         "duration_ms": round(exchange.duration_seconds * 1000, 3),
     }
+    return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)
+
+
+def _dropped_for_people(count: int) -> bytes:
+    return f"{count} lines of the log were dropped, because nobody read them in time.\n".encode()
+
+
+def _dropped_as_json(count: int) -> bytes:
+    fields = {"level": "warning", "notice": _dropped_for_people(count).decode().strip()}
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)

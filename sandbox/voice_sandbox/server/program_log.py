@@ -11,12 +11,14 @@ from typing import Final, TextIO
 
 import orjson
 
+from voice_sandbox.server.log_writer import LogWriter
+
 _LOGGERS: Final = ("voice_sandbox", "uvicorn", "asyncio")
 
 
 def notify(stream: TextIO) -> None:
     """Sends what the program says to the stream, from now on."""
-    handler = logging.StreamHandler(stream)
+    handler = _Handler(stream)
     if not stream.isatty():
         handler.setFormatter(_JSON())
     for name in _LOGGERS:
@@ -24,6 +26,26 @@ def notify(stream: TextIO) -> None:
         logger.handlers = [handler]
         logger.setLevel(logging.WARNING)
         logger.propagate = False
+
+
+class _Handler(logging.Handler):
+    """Writes each notice without waiting for a reader."""
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__()
+        self._writer = LogWriter(stream, dropped=self._dropped_line)
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._writer.write(f"{self.format(record)}\n".encode("utf-8", "backslashreplace"))
+
+    def close(self) -> None:
+        self._writer.close()
+        super().close()
+
+    def _dropped_line(self, count: int) -> bytes:
+        told = f"{count} notices were dropped, because nobody read them in time"
+        record = logging.LogRecord("voice_sandbox", logging.WARNING, "", 0, told, (), None)
+        return f"{self.format(record)}\n".encode()
 
 
 class _JSON(logging.Formatter):
