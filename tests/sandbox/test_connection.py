@@ -3,9 +3,11 @@
 import re
 import resource
 import secrets
+import signal
 import socket
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -339,6 +341,33 @@ def test_descriptors_at_their_limit_are_logged(tmp_path: Path) -> None:
             assert statuses(received(connection)) == [200]
             connection.close()
         assert server.log_path.read_text().count("new connections wait") < 10
+
+
+# The end
+
+
+def test_drain_resets_no_busy_connection(tmp_path: Path) -> None:
+    """Clients that send one request after the other lose none of them to a stop."""
+    with start_sandbox(tmp_path) as server, ThreadPoolExecutor() as pool:
+        lost = [pool.submit(_lost_requests, server.url) for _ in range(8)]
+        httpx.get(f"{server.url}/v1/agents")
+        server.process.send_signal(signal.SIGTERM)
+        assert [future.result(LIMIT_SECONDS) for future in lost] == [[]] * 8
+        assert server.process.wait(LIMIT_SECONDS) == 0
+
+
+def _lost_requests(url: str) -> list[str]:
+    """What went wrong until nobody listens any more; a new connection may be rejected."""
+    lost = []
+    headers = {"Authorization": "Bearer sandbox_drain"}
+    with httpx.Client(base_url=url, headers=headers, timeout=LIMIT_SECONDS) as client:
+        while True:
+            try:
+                client.get("/v1/agents")
+            except httpx.ConnectError:
+                return lost
+            except httpx.TransportError as error:
+                lost.append(repr(error))
 
 
 # uvicorn

@@ -133,7 +133,8 @@ def read_keys(path: Path) -> frozenset[bytes]:
     Empty lines and lines that begin with ``#`` say nothing. Raises: `KeysError`.
     """
     try:
-        lines = path.read_text("utf-8").splitlines()
+        # Some editors begin a file with a byte order mark.
+        lines = path.read_text("utf-8-sig").splitlines()
     except (OSError, UnicodeDecodeError) as error:
         raise KeysError(f"The list of keys {path} cannot be read: {error}.") from error
     digests = set()

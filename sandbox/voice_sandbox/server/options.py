@@ -47,6 +47,12 @@ def settings_of(given: dict[str, Any]) -> Settings:
     for name in (*Limits.__struct_fields__, "drain_delay"):
         if given[name] is not None and not isfinite(given[name]):  # `nan` is within any range
             raise ValueError(f"The value of --{name.replace('_', '-')} is no number.")
+    for name in ("host", "metrics_host"):
+        if not given[name].strip():  # an empty address is every address
+            raise ValueError(
+                f"The address of --{name.replace('_', '-')} is empty. Use 127.0.0.1, or 0.0.0.0 to "
+                "open it to the network."
+            )
     limits = Limits(**{name: given.pop(name) for name in Limits.__struct_fields__})
     return Settings(
         root_path=root_path(given.pop("root_path")),
