@@ -358,7 +358,7 @@ def test_drain_resets_no_busy_connection(tmp_path: Path) -> None:
 
 def _lost_requests(url: str) -> list[str]:
     """What went wrong until nobody listens any more; a new connection may be rejected."""
-    lost = []
+    lost: list[str] = []
     headers = {"Authorization": "Bearer sandbox_drain"}
     with httpx.Client(base_url=url, headers=headers, timeout=LIMIT_SECONDS) as client:
         while True:
