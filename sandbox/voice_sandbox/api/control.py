@@ -170,14 +170,9 @@ async def stream_journal(context: ControlContext, request: Request) -> Response:
         context.simulation.store.ping()
     )  # once a stream has begun it can only wait, and not refuse
     wanted = request.parameters
-    after = wanted.get("Last-Event-ID")
-    if after is not None and context.journal.is_future(after):
-        raise ProblemError(
-            "invalid_parameter",
-            "The Last-Event-ID lies in the future: no event has it yet. Send the id of the last "
-            "event that you have seen, or leave the header out to follow from now on.",
-        )
-    events = context.journal.follow(request.principal.namespace, _search(wanted), after=after)
+    events = context.journal.follow(
+        request.principal.namespace, _search(wanted), after=wanted.get("Last-Event-ID")
+    )
     return Response(events=events, release=context.streams.take(request.principal.namespace))
 
 

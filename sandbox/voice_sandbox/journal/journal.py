@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager
 from itertools import accumulate, islice
 from typing import Any, Final
 
+import orjson
+
 from voice_sandbox import clock
 from voice_sandbox.clock import Wall
 from voice_sandbox.http.exchange import Exchange
@@ -49,6 +51,10 @@ _SEGMENT: Final = 50
 _HEARTBEAT_SECONDS: Final = 15.0
 _ENTRIES_A_TURN: Final = 5
 """How many exchanges are shown before other requests have their turn: some milliseconds."""
+
+_FUTURE: Final = (
+    "The Last-Event-ID lies in the future: no event has it yet. This stream goes on from now on."
+)
 
 
 class Journal:
@@ -171,10 +177,6 @@ class Journal:
                 return entry.shown(self._public)
         return None
 
-    def is_future(self, seq: str) -> bool:
-        """Whether nothing can have been given that `seq` yet."""
-        return seq > f"{int((self._wall() + SETTLED_SECONDS) * 1000):012x}"
-
     async def coverage(self, namespace: bytes) -> list[Covered]:
         """How often each response was sent."""
         await self.write()
@@ -183,14 +185,22 @@ class Journal:
     async def follow(
         self, namespace: bytes, search: Search, *, after: str | None
     ) -> AsyncGenerator[bytes, None]:
-        """Server-sent events, one an exchange, from now on or from the event ``after`` on."""
+        """Server-sent events, one an exchange, from now on or from the event ``after`` on.
+
+        Where nothing can have been given that `seq` yet the stream says so, and does not wait
+        in silence for what comes after it.
+        """
         await self.write()
+        ready: dict[str, str] = {}
+        if after is not None and after > self._latest_seq():
+            after, ready = None, {"detail": _FUTURE}
         async with self._feed(namespace) as feed:
             cursor = start = feed.newest if after is None else after
             position = feed.end if after is None else BEFORE_ALL
             sent = set[str]()
             sent_at = clock.monotonic()
-            yield f"id: {start or '0' * 32}\nevent: ready\ndata: {{}}\n\n".encode()
+            data = orjson.dumps(ready).decode()
+            yield f"id: {start or '0' * 32}\nevent: ready\ndata: {data}\n\n".encode()
             while not self._ended:
                 changed = feed.changed.event
                 events, position = await feed.since(position, cursor)
@@ -223,6 +233,10 @@ class Journal:
         self._ended = True
         for feed in self._feeds.values():
             feed.changed.notify()
+
+    def _latest_seq(self) -> str:
+        """A `seq` that sorts after all that any process can have given so far."""
+        return f"{int((self._wall() + SETTLED_SECONDS) * 1000):012x}"
 
     @asynccontextmanager
     async def _feed(self, namespace: bytes) -> AsyncIterator[Feed]:
