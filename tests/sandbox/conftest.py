@@ -24,7 +24,7 @@ from voice_sandbox.contract.catalogue import Catalogue, read_catalogue
 from voice_sandbox.contract.model import Contract, Operation
 from voice_sandbox.contract.reader import find_contract
 from voice_sandbox.contract.validation import Validator
-from voice_sandbox.http.pipeline import Exchange
+from voice_sandbox.http.exchange import Exchange
 
 # How long an example takes says more of the machine than of the code.
 settings.register_profile("patient", deadline=None)
@@ -84,22 +84,26 @@ class Sandbox:
             "/v1/calls", json={"phone": phone, "agent": agent}, headers=headers
         )
         assert answer.status_code == 201, answer.text
-        return answer.json()["call_id"]
+        call_id: str = answer.json()["call_id"]
+        return call_id
 
     async def read(self, call_id: str) -> dict[str, Any]:
         answer = await self.client.get(f"/v1/calls/{call_id}")
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        found: dict[str, Any] = answer.json()
+        return found
 
     async def inspect(self, call_id: str) -> dict[str, Any]:
         answer = await self.client.get(f"/sandbox/calls/{call_id}")
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        found: dict[str, Any] = answer.json()
+        return found
 
     async def advance(self, seconds: float) -> dict[str, Any]:
         answer = await self.client.post("/sandbox/clock", json={"advance_seconds": seconds})
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        found: dict[str, Any] = answer.json()
+        return found
 
     async def complete(self, **changes: Any) -> httpx.Response:
         """Posts the contract's own completion, with changes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import msgspec
 from uuid_utils import UUID
@@ -85,5 +85,5 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True):
     """Empty for a stream."""
 
 
-class Observer(Protocol):
-    def __call__(self, exchange: Exchange) -> None: ...
+Observer = Callable[[Exchange], None]
+"""Is told every exchange when it has ended."""
