@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from voice_portal.sources import Sources
 from voice_sandbox.contract.model import DocumentedResponse, Operation
-from voice_sandbox.contract.problems import MEDIA_TYPE
+from voice_sandbox.contract.problems import MEDIA_TYPE, PROBLEMS, documented_codes
 
 _PROSE: Final = frozenset(
     ("description", "title", "examples", "x-enumDescriptions", "x-normalized-status")
@@ -23,6 +23,7 @@ def browser_contract(sources: Sources) -> dict[str, Any]:
             "mediaType": MEDIA_TYPE,
             "headers": {},
             "schema": {"$ref": "#/components/schemas/Problem"},
+            "codes": [code for code, problem in PROBLEMS.items() if problem.of_no_operation],
         },
         "schemas": {name: plain(schema) for name, schema in control.components["schemas"].items()},
     }
@@ -57,4 +58,5 @@ def _response(response: DocumentedResponse) -> dict[str, Any]:
             name: {"required": header.required, "schema": plain(header.schema)}
             for name, header in response.headers.items()
         },
+        "codes": documented_codes(response),
     }

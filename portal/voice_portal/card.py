@@ -22,9 +22,9 @@ from voice_portal.request_options import request_of, requests_of
 from voice_portal.sandbox_responses import RecordedResponse
 from voice_portal.snippets import Snippet, snippets
 from voice_portal.sources import PROBLEM_REQUESTS_FILE, Sources
-from voice_portal.tables import codes_of, ended, unfinished_states
+from voice_portal.tables import ended, unfinished_states
 from voice_sandbox.contract.model import Contract
-from voice_sandbox.contract.problems import PROBLEMS
+from voice_sandbox.contract.problems import PROBLEMS, documented_codes
 
 FOLLOW: Final = "getCall"
 """The operation that a new call is followed with, where a link leads to it."""
@@ -137,7 +137,7 @@ def _documents(request: CardRequest, code: str) -> bool:
     """Whether the operation documents the problem, or none can: its path or method is changed."""
     if request.is_changed:
         return True
-    return any(code in codes_of(r.schema) for r in request.operation.responses.values())
+    return any(code in documented_codes(r) for r in request.operation.responses.values())
 
 
 def _default_line(request: CardRequest) -> str:

@@ -14,7 +14,7 @@ from voice_portal.fence_options import FenceError
 from voice_portal.sandbox_responses import RecordedResponse
 from voice_portal.sources import Sources
 from voice_sandbox.contract.model import Contract
-from voice_sandbox.contract.problems import MEDIA_TYPE
+from voice_sandbox.contract.problems import MEDIA_TYPE, undocumented
 from voice_sandbox.contract.validation import Validator
 
 
@@ -37,6 +37,7 @@ def _findings(
     contract: Contract, request: CardRequest, response: RecordedResponse
 ) -> Iterator[str]:
     """What does not fit, one sentence a finding."""
+    documented = None
     if request.is_changed:
         # No operation documents it, and every rejection is a problem.
         media_type: str | None = MEDIA_TYPE
@@ -61,5 +62,8 @@ def _findings(
         schema = documented.schema
     if response.headers.get("content-type") != media_type:
         yield f"The media type is {response.headers.get('content-type')}, not {media_type}."
-    for error in Validator(contract, schema).errors(response.body):
+    errors = Validator(contract, schema).errors(response.body)
+    if documented is not None:
+        errors += undocumented(documented, response.body)
+    for error in errors:
         yield f"{error.pointer or 'The body'}: {error.detail}"

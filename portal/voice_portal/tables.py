@@ -8,7 +8,7 @@ from voice_portal.markup import first_sentence, phrase
 from voice_portal.sources import Sources
 from voice_sandbox.calls.scenarios import Scenario
 from voice_sandbox.contract.model import Contract, Operation
-from voice_sandbox.contract.problems import PROBLEMS
+from voice_sandbox.contract.problems import PROBLEMS, documented_codes
 
 
 def operations(sources: Sources) -> list[dict[str, Any]]:
@@ -102,7 +102,7 @@ def responses(operation: Operation) -> list[dict[str, Any]]:
             "status": status,
             "phrase": phrase(status),
             "meaning": response.description,
-            "codes": codes_of(response.schema) if status >= 400 else [],
+            "codes": documented_codes(response),
         }
         for status, response in operation.responses.items()
     ]
@@ -149,7 +149,7 @@ def problem(code: str, contract: Contract) -> dict[str, Any]:
     documenting = [
         operation
         for operation in contract.operations.values()
-        if any(code in codes_of(r.schema) for r in operation.responses.values())
+        if any(code in documented_codes(r) for r in operation.responses.values())
     ]
     return {
         "problem": PROBLEMS[code],
@@ -164,11 +164,3 @@ def problem_index() -> dict[int, list[str]]:
     for code, each in PROBLEMS.items():
         codes.setdefault(each.status, []).append(code)
     return dict(sorted(codes.items()))
-
-
-def codes_of(schema: Any) -> list[str]:
-    """The problem codes that a response's schema allows."""
-    codes: list[str] = []
-    for part in (schema or {}).get("allOf", ()):
-        codes += part.get("properties", {}).get("code", {}).get("enum", ())
-    return codes

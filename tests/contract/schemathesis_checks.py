@@ -12,11 +12,14 @@ import schemathesis
 
 from voice_sandbox.calls.provider import ID_PREFIX
 from voice_sandbox.contract.catalogue import read_catalogue
-from voice_sandbox.contract.problems import PROBLEMS
+from voice_sandbox.contract.problems import PROBLEMS, undocumented
 from voice_sandbox.contract.reader import find_contract, load_contract
 
 MAX_REPETITIONS = 10
-SAMPLE = str(read_catalogue(load_contract(find_contract())).sample.call_id)
+CONTRACT = load_contract(find_contract())
+CONTROL = load_contract(find_contract("control.yaml"), components_from=CONTRACT)
+OPERATIONS = {**CONTROL.operations, **CONTRACT.operations}
+SAMPLE = str(read_catalogue(CONTRACT).sample.call_id)
 OTHER_KEY = "Bearer sandbox_schemathesis_other_key"
 
 
@@ -45,6 +48,9 @@ def problem_is_consistent(ctx: Any, response: Any, case: Any) -> None:
     assert problem.status == response.status_code, f"{problem.code} belongs to {problem.status}"
     assert document["title"] == problem.title, f"the title of {problem.code} is another"
     assert document["type"].endswith(problem.type), "type does not point at the code's entry"
+    operation = OPERATIONS[case.operation.definition.raw["operationId"]]
+    if (documented := operation.responses.get(response.status_code)) is not None:
+        assert undocumented(documented, document) == []
     assert [document["request_id"]] == response.headers["x-request-id"], "request_id differs"
 
 

@@ -100,7 +100,10 @@ def cases(sources: Sources) -> Any:
     found = []
     operations = [*sources.contract.operations.values(), *sources.control.operations.values()]
     responses = {
-        str(r.schema): r for o in operations for r in o.responses.values() if r.schema is not None
+        f"{r.schema} {list(r.examples)}": r
+        for o in operations
+        for r in o.responses.values()
+        if r.schema is not None
     }
     for number, response in enumerate(responses.values()):
         values = _examples_after_damage(number, response)
@@ -143,6 +146,54 @@ def test_browser_and_sandbox_agree_on_every_response(
     assert different[:3] == []
     assert all(any(fits) for fits in verdicts), "an example fits nowhere"
     assert sum(len(values) for values in verdicts) - fitting > 1000
+
+
+PROBLEM = {
+    "type": "/errors/#call_not_found",
+    "title": "No such call",
+    "status": 404,
+    "detail": "There is no such call.",
+    "code": "call_not_found",
+    "request_id": "req_12345678",
+}
+
+
+@pytest.mark.parametrize(
+    ("operation", "change", "finding"),
+    [
+        ("getCall", {}, None),
+        ("getCall", {"status": 400}, "/status must be 404"),
+        ("getCall", {"code": "not_found"}, "/code must be one of call_not_found"),
+        (None, {"code": "not_found"}, None),
+        (None, {}, "/code must be one of not_found, method_not_allowed, internal_error"),
+    ],
+)
+def test_browser_knows_which_problem_a_response_may_be(
+    sources: Sources, root: Path, node_tools: NodeTools, operation: Any, change: Any, finding: Any
+) -> None:
+    """All problems have one schema: a card checks status and code as the operation documents."""
+    response = {
+        "status": 404,
+        "headers": {"Content-Type": "application/problem+json", "X-Request-Id": "req_12345678"},
+        "json": PROBLEM | change,
+    }
+    module = (root / "docs/assets/javascripts/card/response-check.js").as_uri()
+    program = (
+        f"import {{ checkResponse }} from {json.dumps(module)};"
+        "import { readFileSync } from 'node:fs';"
+        "const { contract, operation, response } = JSON.parse(readFileSync(0, 'utf-8'));"
+        "globalThis.fetch = async () => ({ ok: true, json: async () => contract });"
+        "console.log(JSON.stringify(await checkResponse(operation, response)));"
+    )
+    sent = {"contract": browser_contract(sources), "operation": operation, "response": response}
+    ran = subprocess.run(
+        [node_tools.node, "--no-warnings", "--input-type=module", "-e", program],
+        input=json.dumps(sent),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert json.loads(ran.stdout).get("reason") == finding
 
 
 def test_script_understands_every_keyword_that_a_contract_may_use(root: Path) -> None:

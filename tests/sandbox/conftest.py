@@ -22,6 +22,7 @@ from voice_sandbox.app import Runtime, runtime_of
 from voice_sandbox.calls.scenarios import Scenarios, load_scenarios
 from voice_sandbox.contract.catalogue import Catalogue, read_catalogue
 from voice_sandbox.contract.model import Contract, Operation
+from voice_sandbox.contract.problems import undocumented
 from voice_sandbox.contract.reader import find_contract
 from voice_sandbox.contract.validation import Validator
 from voice_sandbox.http.exchange import Exchange
@@ -227,6 +228,7 @@ def assert_conforms(contract: Contract, answer: httpx.Response) -> None:
         assert answer.content == b""
     else:
         assert Validator(contract, response.schema).errors(answer.json()) == []
+        assert undocumented(response, answer.json()) == []
 
 
 @pytest.fixture(autouse=True, scope="session")

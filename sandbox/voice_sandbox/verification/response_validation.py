@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from voice_sandbox.calls.provider import ID_PREFIX
 from voice_sandbox.contract.model import Contract, DocumentedResponse, Operation
-from voice_sandbox.contract.problems import MEDIA_TYPE, PROBLEMS
+from voice_sandbox.contract.problems import MEDIA_TYPE, PROBLEMS, undocumented
 from voice_sandbox.contract.validation import Validator
 from voice_sandbox.verification.finding import Finding
 from voice_sandbox.verification.http1 import ReceivedResponse
@@ -215,7 +215,7 @@ class ResponseValidator:
             return
         if isinstance(document, Mapping) and document.get("code") in _ANYWHERE:
             return
-        errors = self._bodies[key].errors(document)
+        errors = self._bodies[key].errors(document) + undocumented(documented, document)
         if errors:
             raise Finding(
                 f"The body of {operation.operation_id} {response.status} breaks the contract at "

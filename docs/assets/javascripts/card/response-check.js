@@ -9,6 +9,7 @@ import { violation } from "./schema.js";
  * @property {string | null} mediaType
  * @property {Record<string, { required: boolean, schema: Schema }>} headers
  * @property {Schema | null} schema
+ * @property {string[]} codes those of a problem, none where the response is no problem
  * @typedef {object} BrowserContract as voice_portal/browser_contract.py writes it
  * @property {Record<string, Record<string, DocumentedResponse>>} operations
  * @property {DocumentedResponse} unknownRoute
@@ -47,5 +48,11 @@ export async function checkResponse(operation, response) {
     if (found) return { fits: false, reason: `the header ${name} ${found.reason}` };
   }
   const found = documented.schema ? violation(documented.schema, response.json, known.schemas) : null;
-  return found ? { fits: false, reason: `${found.pointer || "the body"} ${found.reason}` } : { fits: true };
+  if (found) return { fits: false, reason: `${found.pointer || "the body"} ${found.reason}` };
+  const { codes } = documented;
+  if (codes.length === 0) return { fits: true };
+  // The schema of a problem is the same for all: status and code are those of this response.
+  const { status, code } = /** @type {{ status: number, code: string }} */ (response.json);
+  if (status !== response.status) return { fits: false, reason: `/status must be ${response.status}` };
+  return codes.includes(code) ? { fits: true } : { fits: false, reason: `/code must be one of ${codes.join(", ")}` };
 }
