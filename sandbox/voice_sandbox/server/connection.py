@@ -33,6 +33,8 @@ OVERLOADED: Final = "voice.overloaded"
 """The ASGI extension of a request whose connection is one too many."""
 _LINGER_SECONDS: Final = 2.0
 """For which a connection that was ended may go on to take what was written to it."""
+_LINGER_BYTES: Final = 1024 * 1024
+"""That an ended connection may go on to send. Who sends more does not read the response."""
 _BUSY_SECONDS: Final = 1.0
 """A connection that was used within this time is likely to send its next request at once."""
 _DRAIN_GRACE_SECONDS: Final = 0.5
@@ -141,6 +143,9 @@ class Connection(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         if self._has_ended:
+            self._discarded_bytes += len(data)
+            if self._discarded_bytes > _LINGER_BYTES:
+                self.transport.abort()
             return
         self._received = self._received + data if self._received else data
         self._read()
