@@ -116,7 +116,7 @@ class Connection(HttpToolsProtocol):
         self._has_ended = False
         self._rejection: tuple[int, str] | None = None
         """What is sent once the requests before it have their responses."""
-        self._idle_since = -_BUSY_SECONDS
+        self._idle_since = 0.0
         self._late: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
 
@@ -124,6 +124,7 @@ class Connection(HttpToolsProtocol):
         super().connection_made(transport)
         self.transport = CoalescingTransport(transport, self.write_coalescer)
         self.flow = _Flow(self)
+        self._idle_since = self.loop.time()
         limit = self.limits.max_connections
         if len(self.connections) > limit and not self._is_given_room():
             if len(self.connections) > 2 * limit and self.surplus:
