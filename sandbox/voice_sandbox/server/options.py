@@ -50,8 +50,8 @@ def settings_of(given: dict[str, Any]) -> Settings:
     for name in ("host", "metrics_host"):
         if not given[name].strip():  # an empty address is every address
             raise ValueError(
-                f"The address of --{name.replace('_', '-')} is empty. Use 127.0.0.1, or 0.0.0.0 to "
-                "open it to the network."
+                f"The address of --{name.replace('_', '-')} is empty. Use 127.0.0.1, or the "
+                "address that the network is to reach."
             )
     limits = Limits(**{name: given.pop(name) for name in Limits.__struct_fields__})
     return Settings(
