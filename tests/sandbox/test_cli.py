@@ -43,7 +43,13 @@ def serving(
     process = subprocess.Popen(
         [sys.executable, "-m", "voice_sandbox", "serve", *arguments],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": _path(), "PYTHONUNBUFFERED": "1", **environment},
+        env={
+            **os.environ,
+            "PYTHONPATH": _path(),
+            "PYTHONUNBUFFERED": "1",
+            "XDG_DATA_HOME": str(folder / "data"),
+            **environment,
+        },
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -127,7 +133,7 @@ def test_address_of_another_machine_is_explained(host: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["mysql://localhost/x", "calls.db", "sqlite:///", "sqlite:///x?synchronous=off"]
+    "url", ["mysql://localhost/x", "sqlite:calls.db", "sqlite:///", "sqlite:///x?synchronous=off"]
 )
 def test_unknown_database_is_explained(url: str) -> None:
     """A database of an unknown kind is named with one of a known kind."""
@@ -319,7 +325,73 @@ def test_wrong_value_is_explained(option: str, value: str, said: str) -> None:
 def test_workers_need_a_database_to_share() -> None:
     """Several processes cannot share what one keeps in memory."""
     code, said = run("serve", "--port", "0", "--database", "sqlite:///:memory:", "--workers", "2")
-    assert (code, "sqlite:///FILE" in said) == (1, True)
+    assert (code, "--database FILE" in said) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("given", "url"),
+    [
+        ("calls.db", "sqlite:///calls.db"),
+        ("/srv/calls.db", "sqlite:////srv/calls.db"),
+        ("C:\\calls.db", "sqlite:///C:\\calls.db"),
+        (":memory:", "sqlite:///:memory:"),
+        ("sqlite:///calls.db?synchronous=full", "sqlite:///calls.db?synchronous=full"),
+        ("postgresql://me@db/calls", "postgresql://me@db/calls"),
+    ],
+)
+def test_database_is_written_as_people_write_it(given: str, url: str) -> None:
+    """A file and `:memory:` are databases as they stand, and URLs stay what they were."""
+    params = serve.make_context("serve", ["--database", given]).params
+    assert settings_of(params).database == url
+
+
+def test_calls_are_kept_in_the_user_s_data_folder(tmp_path: Path) -> None:
+    """Nothing is written to the current folder, and the start says where calls are kept."""
+    current = tmp_path / "current"
+    current.mkdir()
+    data = tmp_path / "data"
+    with serving(current, "--port", "0", XDG_DATA_HOME=str(data)) as (_, said):
+        [place] = [line.split(maxsplit=1)[1] for line in said if "Calls " in line]
+        assert Path(place).is_file()
+        assert Path(place).parent == data / "voice-sandbox"
+    assert list(current.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("database", "said_of_it"),
+    [(":memory:", "in memory"), ("calls.db", "calls.db")],
+)
+def test_start_says_where_calls_are_kept(tmp_path: Path, database: str, said_of_it: str) -> None:
+    """Whoever chose another place for the calls sees it at the start."""
+    with serving(tmp_path, "--port", "0", "--database", database) as (_, said):
+        [place] = [line for line in said if "Calls " in line]
+    assert said_of_it in place
+
+
+def test_data_folder_that_cannot_be_created_is_explained(tmp_path: Path) -> None:
+    """A home where nothing can be created ends the command with the two ways on."""
+    (tmp_path / "file").write_text("")
+    ended = subprocess.run(
+        [sys.executable, "-m", "voice_sandbox", "serve", "--port", "0"],
+        cwd=ROOT / "sandbox",
+        env={**os.environ, "XDG_DATA_HOME": str(tmp_path / "file")},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+    )
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert "--database FILE" in ended.stderr
+    assert "--database :memory:" in ended.stderr
+
+
+def test_portal_of_the_current_folder_is_not_taken(tmp_path: Path) -> None:
+    """A folder `site` of somebody else's project is not shown as the portal."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "site" / "index.html").write_text("Somebody else's")
+    with serving(tmp_path, "--port", "0") as (_, said):
+        address = said[2].split()[1].removesuffix("/v1")
+        assert "Somebody else's" not in httpx.get(f"{address}/").text
 
 
 def test_variables_reach_the_sandbox(

@@ -15,6 +15,7 @@ from click.shell_completion import get_completion_class
 
 import voice_sandbox
 from voice_sandbox.server.options import serve_options, settings_of
+from voice_sandbox.site import INSTALLED_PORTAL
 
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _IMPORTED_LATE: Final = {
@@ -107,12 +108,12 @@ def completion(shell: str) -> None:
 
 def _site_folder(site: Path | None) -> Path | None:
     """The portal's folder. Raises: `click.ClickException` where a named one holds no site."""
-    folder = site or Path("site")
+    folder = site or INSTALLED_PORTAL
     if (folder / "index.html").is_file():
         return folder
     if site is not None:
         raise click.ClickException(
             f"There is no built portal in {site}: it has no index.html. "
-            "Build it with make site, or leave --site out to serve the API alone."
+            "Build it with make site, or leave --site out to serve the installed one."
         )
     return None

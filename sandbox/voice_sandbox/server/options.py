@@ -55,12 +55,32 @@ def settings_of(given: dict[str, Any]) -> Settings:
             )
     limits = Limits(**{name: given.pop(name) for name in Limits.__struct_fields__})
     return Settings(
+        database=_database(given.pop("database")),
         root_path=root_path(given.pop("root_path")),
         proxies=proxies(given.pop("trusted_proxy")),
         cors_origins=tuple(map(_origin, given.pop("cors_origin"))),
         limits=limits,
         **given,
     )
+
+
+def default_database_file() -> Path:
+    """Where calls are kept when nobody says where, such as
+    ``~/.local/share/voice-sandbox/voice-sandbox.db`` on Linux.
+    """
+    # Only serving needs it, and each command would start later.
+    from platformdirs import user_data_path
+
+    return user_data_path("voice-sandbox", appauthor=False) / "voice-sandbox.db"
+
+
+def _database(text: str | None) -> str:
+    """The URL of a database, which people also write as a file or as ``:memory:``."""
+    if text is None:
+        return f"sqlite:///{default_database_file()}"
+    if "://" in text or text == "" or _SCHEME.match(text):
+        return text
+    return f"sqlite:///{text}"
 
 
 def _origin(text: str) -> str:
@@ -94,6 +114,8 @@ def _limit(name: str) -> Callable[[Command], Command]:
 
 
 _DEFAULTS: Final = Limits()
+# Two letters at least: one is a drive of Windows. A URL without its slashes is no file.
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 _OPTIONS: Final = (
     _option(
         "--host",
@@ -110,15 +132,14 @@ _OPTIONS: Final = (
     ),
     _option(
         "--database",
-        default="sqlite:///voice-sandbox.db",
-        show_default=True,
-        help="Where calls are kept: sqlite:///FILE, sqlite:///:memory: to keep nothing, or "
-        "postgresql://USER@HOST/NAME for several replicas. Keep its password in PGPASSWORD.",
+        help="Where calls are kept: FILE for SQLite, :memory: to keep nothing, or "
+        "postgresql://USER@HOST/NAME for several replicas. Keep its password in PGPASSWORD.  "
+        "[default: a file in the user's data folder]",
     ),
     _option(
         "--site",
         type=click.Path(path_type=Path),
-        help="Folder of the built portal.  [default: site, where there is one]",
+        help="Folder of another built portal.  [default: the installed one]",
     ),
     _option(
         "--speed",

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 
@@ -23,7 +24,7 @@ from voice_sandbox.contract.model import ContractError
 from voice_sandbox.http.authentication import DEMO_KEY, KeysError, read_keys
 from voice_sandbox.http.exchange import Exchange, Observer
 from voice_sandbox.server.access_log import Log
-from voice_sandbox.server.options import Settings
+from voice_sandbox.server.options import Settings, default_database_file
 from voice_sandbox.server.sockets import ListenError, listen, make_room, origin_of
 from voice_sandbox.server.uvicorn_server import (
     DrainingServer,
@@ -50,6 +51,7 @@ _METRICS_FOLDER: Final = "PROMETHEUS_MULTIPROC_DIR"
 
 def deploy(settings: Settings, *, say: Callable[[str], None]) -> None:
     """Serves until it is told to stop. Raises: what `EXPLAINED` of the command line lists."""
+    _make_default_folder(settings.database)
     inherited = Inherited.here()
     if inherited is not None:
         with inherited.listens() as listener:
@@ -66,12 +68,27 @@ def deploy(settings: Settings, *, say: Callable[[str], None]) -> None:
     say("Stopped.")
 
 
+def _make_default_folder(database: str) -> None:
+    """The user's data folder may be new; any other folder is named by somebody, and is there."""
+    file = default_database_file()
+    if database != f"sqlite:///{file}":
+        return
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(
+            f"Calls would be kept in {file.parent}, which cannot be created: "
+            f"{error.strerror or error}. Name another file with --database FILE, "
+            "or keep nothing with --database :memory:."
+        ) from error
+
+
 def _supervise(settings: Settings, listener: socket.socket, started: Callable[[], None]) -> None:
     """Looks after processes that serve."""
     if sys.platform == "win32":
         raise ValueError("Several workers need Linux or macOS. Use --workers 1.")
     if settings.database == "sqlite:///:memory:":
-        raise ValueError("Workers share a database. Name a file, sqlite:///FILE, or --workers 1.")
+        raise ValueError("Workers share a database. Use --database FILE, or --workers 1.")
     _app(settings, None, Log(sys.stderr))  # what is wrong is said once, before any worker starts
     with ExitStack() as stack:
         shared = None
@@ -230,7 +247,7 @@ async def _cancelled(task: asyncio.Task[None]) -> None:
 
 
 def _welcome(settings: Settings, address: str) -> str:
-    portal = f"{address}/" if settings.site else "not built (make site builds it)"
+    portal = f"{address}/" if settings.site else "none (make site builds it, --site site shows it)"
     key = f"{DEMO_KEY}, or any other sandbox_…"
     if settings.keys_file is not None:
         key = f"one of those in {settings.keys_file}"
@@ -239,5 +256,15 @@ def _welcome(settings: Settings, address: str) -> str:
         f"  Portal  {portal}\n"
         f"  API     {address}/v1\n"
         f"  Key     {key}\n"
+        f"  Calls   {_place(settings.database)}\n"
         "Press Ctrl+C to stop."
     )
+
+
+def _place(database: str) -> str:
+    """Where calls are kept, for people and without a password."""
+    parts = urlsplit(database)
+    if parts.scheme != "sqlite":
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+    file = parts.path.removeprefix("/")
+    return "in memory, until it stops" if file == ":memory:" else str(Path(file).absolute())

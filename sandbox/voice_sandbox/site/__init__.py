@@ -1,5 +1,12 @@
 """The built portal as static files, with its content security policy.
 
 Owns paths, links and caching of files, and rejects every path that leads out of the folder.
-Knows nothing of the contract, and imports the clock alone. Only ``app`` imports it.
+Knows nothing of the contract, and imports the clock alone. ``app`` imports it, and ``cli`` to learn
+where the installed portal lies.
 """
+
+from pathlib import Path
+from typing import Final
+
+INSTALLED_PORTAL: Final = Path(__file__).parent.parent / "portal"
+"""The portal of this installation. A checkout has none: it is built for each wheel."""
