@@ -205,19 +205,23 @@ class Connection(HttpToolsProtocol):
         end = received.find(_END_OF_HEAD, max(start, self._searched))
         if end == -1:
             self._searched = max(start, len(received) - len(_END_OF_HEAD) + 1)
+        fault = self._fault_of_head(start, end)
+        if fault is not None:
+            self._reject(fault)
+        return start if end == -1 or fault is not None else end + len(_END_OF_HEAD)
+
+    def _fault_of_head(self, start: int, end: int) -> tuple[int, str] | None:
+        """What can be said of a head before it is parsed; ``end`` is -1 while it is open."""
+        received = self._received
         if (len(received) if end == -1 else end) - start > self.limits.max_head:
-            self._reject(_HEAD_TOO_LONG)
-        elif end != -1 or received.find(b"\n", start) != -1:
-            line = _REQUEST_LINE.match(received, start)
-            if line is None:
-                self._reject(_NOT_HTTP)
-            elif line[2] not in (b"1.1", b"1.0"):
-                self._reject(_UNKNOWN_VERSION)
-            elif end != -1:
-                return end + len(_END_OF_HEAD)
-        elif not _METHOD.match(received, start):
-            self._reject(_NOT_HTTP)  # such as TLS, whose clients wait for a word
-        return start
+            return _HEAD_TOO_LONG
+        if received.find(b"\n", start) == -1:
+            # Such as TLS, whose clients wait for a word.
+            return None if _METHOD.match(received, start) else _NOT_HTTP
+        line = _REQUEST_LINE.match(received, start)
+        if line is None:
+            return _NOT_HTTP
+        return None if line[2] in (b"1.1", b"1.0") else _UNKNOWN_VERSION
 
     def _end_of_chunks(self) -> int:
         """Where the next piece ends: at the end of the message, if that has arrived."""
