@@ -93,7 +93,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         if file.src_dir == config.docs_dir:  # the theme's own are as small as they get
             file.content_string = assets.script(file.content_string)
     for path, content in generated.items():
-        files.append(File.generated(config, path, content=content))
+        files.append(File.generated(config, path, content=_of_this_sandbox(content, config)))
     return files
 
 
@@ -135,7 +135,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
     """Writes the page as Markdown too; fences that are wrong have stopped the build by now."""
     text = page_text(page.markdown or "", source_path=page.file.src_uri, config=config)
-    page.meta["text"] = _of_this_site(text, config)
+    page.meta["text"] = _of_this_sandbox(_of_this_site(text, config), config)
     return html
 
 
@@ -184,8 +184,18 @@ def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
 
 
 def _of_this_site(text: str, config: MkDocsConfig) -> str:
-    """The text with links that lead to the published site, where its address is known."""
-    return text.replace("](/", f"]({config.site_url.rstrip('/')}/") if config.site_url else text
+    """The text with links to the published site, or to the sandbox that serves it.
+
+    The sandbox puts its own address there when it serves the text.
+    """
+    sandbox = "" if config.extra.get("sandbox_origin") else load_sources().sandbox_url
+    return text.replace("](/", f"]({(config.site_url or sandbox).rstrip('/')}/")
+
+
+def _of_this_sandbox(text: str, config: MkDocsConfig) -> str:
+    """The text with the origin of the sandbox that the build was told, if it was told one."""
+    origin = config.extra.get("sandbox_origin")
+    return text.replace(load_sources().sandbox_url, origin) if origin else text
 
 
 def _nav_pages(nav: Any) -> Iterator[str]:

@@ -14,6 +14,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from sandbox_process import SandboxServer, start_sandbox
+from voice_portal.sources import load_sources
 
 SITE_URL = "https://docs.example.test/voice/"
 
@@ -93,6 +94,18 @@ def test_texts_of_a_published_site_link_to_it(root: Path, tmp_path: Path) -> Non
     overview = (tmp_path / "index.md").read_text("utf-8")
     assert f"({SITE_URL}quickstart/index.md)" in overview
     assert "(http://127.0.0.1:9/sandbox)" in overview
+
+
+@pytest.mark.parametrize(
+    "name",
+    "llms-full.txt quickstart/index.md openapi.yaml openapi.json postman.json".split(),
+)
+def test_texts_of_a_static_host_name_its_sandbox(root: Path, tmp_path: Path, name: str) -> None:
+    """No program that reads the texts is sent to a sandbox on its own machine."""
+    build(root, tmp_path, "https://voice.example.com")
+    text = (tmp_path / name).read_text("utf-8")
+    assert "https://voice.example.com" in text
+    assert load_sources().sandbox_url not in text
 
 
 def test_sandbox_that_does_not_let_a_page_call_it_is_told_apart(

@@ -67,13 +67,16 @@ def test_page_as_markdown_needs_nothing_else(site: Path, name: str) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_links_of_a_page_as_markdown_lead_somewhere(site: Path, name: str) -> None:
+def test_links_of_a_page_as_markdown_lead_somewhere(
+    site: Path, sources: Sources, name: str
+) -> None:
     """Links between pages lead to the other page's Markdown; none depends on where it stands."""
     outside_code = re.sub(r"^```.*?^```", "", text_of(site, name), flags=re.MULTILINE | re.DOTALL)
     links = re.findall(r"\]\(([^)\s]*)\)", outside_code)
-    targets = [link.partition("#")[0] for link in links if link.startswith("/")]
-    assert [link for link in links if not re.match(r"/|#|https?://", link)] == []
-    missing = [t for t in targets if not (site / t.lstrip("/")).is_file() and t != "/sandbox"]
+    own = f"{sources.sandbox_url}/"
+    targets = [link.removeprefix(own).partition("#")[0] for link in links if link.startswith(own)]
+    assert [link for link in links if not re.match(r"#|https?://", link)] == []
+    missing = [t for t in targets if not (site / t).is_file() and t != "sandbox"]
     assert missing == []
 
 
@@ -86,11 +89,12 @@ def test_markdown_has_every_code_and_every_card(site: Path, articles: Mapping[st
         assert text_of(site, name).count("recorded from the sandbox") == len(cards), name
 
 
-def test_llms_txt_lists_every_page(site: Path) -> None:
+def test_llms_txt_lists_every_page(site: Path, sources: Sources) -> None:
     """llms.txt has the form of llmstxt.org and leads to each page; llms-full.txt holds them all."""
     text = (site / "llms.txt").read_text("utf-8")
     assert re.match(r"# .+\n\n> .+\n", text)
-    listed = re.findall(r"^- \[.+\]\(/(.*?)\): \S", text, re.MULTILINE)
+    link = rf"^- \[.+\]\({re.escape(sources.sandbox_url)}/(.*?)\): \S"
+    listed = re.findall(link, text, re.MULTILINE)
     assert {path for path in listed if path.endswith("index.md")} == {
         "index.md" if name == "index" else f"{name}/index.md" for name in PAGES
     }

@@ -11,9 +11,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import yaml
+from starlette.types import Receive, Scope, Send
 
 from sandbox_process import ROOT
 from voice_sandbox import create_app
+from voice_sandbox.contract.reader import find_contract
+from voice_sandbox.http.proxy import proxies
+from voice_sandbox.server.uvicorn_server import layered
 from voice_sandbox.site.content_security_policy import ContentSecurityPolicy
 from voice_sandbox.site.media_types import media_type_of
 
@@ -394,6 +399,113 @@ def test_folder_is_looked_at_once_a_second(folder: Path, monkeypatch: pytest.Mon
     shutil.rmtree(folder)
     now = 102.0
     assert _hash("later()") not in policy.headers()["Content-Security-Policy"]
+
+
+# Addresses follow the reader
+
+
+WRITTEN = "http://127.0.0.1:8010"
+TEXTS = ("llms.txt", "llms-full.txt", "openapi.yaml", "openapi.json", "postman.json", "a/index.md")
+
+
+@pytest.fixture
+def texts(folder: Path) -> Path:
+    """A site whose texts name the address that the build wrote."""
+    (folder / "index.html").write_text(f'<meta name=x data-written="{WRITTEN}">')
+    (folder / "a").mkdir()
+    (folder / "examples").mkdir()
+    for name in (*TEXTS, "examples/recipe.txt", "examples/manifest.yaml", "a/index.html"):
+        (folder / name).write_text(f"{WRITTEN}/v1 {WRITTEN} {WRITTEN}0 [a]({WRITTEN}/a/) " * 20)
+    return folder
+
+
+def _body(answer: RawAnswer) -> str:
+    return answer.body.decode()
+
+
+@pytest.mark.parametrize("name", TEXTS)
+async def test_text_names_the_origin_it_was_fetched_from(
+    portal: Sandbox, texts: Path, name: str
+) -> None:
+    """Whoever copies a text copies the address that they can reach."""
+    answer = await portal.raw("GET", f"/{name}", headers=[(b"host", b"voice.example.com:8443")])
+    assert answer.status == 200
+    assert _body(answer).startswith("http://voice.example.com:8443/v1 http://voice.example.com:84")
+    assert f"{WRITTEN}0 " in _body(answer)  # the port of something else
+    assert WRITTEN not in _body(answer).replace(f"{WRITTEN}0", "")
+
+
+@pytest.mark.parametrize("name", ["examples/recipe.txt", "examples/manifest.yaml", "a/"])
+async def test_example_and_page_stay_as_they_were_built(
+    portal: Sandbox, texts: Path, name: str
+) -> None:
+    """An example may mean another machine than the reader's, and scripts change the pages."""
+    answer = await portal.raw("GET", f"/{name}", headers=[(b"host", b"voice.example.com")])
+    assert "voice.example.com" not in _body(answer)
+
+
+async def test_text_of_each_origin_has_its_own_etag(portal: Sandbox, texts: Path) -> None:
+    """No cache takes the text of one origin for that of another."""
+    hosts = (b"127.0.0.1:8010", b"a.example.com", b"b.example.com")
+    answers = [await portal.raw("GET", "/llms.txt", headers=[(b"host", host)]) for host in hosts]
+    tags = {answer.header("etag") for answer in answers}
+    assert len(tags) == len(hosts)
+    for host, answer in zip(hosts, answers, strict=True):
+        known = [(b"host", host), (b"if-none-match", str(answer.header("etag")).encode())]
+        assert (await portal.raw("GET", "/llms.txt", headers=known)).status == 304
+
+
+async def test_compressed_text_and_its_length_are_the_reader_s(
+    portal: Sandbox, texts: Path
+) -> None:
+    """HEAD, gzip and plain say the same of the text with the reader's addresses."""
+    host = (b"host", b"voice.example.com")
+    plain = await portal.raw("GET", "/llms.txt", headers=[host])
+    packed = await portal.raw("GET", "/llms.txt", headers=[host, (b"accept-encoding", b"gzip")])
+    head = await portal.raw("HEAD", "/llms.txt", headers=[host])
+    assert gzip.decompress(packed.body) == plain.body
+    assert head.header("content-length") == str(len(plain.body))
+
+
+@pytest.mark.parametrize(
+    "host", [b"", b"a b", b"a/../b", b'evil"]\n', b"x" * 300, b"<script>", b"\xff"]
+)
+async def test_host_that_is_none_stands_in_no_text(
+    portal: Sandbox, texts: Path, host: bytes
+) -> None:
+    """What a client writes into `Host` gets into a text only where it is the name of a host."""
+    answer = await portal.raw("GET", "/llms.txt", headers=[(b"host", host)])
+    assert _body(answer) == (texts / "llms.txt").read_text()
+
+
+@pytest.mark.parametrize("host", [b"[::1]:8010", b"localhost:1", b"voice.example.com"])
+async def test_contract_is_valid_yaml_from_every_origin(
+    texts: Path, portal: Sandbox, host: bytes
+) -> None:
+    """The contract can be read by a program wherever it was fetched."""
+    (texts / "openapi.yaml").write_bytes(find_contract().read_bytes())
+    answer = await portal.raw("GET", "/openapi.yaml", headers=[(b"host", host)])
+    servers = yaml.safe_load(answer.body)["servers"]
+    assert servers[0]["url"] == f"http://{host.decode()}"
+
+
+async def test_text_behind_a_proxy_names_the_proxy_and_its_path(
+    folder: Path, texts: Path, wall: FakeWall
+) -> None:
+    """Below a path, and behind a proxy that speaks TLS, texts lead through the proxy."""
+    async with running_sandbox("sqlite:///:memory:", wall, site=folder) as sandbox:
+        app = layered(sandbox.app, root_path="/voice", proxies=proxies(["127.0.0.1"]))
+        forwarded = [
+            (b"host", b"127.0.0.1:8010"),
+            (b"x-forwarded-host", b"docs.example.com"),
+            (b"x-forwarded-proto", b"https"),
+        ]
+
+        async def from_the_proxy(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "client": ("127.0.0.1", 50000)}, receive, send)
+
+        answer = await raw_request(from_the_proxy, "GET", "/voice/llms.txt", headers=forwarded)
+    assert _body(answer).startswith("https://docs.example.com/voice/v1 ")
 
 
 # What a file is

@@ -15,7 +15,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 Network = IPv4Network | IPv6Network
 
-_HOST: Final = re.compile(rb"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+HOST: Final = re.compile(rb"([A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(:[0-9]{1,5})?")
+"""What a ``Host`` may be: a name or an address, and a port."""
 _PATH: Final = re.compile(r"(/[A-Za-z0-9._~-]+)+")
 
 
@@ -41,7 +42,7 @@ class Forwarded:
         if scheme in (b"http", b"https"):
             changed["scheme"] = scheme.decode()
         host = told.get(b"x-forwarded-host", b"").rpartition(b",")[2].strip()
-        if _HOST.fullmatch(host):
+        if HOST.fullmatch(host):
             others = [header for header in scope["headers"] if header[0] != b"host"]
             changed["headers"] = [*others, (b"host", host)]
         for sender in reversed(told.get(b"x-forwarded-for", b"").decode("latin-1").split(",")):

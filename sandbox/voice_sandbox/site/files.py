@@ -29,6 +29,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voice_sandbox.site.content_security_policy import ContentSecurityPolicy
 from voice_sandbox.site.media_types import media_type_of
+from voice_sandbox.site.reader_origin import (
+    names_addresses,
+    origin_of,
+    with_origin,
+    written_origin,
+)
 
 _TEXT: Final = re.compile(r"text/|application/(json|manifest\+json|xml|yaml)|image/svg")
 _COMPRESSED_FROM_BYTES: Final = 500
@@ -83,6 +89,8 @@ class Site:
             return None
         response: Response
         if isinstance(found, Asset):
+            if status == 200 and names_addresses(path):
+                found = self._for_reader(found, origin_of(scope, headers))
             is_head = scope["method"] == "HEAD"
             response = _asset_response(found, status, headers, is_head=is_head)
             page = (found.path, found.changed_at) if found.media_type == "text/html" else None
@@ -93,6 +101,14 @@ class Site:
             response = RedirectResponse(quote(address))
             response.headers.update(self._policy.headers())
         return response
+
+    def _for_reader(self, asset: Asset, origin: bytes | None) -> Asset:
+        """The text with the addresses of the one who reads it."""
+        index = self._find(_INDEX_PAGE)
+        written = None if not isinstance(index, Asset) else written_origin(index.content)
+        if origin is None or written is None or origin == written:
+            return asset
+        return _read_for(asset, written, origin)
 
     def _find(self, path: str, *, has_slash: bool = False) -> Asset | _Folder | None:
         try:
@@ -132,8 +148,18 @@ def _asset_response(asset: Asset, status: int, headers: Headers, *, is_head: boo
 @lru_cache(maxsize=1024)
 def _read(path: Path, changed_at: int, size: int) -> Asset:
     """The file, read once for as long as it does not change. Raises: `OSError`."""
-    content, media_type = path.read_bytes(), media_type_of(path.name)
-    packed = b""
+    return _asset(path, changed_at, path.read_bytes())
+
+
+# Readers choose the origin, so they must not push the files out of the cache above.
+@lru_cache(maxsize=128)
+def _read_for(asset: Asset, written: bytes, origin: bytes) -> Asset:
+    """The same file for readers who fetched it from this origin."""
+    return _asset(asset.path, asset.changed_at, with_origin(asset.content, written, origin))
+
+
+def _asset(path: Path, changed_at: int, content: bytes) -> Asset:
+    media_type, packed = media_type_of(path.name), b""
     if len(content) >= _COMPRESSED_FROM_BYTES and _TEXT.match(media_type):
         packed = gzip.compress(content, mtime=0)
     etag = hashlib.sha256(content).hexdigest()[:32]
