@@ -452,6 +452,24 @@ def test_body_limit_lies_above_the_largest_body(both: Contract) -> None:
             assert largest < operation.body.max_bytes
 
 
+@BOTH
+def test_body_limit_is_no_invitation(both: Contract) -> None:
+    """No operation reads much more than the largest body that its schema allows."""
+    for operation in both.operations.values():
+        if operation.body:
+            largest = _largest(both, operation.body.schema)
+            assert operation.body.max_bytes <= max(16 * 1024, 1.1 * largest)
+
+
+@BOTH
+def test_example_of_a_large_body_names_the_limit(both: Contract) -> None:
+    """The documented problem says the limit of the operation that it is documented for."""
+    for operation in both.operations.values():
+        if operation.body:
+            [example] = operation.responses[413].examples.values()
+            assert f" {operation.body.max_bytes} bytes" in example.value["detail"]
+
+
 def _largest(contract: Contract, schema: Schema) -> int:
     """Bytes of the longest JSON text: an astral character takes twelve."""
     schema = contract.resolve(schema)

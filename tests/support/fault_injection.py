@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cache, partial
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from unittest import mock
 
 import uvicorn
@@ -24,7 +24,6 @@ from voice_sandbox.contract.reader import find_contract
 from voice_sandbox.store.sqlite import SQLiteStore
 
 START_SECONDS = 10
-LONGEST_BODY = 1024 * 1024  # as the contract allows
 
 
 class _Message:
@@ -206,6 +205,19 @@ class _Server(uvicorn.Server):
             connection.shutdown()
 
 
+@cache
+def _max_body_bytes(path: str) -> int:
+    """How large a body may be on a path, or anywhere where the contract does not know it."""
+    paths = plain_contract()["paths"]
+    limits = {
+        each: operation["requestBody"]["x-max-body-bytes"]
+        for each, methods in paths.items()
+        for operation in methods.values()
+        if "requestBody" in operation
+    }
+    return cast(int, limits.get(path, max(limits.values())))
+
+
 def _altered(app: Any, injector: FaultInjector) -> Any:
     """An ASGI application that lets a fault injector alter requests and responses."""
 
@@ -216,7 +228,8 @@ def _altered(app: Any, injector: FaultInjector) -> Any:
         request = FaultyRequest(
             scope["method"], scope["path"], scope["query_string"], list(scope["headers"]), b""
         )
-        request.is_whole = int((request.values("content-length") or [b"0"])[0]) <= LONGEST_BODY
+        declared = int((request.values("content-length") or [b"0"])[0])
+        request.is_whole = declared <= _max_body_bytes(request.path)
         if request.is_whole:
             request.body = await _read(receive)
         response = None

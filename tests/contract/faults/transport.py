@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from fault_injection import FaultInjector, FaultyRequest, FaultyResponse, plain_contract
 from faults.altering import (
@@ -173,7 +173,7 @@ def unknown_path_asks_for_a_token(injector: FaultInjector) -> None:
 @fault("transport", "size_is_limited_however_it_is_declared")
 def chunked_body_has_no_limit(injector: FaultInjector) -> None:
     """The size is limited by Content-Length alone."""
-    max_bytes = plain_contract()["paths"][WEBHOOK]["post"]["requestBody"]["x-max-body-bytes"]
+    max_bytes = max_completion_bytes()
     limit(injector, 10**9)
 
     def alter(request: FaultyRequest) -> None:
@@ -181,6 +181,12 @@ def chunked_body_has_no_limit(injector: FaultInjector) -> None:
             request.put("prefer", b"code=413")
 
     injector.on_request(alter)
+
+
+def max_completion_bytes() -> int:
+    """How large a completion may be, as the contract says."""
+    operation = plain_contract()["paths"][WEBHOOK]["post"]
+    return cast(int, operation["requestBody"]["x-max-body-bytes"])
 
 
 def limit(injector: FaultInjector, max_bytes: int) -> None:
@@ -200,7 +206,7 @@ def body_has_no_limit(injector: FaultInjector) -> None:
 @fault("transport", "body_at_the_limit_is_read")
 def limit_is_off_by_one(injector: FaultInjector) -> None:
     """A body of exactly the limit is too large."""
-    limit(injector, 1024 * 1024 - 1)
+    limit(injector, max_completion_bytes() - 1)
 
 
 @fault("transport", "longest_completion_is_accepted")
