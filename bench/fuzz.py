@@ -1,4 +1,4 @@
-"""A hundred thousand made-up requests: no 5xx, nothing told to the wrong key, nothing that grows.
+"""A hundred thousand generated requests: no 5xx, nothing told to the wrong key, nothing that grows.
 
     .venv/bin/python bench/fuzz.py                     100,000 requests, less than a minute
     .venv/bin/python bench/fuzz.py --seed 7 --server "sandbox, PostgreSQL"
@@ -272,7 +272,7 @@ async def fuzz(server: Running, *, requests: int, seed: int, echo: Callable[[str
 @click.option("--seed", type=int, help="Makes the same requests up again.  [default: a new one]")
 @click.option("--server", type=click.Choice(list(SERVERS)), default=SANDBOX.name, show_default=True)
 def main(requests: int, seed: int | None, server: str) -> None:
-    """Send made-up requests to a sandbox, and say what should not have been answered."""
+    """Send generated requests to a sandbox, and say what should not have been answered."""
     seed = secrets.randbelow(2**32) if seed is None else seed
     click.echo(f"seed {seed}")
     with tempfile.TemporaryDirectory() as name, running(SERVERS[server], Path(name)) as sandbox:

@@ -26,7 +26,7 @@ SAMPLE = CATALOGUE.sample
 ENDLESS = next(
     scenario
     for scenario in load_scenarios(CATALOGUE)
-    if not scenario.completions and scenario.refusal is None
+    if not scenario.completions and scenario.rejection is None
 )
 BODY = f'{{"phone":"{ENDLESS.number}","agent":"{CATALOGUE.agents[0].key}"}}'
 SETTLE_SECONDS = 1

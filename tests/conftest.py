@@ -31,7 +31,7 @@ os.environ.update(
 
 @pytest.fixture(autouse=True)
 def this_machine_only() -> Iterator[None]:
-    """Fail a test that reached for another host, even if the code under test hid the refusal."""
+    """Fail a test that reached for another host, even if the code under test hid the rejection."""
     network_guard.attempts.clear()
     yield
     assert network_guard.attempts == [], "the test reached for another host"

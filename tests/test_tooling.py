@@ -164,7 +164,7 @@ REACHES: dict[str, Callable[[], object]] = {
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.parametrize("reach", REACHES)
-def test_guard_refuses_other_hosts(reach: str) -> None:
+def test_guard_rejects_other_hosts(reach: str) -> None:
     """No way of the standard library to another host works in a test, and the try is remembered."""
     with pytest.raises(network_guard.NetworkAttemptError, match="another host"):
         REACHES[reach]()

@@ -85,12 +85,6 @@ RETIRED_MODULES = {
     "shared/nodes.js": "dom.js",
 }
 
-# What still stands somewhere. Whoever removes the last place of a name takes it out of here.
-UNFINISHED = {
-    *("Answer", "ask", "lender", "mend", "most", "pace", "provoked"),
-    *("refusal", "refusals", "refuse", "refused", "refuses", "wire"),
-}
-
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 # What names nothing comes first, so that no name is looked for in it.
 _SQL = re.compile(r"--[^\n]*|'(?:[^']|'')*'|\b(?P<name>[A-Za-z_]\w*)")
@@ -135,9 +129,9 @@ def retired(name: str) -> str | None:
 
 
 def replacement(name: str) -> str | None:
-    """What to write instead of a name, where it holds a retired one that is gone everywhere."""
+    """What to write instead of a name, where it is or holds a retired one."""
     old = retired(name)
-    return None if old is None or old in UNFINISHED else (RETIRED | RETIRED_NAMES)[old]
+    return None if old is None else (RETIRED | RETIRED_NAMES)[old]
 
 
 def test_no_name_is_a_retired_one() -> None:
@@ -153,11 +147,10 @@ def test_no_name_is_a_retired_one() -> None:
 
 def test_no_file_has_a_retired_name() -> None:
     """Files use the standard terms, so that one guess finds a module and its test."""
-    gone = {name: new for name, new in RETIRED_MODULES.items() if name not in UNFINISHED}
     found = [
         f"{path.relative_to(ROOT)} → {new}"
         for path in sources()
-        if (new := replacement(path.stem) or gone.get("/".join(path.parts[-2:])))
+        if (new := replacement(path.stem) or RETIRED_MODULES.get("/".join(path.parts[-2:])))
     ]
     assert found == []
 

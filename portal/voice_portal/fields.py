@@ -140,14 +140,14 @@ def _item_limits(contract: Contract, schema: Schema) -> Iterator[str]:
 
 
 def _range(schema: Schema, low: str, high: str, unit: str) -> Iterator[str]:
-    least, most = schema.get(low), schema.get(high)
+    minimum, maximum = schema.get(low), schema.get(high)
     numbers = (
-        f"{least:,} to {most:,}"
-        if least is not None and most is not None
-        else f"at least {least:,}"
-        if least is not None
-        else f"at most {most:,}"
-        if most is not None
+        f"{minimum:,} to {maximum:,}"
+        if minimum is not None and maximum is not None
+        else f"at least {minimum:,}"
+        if minimum is not None
+        else f"at most {maximum:,}"
+        if maximum is not None
         else ""
     )
     if numbers:

@@ -126,8 +126,8 @@ def scenarios(sources: Sources) -> list[dict[str, Any]]:
 
 def ended(scenario: Scenario, contract: Contract) -> str:
     """How the call ends, such as ``busy``; the status of a rejection; empty when it never does."""
-    if scenario.refusal:
-        return str(PROBLEMS[scenario.refusal.code].status)
+    if scenario.rejection:
+        return str(PROBLEMS[scenario.rejection.code].status)
     words = contract.schema("ProviderStatus")["x-normalized-status"]
     return next((words[c.status] for c in scenario.completions if c.status in words), "")
 

@@ -57,7 +57,7 @@ def report(
     """Every phase and every check, with calls and exchanges to ask for."""
     key = f"sandbox_schemathesis_{secrets.token_hex(8)}"
     contract, _ = contracts()
-    # Ending a call uses it up, so there are more of them where more requests are made up.
+    # Ending a call uses it up, so there are more of them where more requests are generated.
     calls = max(200, 2 * int(os.environ.get("CONTRACT_EXAMPLES") or 0))
     strictest = (root / "schemathesis.toml").read_text()
     assert WALKS in strictest

@@ -1,4 +1,4 @@
-"""The operations of the service: what they save, what they replay, and what they refuse."""
+"""The operations of the service: what they save, what they replay, and what they reject."""
 
 import asyncio
 from typing import Any
@@ -76,14 +76,14 @@ async def test_every_agent_can_call(sandbox: Sandbox, agent: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["provider_unavailable", "rate_limited"])
-async def test_refusing_number_creates_nothing(
+async def test_rejecting_number_creates_nothing(
     sandbox: Sandbox, contract: Contract, scenarios: Any, name: str
 ) -> None:
-    """A number whose scenario is a refusal is refused as documented, with a wait."""
+    """A number whose scenario is a rejection is rejected as documented, with a wait."""
     scenario = scenarios.by_name[name]
     response = await post_call(sandbox, phone=scenario.number)
     assert_conforms(contract, response)
-    assert response.headers["retry-after"] == str(scenario.refusal.retry_after_seconds)
+    assert response.headers["retry-after"] == str(scenario.rejection.retry_after_seconds)
     assert (await sandbox.complete(duration=120)).json() == {"received": True}  # of the sample
 
 
@@ -112,12 +112,12 @@ async def test_order_of_fields_is_no_difference(sandbox: Sandbox) -> None:
     assert second.json() == first.json()
 
 
-async def test_same_key_with_another_body_is_refused(sandbox: Sandbox, contract: Contract) -> None:
+async def test_same_key_with_another_body_is_rejected(sandbox: Sandbox, contract: Contract) -> None:
     """A key that stands for one body does not stand for another."""
     await post_call(sandbox, "order-1")
-    refused = await post_call(sandbox, "order-1", phone=NEVER)
-    assert_conforms(contract, refused)
-    assert (refused.status_code, refused.json()["code"]) == (409, "idempotency_conflict")
+    rejected = await post_call(sandbox, "order-1", phone=NEVER)
+    assert_conforms(contract, rejected)
+    assert (rejected.status_code, rejected.json()["code"]) == (409, "idempotency_conflict")
 
 
 async def test_no_key_means_a_call_each(sandbox: Sandbox) -> None:
@@ -136,11 +136,11 @@ async def test_thirty_at_once_create_one_call(tmp_path: Any, wall: FakeWall) -> 
 
 
 @pytest.mark.parametrize(
-    "refused", [{"agent": "nobody"}, {"phone": "1"}, {"phone": "+12025550121"}, {"extra": 1}]
+    "rejected", [{"agent": "nobody"}, {"phone": "1"}, {"phone": "+12025550121"}, {"extra": 1}]
 )
-async def test_refused_request_is_not_kept(sandbox: Sandbox, refused: dict[str, Any]) -> None:
-    """A key of a request that was refused is still free."""
-    assert (await post_call(sandbox, "order-1", **refused)).status_code >= 400
+async def test_rejected_request_is_not_kept(sandbox: Sandbox, rejected: dict[str, Any]) -> None:
+    """A key of a request that was rejected is still free."""
+    assert (await post_call(sandbox, "order-1", **rejected)).status_code >= 400
     created = await post_call(sandbox, "order-1")
     assert (created.status_code, "idempotent-replayed" in created.headers) == (201, False)
 
@@ -171,12 +171,12 @@ async def test_keys_of_two_namespaces_are_two(sandbox: Sandbox) -> None:
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "two words", "tab\tkey", "schlüssel", "a, b"])
-async def test_wrong_key_is_refused(sandbox: Sandbox, contract: Contract, key: str) -> None:
+async def test_wrong_key_is_rejected(sandbox: Sandbox, contract: Contract, key: str) -> None:
     """A key is 1 to 255 visible ASCII characters."""
     headers = [(b"Idempotency-Key", key.encode())]
-    refused = await sandbox.client.post("/v1/calls", json=new_call(), headers=headers)
-    assert_conforms(contract, refused)
-    assert (refused.status_code, refused.json()["code"]) == (400, "invalid_idempotency_key")
+    rejected = await sandbox.client.post("/v1/calls", json=new_call(), headers=headers)
+    assert_conforms(contract, rejected)
+    assert (rejected.status_code, rejected.json()["code"]) == (400, "invalid_idempotency_key")
 
 
 @pytest.mark.parametrize("key", ["x", "x" * 255, "!~", '"quoted"'])
@@ -186,11 +186,11 @@ async def test_key_at_its_bounds_is_taken(sandbox: Sandbox, key: str) -> None:
     assert "idempotent-replayed" in (await post_call(sandbox, key)).headers
 
 
-async def test_two_keys_are_refused(sandbox: Sandbox) -> None:
+async def test_two_keys_are_rejected(sandbox: Sandbox) -> None:
     """Nobody guesses which of two keys was meant."""
     headers = [("Idempotency-Key", "one"), ("Idempotency-Key", "one")]
-    refused = await sandbox.client.post("/v1/calls", json=new_call(), headers=headers)
-    assert refused.status_code == 400
+    rejected = await sandbox.client.post("/v1/calls", json=new_call(), headers=headers)
+    assert rejected.status_code == 400
 
 
 # getCall
@@ -365,7 +365,7 @@ async def test_same_completion_again_changes_nothing(sandbox: Sandbox) -> None:
 @pytest.mark.parametrize(
     "change", [{"duration": 121}, {"transcript": None}, {"status": "failed"}, {"status": "busy"}]
 )
-async def test_other_completion_for_a_finished_call_is_refused(
+async def test_other_completion_for_a_finished_call_is_rejected(
     sandbox: Sandbox, contract: Contract, change: dict[str, Any]
 ) -> None:
     """A call that is over keeps its first result."""
@@ -452,7 +452,7 @@ async def test_transcript_survives(sandbox: Sandbox, transcript: str) -> None:
     ["agent: prov_0123", "prov_", "a\0b", "\0", "x" * (CATALOGUE.longest_transcript + 1)],
     ids=lambda transcript: ascii(transcript)[:20],
 )
-async def test_transcript_that_cannot_be_sent_back_is_refused(
+async def test_transcript_that_cannot_be_sent_back_is_rejected(
     sandbox: Sandbox, contract: Contract, transcript: str
 ) -> None:
     """Only what can be read again is accepted, and nothing of the rest is applied."""
@@ -527,7 +527,7 @@ async def test_retry_replays_at_a_full_quota(database: str, wall: FakeWall) -> N
         assert (other.status_code, other.json()["code"]) == (409, "idempotency_conflict")
 
 
-REJECTED = [scenario.number for scenario in SCENARIOS if scenario.refusal]
+REJECTED = [scenario.number for scenario in SCENARIOS if scenario.rejection]
 
 
 @pytest.mark.parametrize("number", REJECTED)
@@ -542,8 +542,8 @@ async def test_used_key_conflicts_before_the_number_is_looked_at(
         sent = await sandbox.client.post("/v1/calls", json=body, headers={"Idempotency-Key": key})
         codes.append(sent.json()["code"])
     scenario = SCENARIOS.by_number[number]
-    assert scenario.refusal is not None
-    assert codes == ["idempotency_conflict", scenario.refusal.code]
+    assert scenario.rejection is not None
+    assert codes == ["idempotency_conflict", scenario.rejection.code]
 
 
 async def test_rejected_creation_leaves_its_key_free(sandbox: Sandbox) -> None:

@@ -20,7 +20,7 @@ ACCEPTED = [
     b"Bearer   sandbox_demo",
     b"Bearer sandbox_demo ",
 ]
-REFUSED = [
+REJECTED = [
     b"",
     b" ",
     b"Bearer",
@@ -80,22 +80,22 @@ def test_key_of_every_allowed_length_opens(length: int) -> None:
     assert RING.principal([f"Bearer {token}".encode()]).namespace == namespace_of(token)
 
 
-@pytest.mark.parametrize("value", REFUSED)
+@pytest.mark.parametrize("value", REJECTED)
 def test_wrong_token_opens_nothing(value: bytes) -> None:
-    """Whatever is not a sandbox key is refused as invalid."""
-    with pytest.raises(ProblemError) as refused:
+    """Whatever is not a sandbox key is rejected as invalid."""
+    with pytest.raises(ProblemError) as rejected:
         RING.principal([value])
-    assert refused.value.code == "invalid_token"
+    assert rejected.value.code == "invalid_token"
 
 
-def test_refusal_repeats_no_token() -> None:
+def test_rejection_repeats_no_token() -> None:
     """What was sent as a token may be a secret of the live service."""
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(ProblemError) as rejected:
         RING.principal([b"Bearer live-secret"])
-    assert "live-secret" not in f"{refused.value} {refused.value.headers}"
+    assert "live-secret" not in f"{rejected.value} {rejected.value.headers}"
 
 
-def test_refusal_shows_how_a_key_looks() -> None:
+def test_rejection_shows_how_a_key_looks() -> None:
     """Whoever sent a wrong token learns which one is right."""
     with pytest.raises(ProblemError, match=f"4 to 64 letters.*{DEMO_KEY}"):
         RING.principal([b"Bearer x"])
@@ -116,31 +116,31 @@ def test_refusal_shows_how_a_key_looks() -> None:
 )
 def test_what_is_wrong_with_a_header_is_said(value: bytes, explained: str) -> None:
     """A missing scheme, another scheme and a missing token are told apart from a wrong key."""
-    with pytest.raises(ProblemError, match=explained) as refused:
+    with pytest.raises(ProblemError, match=explained) as rejected:
         RING.principal([value])
-    assert refused.value.code == "invalid_token"
+    assert rejected.value.code == "invalid_token"
 
 
 def test_two_headers_open_nothing() -> None:
     """Nobody guesses which of two tokens was meant."""
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(ProblemError) as rejected:
         RING.principal([b"Bearer sandbox_demo", b"Bearer sandbox_demo"])
-    assert refused.value.code == "invalid_token"
+    assert rejected.value.code == "invalid_token"
 
 
 def test_no_header_is_another_problem() -> None:
     """A request without a token is told so."""
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(ProblemError) as rejected:
         RING.principal([])
-    assert refused.value.code == "missing_token"
+    assert rejected.value.code == "missing_token"
 
 
 @pytest.mark.parametrize("values", [[], [b"Bearer x"]])
-def test_refusal_challenges(values: list[bytes]) -> None:
+def test_rejection_challenges(values: list[bytes]) -> None:
     """Every 401 says how to authenticate (RFC 9110, section 15.5.2)."""
-    with pytest.raises(ProblemError) as refused:
+    with pytest.raises(ProblemError) as rejected:
         RING.principal(values)
-    assert refused.value.headers["WWW-Authenticate"].startswith('Bearer realm="')
+    assert rejected.value.headers["WWW-Authenticate"].startswith('Bearer realm="')
 
 
 def test_provider_opens_the_namespace_of_its_call() -> None:
@@ -163,11 +163,11 @@ def test_two_keys_have_two_namespaces(one: str, other: str) -> None:
 
 @given(st.lists(st.binary(max_size=200), max_size=3))
 def test_no_bytes_break_the_reading(values: list[bytes]) -> None:
-    """Whatever stands in the header, there is a principal or a refusal."""
+    """Whatever stands in the header, there is a principal or a rejection."""
     try:
         RING.principal(values)
-    except ProblemError as refusal:
-        code = refusal.code
+    except ProblemError as error:
+        code = error.code
         assert code == ("invalid_token" if values else "missing_token")
 
 
@@ -197,7 +197,7 @@ def test_list_of_keys_from_any_editor_is_read(tmp_path: Path, mark: str, ends: s
 
 
 def test_listed_keys_open_and_no_others(tmp_path: Path) -> None:
-    """With a list of keys, every other key is refused, however well it is formed."""
+    """With a list of keys, every other key is rejected, however well it is formed."""
     path = tmp_path / "keys"
     path.write_text(f"# team\n\n  sandbox_alice\n{digest('sandbox_robert').hex().upper()}\n")
     ring = Keyring("secret", allowed=read_keys(path))
@@ -238,9 +238,9 @@ def test_wrong_list_is_explained(tmp_path: Path, text: str, said: str) -> None:
     """A line that is no key is named by its number, and never repeated."""
     path = tmp_path / "keys"
     path.write_text(text)
-    with pytest.raises(KeysError, match=said) as refused:
+    with pytest.raises(KeysError, match=said) as rejected:
         read_keys(path)
-    assert "live-secret" not in str(refused.value)
+    assert "live-secret" not in str(rejected.value)
 
 
 def test_missing_list_is_explained(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_transition(live: str, end: str) -> None:
 
 @pytest.mark.parametrize("live", LIVE)
 def test_possible_ends_are_the_accepted_ones(live: str) -> None:
-    """What a refusal names as possible is what would be accepted."""
+    """What a rejection names as possible is what would be accepted."""
     assert possible_ends(live) == sorted(end for end in ENDS if TABLE[live, end])
 
 

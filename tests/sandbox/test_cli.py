@@ -163,7 +163,7 @@ def test_missing_site_is_explained(tmp_path: Path) -> None:
 
 
 def test_contract_with_a_mistake_is_explained(changed_contract: Callable[..., Path]) -> None:
-    """A contract that is not understood ends the command with file, line and mend."""
+    """A contract that is not understood ends the command with file, line and fix."""
     path = changed_contract(("uniqueItems: true", "uniqeItems: true"))
     code, said = run(
         "serve", "--port", "0", "--database", "sqlite:///:memory:", "--contract", str(path)
@@ -186,7 +186,7 @@ def test_contract_with_a_mistake_is_explained(changed_contract: Callable[..., Pa
     ],
 )
 def test_wrong_number_is_a_usage_error(option: str, value: str) -> None:
-    """A number out of its range is refused before anything starts."""
+    """A number out of its range is rejected before anything starts."""
     code, said = run("serve", "--database", "sqlite:///:memory:", option, value)
     assert (code, option in said) == (2, True)
 

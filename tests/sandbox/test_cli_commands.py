@@ -40,7 +40,7 @@ def live_service() -> Iterator[tuple[str, list[str]]]:
     """A server that answers everything but is no sandbox, and what it was asked for."""
     asked: list[str] = []
 
-    class Answer(BaseHTTPRequestHandler):
+    class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             asked.append(f"{self.command} {self.path}")
             self.send_response(200)
@@ -53,7 +53,7 @@ def live_service() -> Iterator[tuple[str, list[str]]]:
         def log_message(self, *_: object) -> None:
             """Prints nothing."""
 
-    with HTTPServer(("127.0.0.1", 0), Answer) as server:
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}", asked
         server.shutdown()
@@ -103,9 +103,9 @@ def test_an_unknown_scenario_is_wrong_usage(
     run: Run, voice_sandbox: SandboxClient, wrong: str
 ) -> None:
     """A mistyped name places no call, and the message says how numbers and names look."""
-    refused = run("call", wrong)
-    assert refused.exit_code == 2
-    assert "starts with +" in refused.output
+    rejected = run("call", wrong)
+    assert rejected.exit_code == 2
+    assert "starts with +" in rejected.output
     assert voice_sandbox.journal() == []
 
 
@@ -131,15 +131,15 @@ def test_end_keeps_the_words_that_were_given(run: Run, voice_sandbox: SandboxCli
     assert (ended["transcript"], ended["duration"]) == ("agent: Салам", 7)
 
 
-def test_a_second_ending_is_refused_with_exit_code_1(
+def test_a_second_ending_is_rejected_with_exit_code_1(
     run: Run, voice_sandbox: SandboxClient
 ) -> None:
-    """A refusal says which problem it was, and leaves with 1."""
+    """A rejection says which problem it was, and leaves with 1."""
     call_id = voice_sandbox.call(voice_sandbox.scenarios()["never_completes"])
     run("end", call_id, "--status", "busy")
-    refused = run("end", call_id, "--status", "failed")
-    assert refused.exit_code == 1
-    assert "call_already_ended" in refused.output
+    rejected = run("end", call_id, "--status", "failed")
+    assert rejected.exit_code == 1
+    assert "call_already_ended" in rejected.output
 
 
 def test_the_clock_is_read_and_advanced(run: Run, voice_sandbox: SandboxClient) -> None:
@@ -160,7 +160,7 @@ def test_the_clock_is_read_and_advanced(run: Run, voice_sandbox: SandboxClient) 
 def test_a_wrong_number_is_wrong_usage(
     run: Run, voice_sandbox: SandboxClient, words: tuple[str, ...]
 ) -> None:
-    """What is no number of seconds, or no percentage, is refused before anything is sent."""
+    """What is no number of seconds, or no percentage, is rejected before anything is sent."""
     assert run(*words).exit_code == 2
 
 
@@ -245,9 +245,9 @@ def test_a_key_that_is_not_for_a_sandbox_is_never_sent(
 ) -> None:
     """A live key on the command line is wrong usage, and no byte leaves."""
     url, asked = live_service
-    refused = run("scenarios", VOICE_SANDBOX_URL=url, VOICE_API_KEY="live_secret_1234")
-    assert refused.exit_code == 2
-    assert "live_secret_1234" not in refused.output
+    rejected = run("scenarios", VOICE_SANDBOX_URL=url, VOICE_API_KEY="live_secret_1234")
+    assert rejected.exit_code == 2
+    assert "live_secret_1234" not in rejected.output
     assert asked == []
 
 
@@ -256,8 +256,8 @@ def test_nothing_is_placed_where_no_sandbox_answers(
 ) -> None:
     """A deployment that does not say it is a sandbox is asked once, and never called."""
     url, asked = live_service
-    refused = run("call", "busy", VOICE_SANDBOX_URL=url)
-    assert refused.exit_code == 3
+    rejected = run("call", "busy", VOICE_SANDBOX_URL=url)
+    assert rejected.exit_code == 3
     assert asked == ["GET /sandbox"]
 
 

@@ -88,10 +88,10 @@ def test_mistake_stops_the_reading(
 ) -> None:
     """What the reader does not understand stops it, with a sentence that names it."""
     path = changed_contract((old, new))
-    with pytest.raises(ContractError) as refused:
+    with pytest.raises(ContractError) as rejected:
         load_contract(path)
-    assert named in str(refused.value)
-    assert str(refused.value).startswith("openapi.yaml")
+    assert named in str(rejected.value)
+    assert str(rejected.value).startswith("openapi.yaml")
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_mistake_is_found_by_its_line(changed_contract: Callable[..., Path], nam
     """The sentence names the line of the mistake, or of what holds it."""
     old, new, _ = MISTAKES[name]
     path = changed_contract((old, new))
-    with pytest.raises(ContractError) as refused:
+    with pytest.raises(ContractError) as rejected:
         load_contract(path)
-    line = int(str(refused.value).split(":")[1])
+    line = int(str(rejected.value).split(":")[1])
     changed = [
         number
         for number, (before, after) in enumerate(
@@ -121,7 +121,7 @@ def test_mistake_is_found_by_its_line(changed_contract: Callable[..., Path], nam
 
 
 @pytest.mark.parametrize("name", [name for name in MISTAKES if "unknown keyword" in name])
-def test_unknown_keyword_comes_with_the_mend(
+def test_unknown_keyword_comes_with_the_fix(
     changed_contract: Callable[..., Path], name: str
 ) -> None:
     """Whoever adds a keyword learns what to do about it."""
@@ -136,7 +136,7 @@ def test_unknown_keyword_comes_with_the_mend(
     ids=["empty", "list", "words", "broken", "nul", "alone"],
 )
 def test_what_is_no_contract_stops_the_reading(tmp_path: Path, text: str) -> None:
-    """Any other file is refused by name, without a traceback."""
+    """Any other file is rejected by name, without a traceback."""
     path = tmp_path / "other.yaml"
     path.write_text(text)
     with pytest.raises(ContractError, match=r"other\.yaml"):
@@ -174,7 +174,7 @@ def test_operations_are_frozen(contract: Contract) -> None:
         contract.operations["getCall"].method = "POST"  # type: ignore[misc]
 
 
-def test_borrowed_components_are_the_lender_s(
+def test_borrowed_components_come_from_the_other_contract(
     contract: Contract, control_contract: Contract
 ) -> None:
     """The control contract repeats no schema of the service's: it borrows it."""
@@ -198,7 +198,7 @@ def test_every_operation_has_one_success(both: Contract) -> None:
 
 
 ENFORCED: Mapping[str, tuple[Schema, Any]] = {
-    # keyword: (a schema with it, a value that it refuses)
+    # keyword: (a schema with it, a value that it rejects)
     "$ref": ({"$ref": "#/components/schemas/CallId"}, 1),
     "type": ({"type": "string"}, 1),
     "enum": ({"enum": ["a"]}, "b"),
@@ -233,7 +233,7 @@ def test_every_understood_keyword_is_enforced_or_an_annotation() -> None:
 
 @pytest.mark.parametrize("keyword", ENFORCED)
 def test_keyword_is_enforced(contract: Contract, keyword: str) -> None:
-    """A value that the keyword forbids is refused."""
+    """A value that the keyword forbids is rejected."""
     schema, value = ENFORCED[keyword]
     assert not Validator(contract, schema).is_valid(value)
 

@@ -135,7 +135,7 @@ async def test_sample_call_can_be_inspected(sandbox: Sandbox, control_contract: 
 async def test_unknown_call_is_not_found(
     sandbox: Sandbox, control_contract: Contract, call_id: str
 ) -> None:
-    """An id of no call is refused as the service refuses it."""
+    """An id of no call is rejected as the service rejects it."""
     response = await sandbox.client.get(f"/sandbox/calls/{call_id}")
     assert_conforms(control_contract, response)
     assert response.json()["code"] == "call_not_found"
@@ -199,7 +199,7 @@ async def test_advance_conforms(
     ],
     ids=repr,
 )
-async def test_wrong_advance_is_refused(
+async def test_wrong_advance_is_rejected(
     sandbox: Sandbox, control_contract: Contract, body: Any
 ) -> None:
     """Time moves forward only, by a number, by a year at most."""
@@ -210,7 +210,7 @@ async def test_wrong_advance_is_refused(
 
 
 @pytest.mark.parametrize(("number", "status"), [("9" * 5000, 413), ("0x1", 400)])
-async def test_what_is_no_number_at_all_is_refused(
+async def test_what_is_no_number_at_all_is_rejected(
     sandbox: Sandbox, control_contract: Contract, number: str, status: int
 ) -> None:
     """What JSON cannot read is 400, and what has no end is 413."""
@@ -337,7 +337,7 @@ async def test_ended_call_shows_no_plan_that_was_dropped(sandbox: Sandbox) -> No
     assert (await sandbox.client.get(f"/sandbox/calls/{call_id}")).json()["deliveries"] == []
 
 
-async def test_end_is_refused_as_the_webhook_refuses(
+async def test_end_is_rejected_as_the_webhook_rejects(
     sandbox: Sandbox, control_contract: Contract
 ) -> None:
     """An outcome that the state forbids is 409 here too, and the call goes on."""
@@ -351,7 +351,7 @@ async def test_end_is_refused_as_the_webhook_refuses(
     assert (await sandbox.read(call_id))["status"] == "completed"
 
 
-async def test_end_with_an_unusable_transcript_is_refused(
+async def test_end_with_an_unusable_transcript_is_rejected(
     sandbox: Sandbox, control_contract: Contract
 ) -> None:
     """What the webhook cannot send back it does not take from here either."""

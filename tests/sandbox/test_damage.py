@@ -37,7 +37,7 @@ def client_of(server: SandboxServer) -> Iterator[httpx.Client]:
 
 
 def is_unavailable(response: httpx.Response) -> bool:
-    """Refused as the contract says it: 503 with a wait, and nothing about files."""
+    """Rejected as the contract says it: 503 with a wait, and nothing about files."""
     return (
         response.status_code == 503
         and response.json()["code"] == "storage_unavailable"

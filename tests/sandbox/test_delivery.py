@@ -64,7 +64,7 @@ ENDS: dict[str, tuple[str, Any, int | None, list[int]]] = {
     "before_ringing": ("completed", HELLO, 1, [200]),
     "unknown_word": ("completed", HELLO, 5, [422, 200]),
 }
-PLAYED = [scenario for scenario in SCENARIOS if scenario.refusal is None]
+PLAYED = [scenario for scenario in SCENARIOS if scenario.rejection is None]
 
 
 def test_every_scenario_is_played() -> None:
@@ -183,7 +183,7 @@ async def test_completion_by_hand_drops_the_plan(sandbox: Sandbox) -> None:
 async def test_completion_by_hand_between_two_deliveries_drops_the_second(
     sandbox: Sandbox,
 ) -> None:
-    """After the refused delivery of an unknown word a completion by hand ends the call for good."""
+    """After a rejected delivery of an unknown word, a completion by hand ends the call."""
     call_id = await sandbox.create("+12025550135")
     await sandbox.advance(8)
     await sandbox.complete(status="failed", transcript=None, duration=5)

@@ -1,4 +1,4 @@
-"""Made-up requests to a real process: none breaks it, and none reads what another key keeps."""
+"""Generated requests to a real process: none breaks it, and none reads what another key keeps."""
 
 import subprocess
 import sys

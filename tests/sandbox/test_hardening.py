@@ -1,4 +1,4 @@
-"""Hostile clients, as bytes on real sockets: refused, bounded, and of no harm to anybody else."""
+"""Hostile clients, as bytes on real sockets: rejected, bounded, and of no harm to anybody else."""
 
 import json
 import os
@@ -237,7 +237,7 @@ def test_who_waits_to_send_a_body_gets_one_answer(
     ids=["path", "header", "headers"],
 )
 @pytest.mark.parametrize("piece", [100_000, 1_000], ids=["at once", "in pieces"])
-def test_head_without_end_is_refused(server: SandboxServer, head: bytes, piece: int) -> None:
+def test_head_without_end_is_rejected(server: SandboxServer, head: bytes, piece: int) -> None:
     """A head over the limit is 431, as soon as so much of it has arrived."""
     with connected(server) as connection:
         try:
@@ -384,9 +384,9 @@ def test_one_connection_too_many_is_told_to_wait(tmp_path: Path) -> None:
             for connection in (first, second):
                 connection.sendall(STREAM)
                 assert statuses(connection.recv(65536)) == [200]
-            refused = third.get("/v1/agents")
-            assert_conforms(CONTRACT, refused)
-            assert (refused.status_code, refused.headers["connection"]) == (429, "close")
+            rejected = third.get("/v1/agents")
+            assert_conforms(CONTRACT, rejected)
+            assert (rejected.status_code, rejected.headers["connection"]) == (429, "close")
             # More than twice as many are not even told.
             with connected(server) as fourth, connected(server) as fifth, connected(server) as last:
                 fourth.sendall(b"G")
@@ -451,7 +451,7 @@ def test_limit_of_connections_can_be_reached(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, identity", "x"])
-def test_compressed_body_is_refused(server: SandboxServer, coding: str) -> None:
+def test_compressed_body_is_rejected(server: SandboxServer, coding: str) -> None:
     """A small body that would become a large one is not unpacked."""
     response = httpx.post(
         f"{server.url}/v1/calls",
@@ -487,7 +487,7 @@ def test_no_answer_is_kept(server: SandboxServer, path: str) -> None:
 
 
 def test_no_token_is_written_anywhere(tmp_path: Path) -> None:
-    """After a run that met every kind of refusal, no token stands in log, database or metrics."""
+    """After a run that met every kind of rejection, no token stands in log, database or metrics."""
     port = str(free_port())
     keys = tmp_path / "keys"
     secrets = ["sandbox_listed_secret", "sandbox_refused_secret", "live_secret_token"]

@@ -167,18 +167,18 @@ def test_forged_headers_are_overwritten(proxied: Proxied) -> None:
     assert "https://" in exchange["curl"]
 
 
-def test_too_large_a_body_gets_the_contract_s_refusal(proxied: Proxied) -> None:
-    """nginx lets through what the sandbox refuses in the words of the contract."""
+def test_too_large_a_body_gets_the_contract_s_rejection(proxied: Proxied) -> None:
+    """nginx lets through what the sandbox rejects in the words of the contract."""
     operations = load_contract(find_contract()).operations.values()
     largest = max(operation.body.max_bytes for operation in operations if operation.body)
     with proxied.client() as client:
-        refused = client.post(
+        rejected = client.post(
             "/v1/calls",
             content=b" " * (largest + 1),
             headers={"Content-Type": "application/json"},
         )
-    assert_conforms(CONTRACT, refused)
-    assert refused.status_code == 413
+    assert_conforms(CONTRACT, rejected)
+    assert rejected.status_code == 413
 
 
 def test_events_come_through_nginx_as_they_happen(proxied: Proxied) -> None:

@@ -59,16 +59,16 @@ def test_both_sides_of_a_call_stand_in_order(
 def test_a_conflict_says_what_ended_the_call(
     voice_sandbox: SandboxClient, numbers: dict[str, str]
 ) -> None:
-    """Why a completion was refused names the instant, the result and the delivery that stands."""
+    """Why a completion was rejected names the instant, the result and the delivery that stands."""
     call_id = voice_sandbox.call(numbers["conflicting"])
     voice_sandbox.until_idle()
-    [refused] = voice_sandbox.journal(call_id=call_id, status="409")
+    [rejected] = voice_sandbox.journal(call_id=call_id, status="409")
     completed_by = voice_sandbox.inspect(call_id)["completed_by"]
-    assert "as completed" in refused["why"]
-    assert completed_by in refused["why"]
+    assert "as completed" in rejected["why"]
+    assert completed_by in rejected["why"]
 
 
-def test_a_refused_delivery_belongs_to_its_call(
+def test_a_rejected_delivery_belongs_to_its_call(
     voice_sandbox: SandboxClient, numbers: dict[str, str]
 ) -> None:
     """A completion that fits no schema is found with the call that the provider meant."""
@@ -178,10 +178,10 @@ def test_every_instant_of_rfc_3339_can_be_searched(
         ("text=", "call_already_ended"),
     ],
 )
-def test_a_refused_search_says_what_would_do(
+def test_a_rejected_search_says_what_would_do(
     voice_sandbox: SandboxClient, search: str, example: str
 ) -> None:
-    """The refusal of a parameter names a value that would be taken."""
+    """The rejection of a parameter names a value that would be taken."""
     assert example in voice_sandbox.client.get(f"/sandbox/journal?{search}").json()["detail"]
 
 
@@ -199,11 +199,11 @@ def test_a_search_by_text_goes_through_all_pages(voice_sandbox: SandboxClient) -
 
 
 @pytest.mark.parametrize("search", ["limit=0", "status=9xx", "call_id=x", "limit=1&limit=2"])
-def test_a_wrong_search_is_refused(voice_sandbox: SandboxClient, search: str) -> None:
+def test_a_wrong_search_is_rejected(voice_sandbox: SandboxClient, search: str) -> None:
     """A parameter of a wrong form, or one given twice, is a 400 that says what it takes."""
-    refused = voice_sandbox.client.get(f"/sandbox/journal?{search}")
-    assert refused.status_code == 400
-    assert refused.json()["code"] == "invalid_parameter"
+    rejected = voice_sandbox.client.get(f"/sandbox/journal?{search}")
+    assert rejected.status_code == 400
+    assert rejected.json()["code"] == "invalid_parameter"
 
 
 def test_no_token_enters_the_journal(voice_sandbox: SandboxClient) -> None:
@@ -350,8 +350,8 @@ def test_an_exchange_is_bounded_in_size(voice_sandbox: SandboxClient) -> None:
     assert sum(len(name + value) for name, value in kept["request"]["headers"]) <= HEADERS_LIMIT
 
 
-def test_a_refused_body_is_explained_place_by_place(voice_sandbox: SandboxClient) -> None:
-    """Why a body was refused names each place, so nobody has to open the answer."""
+def test_a_rejected_body_is_explained_place_by_place(voice_sandbox: SandboxClient) -> None:
+    """Why a body was rejected names each place, so nobody has to open the answer."""
     voice_sandbox.client.post("/v1/calls", json={"phone": "x"})
     [made] = voice_sandbox.journal()
     assert "/phone: " in made["why"]

@@ -1,4 +1,4 @@
-"""A minute of made-up bodies for the JSON decoder, guided by coverage."""
+"""A minute of generated bodies for the JSON decoder, guided by coverage."""
 
 import importlib.util
 import os

@@ -52,10 +52,10 @@ async def test_key_that_asks_too_often_is_told_to_wait() -> None:
     """A request over the rate is 429 as the contract has it, with the seconds to wait."""
     async with limited(max_rate=SLOW) as sandbox:
         assert (await sandbox.client.get("/v1/agents")).status_code == 200
-        refused = await sandbox.client.get("/v1/agents")
-    assert_conforms(CONTRACT, refused)
-    assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
-    assert 0 < int(refused.headers["retry-after"]) <= 1 / SLOW
+        rejected = await sandbox.client.get("/v1/agents")
+    assert_conforms(CONTRACT, rejected)
+    assert (rejected.status_code, rejected.json()["code"]) == (429, "rate_limited")
+    assert 0 < int(rejected.headers["retry-after"]) <= 1 / SLOW
 
 
 async def test_rate_is_of_each_key_alone() -> None:
@@ -73,9 +73,9 @@ async def test_rate_holds_for_the_control_api() -> None:
     """What the sandbox alone can do is no way around the limit."""
     async with limited(max_rate=SLOW) as sandbox:
         await sandbox.client.get("/sandbox/clock")
-        refused = await sandbox.client.get("/sandbox/clock")
-    assert refused.status_code == 429
-    assert_conforms(CONTROL, refused)
+        rejected = await sandbox.client.get("/sandbox/clock")
+    assert rejected.status_code == 429
+    assert_conforms(CONTROL, rejected)
 
 
 async def test_wrong_paths_count() -> None:
@@ -106,15 +106,15 @@ async def test_provider_is_never_slowed_down() -> None:
 def test_no_window_holds_more_than_the_rate(rate: float, gaps: list[float]) -> None:
     """However requests are spread, a span of t seconds admits at most rate x (t + 1), plus one."""
     now = 0.0
-    pace = RateLimiter(rate, monotonic=lambda: now)
+    limiter = RateLimiter(rate, monotonic=lambda: now)
     admitted: list[float] = []
     for gap in gaps:
         now += gap
         try:
-            pace.admit(NAMESPACE)
-        except ProblemError as refusal:
-            now += int(refusal.headers["Retry-After"])
-            pace.admit(NAMESPACE)  # who waits as told is let in
+            limiter.admit(NAMESPACE)
+        except ProblemError as error:
+            now += int(error.headers["Retry-After"])
+            limiter.admit(NAMESPACE)  # who waits as told is let in
         admitted.append(now)
     for first, start in enumerate(admitted):
         for last in range(first, len(admitted)):
@@ -125,11 +125,11 @@ def test_no_window_holds_more_than_the_rate(rate: float, gaps: list[float]) -> N
 def test_namespaces_at_rest_are_forgotten() -> None:
     """Ever new keys do not fill the memory."""
     now = 0.0
-    pace = RateLimiter(1000, monotonic=lambda: now)
+    limiter = RateLimiter(1000, monotonic=lambda: now)
     for number in range(25_000):
         now += 1
-        pace.admit(number.to_bytes(16))
-    assert len(pace._caught_up_at) <= 10_000
+        limiter.admit(number.to_bytes(16))
+    assert len(limiter._caught_up_at) <= 10_000
 
 
 # Calls and exchanges
@@ -140,10 +140,10 @@ async def test_full_key_is_told_how_to_make_room() -> None:
     async with limited(max_calls=3) as sandbox:
         for _ in range(3):  # the sample call that every namespace starts with is none of them
             await sandbox.create(new_call()["phone"])
-        refused = await sandbox.client.post("/v1/calls", json=new_call())
-        assert_conforms(CONTRACT, refused)
-        assert (refused.status_code, refused.json()["code"]) == (429, "rate_limited")
-        assert "DELETE /sandbox/state" in refused.json()["detail"]
+        rejected = await sandbox.client.post("/v1/calls", json=new_call())
+        assert_conforms(CONTRACT, rejected)
+        assert (rejected.status_code, rejected.json()["code"]) == (429, "rate_limited")
+        assert "DELETE /sandbox/state" in rejected.json()["detail"]
         await sandbox.client.delete("/sandbox/state")
         await sandbox.create(new_call()["phone"])
 
@@ -215,10 +215,10 @@ async def test_idle_hours_are_the_deployment_s() -> None:
 async def test_body_over_the_limit_is_413() -> None:
     """A deployment can take less than the contract allows."""
     async with limited(max_body=100) as sandbox:
-        refused = await sandbox.complete(transcript="agent: " + "la" * 100)
+        rejected = await sandbox.complete(transcript="agent: " + "la" * 100)
         assert (await sandbox.client.post("/v1/calls", json=new_call())).status_code == 201
-    assert_conforms(CONTRACT, refused)
-    assert (refused.status_code, "at most 100 bytes" in refused.json()["detail"]) == (413, True)
+    assert_conforms(CONTRACT, rejected)
+    assert (rejected.status_code, "at most 100 bytes" in rejected.json()["detail"]) == (413, True)
 
 
 def test_limit_never_widens_the_contract() -> None:
@@ -226,7 +226,7 @@ def test_limit_never_widens_the_contract() -> None:
     assert within(CONTRACT, Limits(max_body=10**9)) == CONTRACT
 
 
-async def test_without_limits_nothing_is_refused() -> None:
+async def test_without_limits_nothing_is_rejected() -> None:
     """A sandbox on one's own machine takes what its tests send."""
     async with limited() as sandbox:
         for _ in range(200):

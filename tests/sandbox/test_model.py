@@ -39,8 +39,8 @@ ENDS = {
     "in_progress": {"completed", "failed"},
 }
 WORDS = [*CATALOGUE.normalized_status, "no_such_word"]
-PHONES = [scenario.number for scenario in SCENARIOS if scenario.refusal is None]
-REFUSING = [scenario.number for scenario in SCENARIOS if scenario.refusal is not None]
+PHONES = [scenario.number for scenario in SCENARIOS if scenario.rejection is None]
+REJECTING = [scenario.number for scenario in SCENARIOS if scenario.rejection is not None]
 AGENT = CATALOGUE.agents[0].key
 DAY = 24 * 60 * 60
 
@@ -123,8 +123,8 @@ class Model:
             sent = call.completions[call.delivered]
             text = sent.transcript
             if sent.repeat_to_limit:
-                most = CATALOGUE.longest_transcript
-                text = (text * (most // len(text) + 1))[:most]
+                limit = CATALOGUE.longest_transcript
+                text = (text * (limit // len(text) + 1))[:limit]
             call.complete(sent.status, text, sent.duration_seconds, due)
             call.delivered += 1
         if until < inf:
@@ -143,7 +143,7 @@ class Calls(RuleBasedStateMachine):
         self.key = f"sandbox_{secrets.token_hex(8)}"
         self.model = Model(START)
 
-    def ask(
+    def request(
         self, method: str, path: str, body: Any = None, key: str | None = None, **headers: str
     ) -> httpx.Response:
         return self.run(
@@ -158,14 +158,14 @@ class Calls(RuleBasedStateMachine):
     @rule(target=calls, phone=st.sampled_from([*PHONES, new_call()["phone"]]))
     def create(self, phone: str) -> str:
         """A call of its own for each request without an Idempotency-Key."""
-        response = self.ask("POST", "/v1/calls", {"phone": phone, "agent": AGENT})
+        response = self.request("POST", "/v1/calls", {"phone": phone, "agent": AGENT})
         return self.created(response, phone)
 
     @rule(target=calls, phone=st.sampled_from(PHONES[:2]), key=st.sampled_from(["one", "two"]))
     def create_once(self, phone: str, key: str) -> str:
         """With an Idempotency-Key a new call, the kept one, or a conflict."""
         body = {"phone": phone, "agent": AGENT}
-        response = self.ask("POST", "/v1/calls", body, **{"Idempotency-Key": key})
+        response = self.request("POST", "/v1/calls", body, **{"Idempotency-Key": key})
         kept = self.model.kept.get(key)
         if kept is None or self.model.now >= kept.expires_at:
             call_id = self.created(response, phone)
@@ -189,11 +189,11 @@ class Calls(RuleBasedStateMachine):
         return call_id
 
     @precondition(lambda self: len(self.model.calls) % 4 == 3)
-    @rule(phone=st.sampled_from(REFUSING), kept_as=st.sampled_from(["one", "two"]))
-    def create_refused(self, phone: str, kept_as: str) -> None:
-        """A refused creation creates nothing and keeps nothing."""
+    @rule(phone=st.sampled_from(REJECTING), kept_as=st.sampled_from(["one", "two"]))
+    def create_rejected(self, phone: str, kept_as: str) -> None:
+        """A rejected creation creates nothing and keeps nothing."""
         body = {"phone": phone, "agent": AGENT}
-        response = self.ask("POST", "/v1/calls", body, **{"Idempotency-Key": kept_as})
+        response = self.request("POST", "/v1/calls", body, **{"Idempotency-Key": kept_as})
         assert response.status_code in (429, 503)
 
     @rule(call_id=calls)
@@ -203,7 +203,7 @@ class Calls(RuleBasedStateMachine):
 
     def read(self, call_id: str) -> None:
         """A call reads as the model has it, and as nothing where the namespace was emptied."""
-        response = self.ask("GET", f"/v1/calls/{call_id}")
+        response = self.request("GET", f"/v1/calls/{call_id}")
         call = self.model.calls.get(call_id)
         if call is None:
             assert response.status_code == 404
@@ -219,20 +219,21 @@ class Calls(RuleBasedStateMachine):
     @rule(call_id=calls)
     def read_with_another_key(self, call_id: str) -> None:
         """Nobody else's calls exist."""
-        response = self.ask("GET", f"/v1/calls/{call_id}", key="sandbox_stranger")
+        response = self.request("GET", f"/v1/calls/{call_id}", key="sandbox_stranger")
         assert response.status_code == 404
 
     @rule(seconds=st.sampled_from([1, 2, 3, 5, 130, DAY]))
     def advance(self, seconds: int) -> None:
         """Everything due has happened when the answer comes."""
-        assert self.ask("POST", "/sandbox/clock", {"advance_seconds": seconds}).status_code == 200
+        response = self.request("POST", "/sandbox/clock", {"advance_seconds": seconds})
+        assert response.status_code == 200
         self.model.advance(self.model.now + seconds)
 
     @precondition(lambda self: self.model.next_due_at() < inf)
     @rule()
     def advance_until_idle(self) -> None:
         """Nothing is pending when the answer comes."""
-        response = self.ask("POST", "/sandbox/clock", {"until": "idle"})
+        response = self.request("POST", "/sandbox/clock", {"until": "idle"})
         assert response.json()["next_due_at"] is None
         self.model.advance(inf)
 
@@ -252,15 +253,15 @@ class Calls(RuleBasedStateMachine):
             return
         outcome = {"status": word, "transcript": transcript, "duration": duration}
         if by == "provider":
-            response = self.ask("POST", f"/sandbox/calls/{call_id}/end", outcome)
+            response = self.request("POST", f"/sandbox/calls/{call_id}/end", outcome)
         else:
-            known = self.ask("GET", f"/sandbox/calls/{call_id}").json()
+            known = self.request("GET", f"/sandbox/calls/{call_id}").json()
             body = {
                 "event_type": "call.completed",
                 "provider_call_id": known["provider_call_id"],
                 **outcome,
             }
-            response = self.ask("POST", "/v1/webhooks/call-completed", body)
+            response = self.request("POST", "/v1/webhooks/call-completed", body)
         was_over = call.result is not None
         expected = call.complete(word, transcript, duration, self.model.now)
         assert response.status_code == expected, response.text
@@ -271,9 +272,9 @@ class Calls(RuleBasedStateMachine):
     @rule(call_id=consumes(calls))
     def reset(self, call_id: str) -> None:
         """An emptied namespace is as new; the calls it held are gone."""
-        assert self.ask("DELETE", "/sandbox/state").status_code == 204
+        assert self.request("DELETE", "/sandbox/state").status_code == 204
         self.model = Model(START)
-        assert self.ask("GET", f"/v1/calls/{call_id}").status_code == 404
+        assert self.request("GET", f"/v1/calls/{call_id}").status_code == 404
 
     @invariant()
     def newest_call_reads_as_the_model_has_it(self) -> None:
@@ -284,7 +285,7 @@ class Calls(RuleBasedStateMachine):
     @invariant()
     def clock_shows_what_the_model_shows(self) -> None:
         """The clock moves by what was asked, and never back."""
-        shown = self.ask("GET", "/sandbox/clock").json()
+        shown = self.request("GET", "/sandbox/clock").json()
         assert _seconds(shown["now"]) == pytest.approx(self.model.now, abs=0.002)
         assert (shown["next_due_at"] is None) == (self.model.next_due_at() == inf)
 

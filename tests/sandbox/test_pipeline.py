@@ -1,4 +1,4 @@
-"""One exchange by a contract: what is refused, in which order, and what every answer carries."""
+"""One exchange by a contract: what is rejected, in which order, and what every answer carries."""
 
 import itertools
 import json
@@ -54,11 +54,11 @@ def assert_problem(answer: RawAnswer, code: str) -> dict[str, Any]:
     return body
 
 
-# Order of refusal
+# Order of rejection
 
 
-async def test_order_of_refusal(sandbox: Sandbox) -> None:
-    """One request with everything wrong, mended step by step, meets each refusal in its turn."""
+async def test_order_of_rejection(sandbox: Sandbox) -> None:
+    """One request with everything wrong, fixed step by step, meets each rejection in its turn."""
     wrong_type, large = (b"content-type", b"text/plain"), [b"x" * LIMIT, b"x"]
     ask = sandbox.raw
     bad_key = (b"idempotency-key", b"two words")
@@ -142,7 +142,7 @@ async def test_head_is_get_without_body(sandbox: Sandbox) -> None:
     assert [name for name, _ in head.headers] == [name for name, _ in get.headers]
 
 
-async def test_refused_head_has_no_body(sandbox: Sandbox) -> None:
+async def test_rejected_head_has_no_body(sandbox: Sandbox) -> None:
     """A problem in answer to HEAD is said by its headers alone."""
     answer = await sandbox.raw("HEAD", "/v1/nowhere")
     assert (answer.status, answer.body) == (404, b"")
@@ -167,7 +167,7 @@ async def test_refused_head_has_no_body(sandbox: Sandbox) -> None:
         [b"Bearer sandbox_demo", b"Bearer sandbox_demo"],
     ],
 )
-async def test_wrong_token_is_refused(sandbox: Sandbox, values: list[bytes]) -> None:
+async def test_wrong_token_is_rejected(sandbox: Sandbox, values: list[bytes]) -> None:
     """A token of any wrong shape is 401 with a challenge, and nothing is created."""
     headers = [(b"authorization", value) for value in values]
     answer = await sandbox.raw("GET", "/v1/agents", headers=headers)
@@ -234,7 +234,7 @@ async def test_json_in_utf8_is_taken(sandbox: Sandbox, value: bytes) -> None:
         [b"application/json\xff"],
     ],
 )
-async def test_other_media_type_is_refused(sandbox: Sandbox, values: list[bytes]) -> None:
+async def test_other_media_type_is_rejected(sandbox: Sandbox, values: list[bytes]) -> None:
     """A body that is not declared as JSON in UTF-8, once, is not read."""
     headers = [TOKEN, *((b"content-type", value) for value in values)]
     answer = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL])
@@ -245,7 +245,7 @@ async def test_other_media_type_is_refused(sandbox: Sandbox, values: list[bytes]
 
 
 @pytest.mark.parametrize("value", [b"gzip", b"br", b"deflate", b"identity, gzip", b"zstd", b""])
-async def test_compressed_body_is_refused(sandbox: Sandbox, value: bytes) -> None:
+async def test_compressed_body_is_rejected(sandbox: Sandbox, value: bytes) -> None:
     """Nothing is unpacked, so nothing can explode."""
     headers = [TOKEN, JSON, (b"content-encoding", value)]
     answer = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL])
@@ -263,14 +263,14 @@ async def test_identity_is_no_compression(sandbox: Sandbox, value: bytes) -> Non
 
 
 @pytest.mark.parametrize("length", [str(LIMIT + 1).encode(), b"9" * 30, b"9" * 5000])
-async def test_declared_length_over_the_limit_is_refused(sandbox: Sandbox, length: bytes) -> None:
-    """A body that says it is too large is refused before a byte of it is read."""
+async def test_declared_length_over_the_limit_is_rejected(sandbox: Sandbox, length: bytes) -> None:
+    """A body that says it is too large is rejected before a byte of it is read."""
     headers = [TOKEN, JSON, (b"content-length", length)]
     answer = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[])
     assert str(LIMIT) in assert_problem(answer, "body_too_large")["detail"]
 
 
-async def test_chunks_over_the_limit_are_refused(sandbox: Sandbox) -> None:
+async def test_chunks_over_the_limit_are_rejected(sandbox: Sandbox) -> None:
     """A chunked body is counted while it arrives, and not kept beyond the limit."""
     chunks = itertools.chain([b"x" * 65_536] * (LIMIT // 65_536), [b"x"], [b"x" * 65_536] * 9)
     answer = await sandbox.raw("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=chunks)
@@ -322,7 +322,7 @@ async def test_client_that_goes_away_creates_nothing(sandbox: Sandbox) -> None:
     ],
     ids=lambda body: ascii(body)[:30],
 )
-async def test_malformed_json_is_refused(sandbox: Sandbox, body: bytes) -> None:
+async def test_malformed_json_is_rejected(sandbox: Sandbox, body: bytes) -> None:
     """What is not strict JSON is 400, never a 5xx."""
     for path in ("/v1/calls", "/v1/webhooks/call-completed"):
         answer = await sandbox.raw("POST", path, headers=[TOKEN, JSON], chunks=[body])
@@ -546,10 +546,10 @@ async def test_failing_store_is_unavailable(
     assert b"disk" not in answer.body
 
 
-# Every problem is provoked
+# Every problem is triggered
 
 
-PROVOKED = {
+TRIGGERED = {
     "malformed_json": ("POST", "/v1/calls", b"{"),
     "not_found": ("GET", "/v1/nowhere", b""),
     "call_not_found": ("GET", "/v1/calls/x", b""),
@@ -561,14 +561,14 @@ PROVOKED = {
     "rate_limited": ("POST", "/v1/calls", b"scenario"),
     "call_already_ended": ("POST", "/v1/webhooks/call-completed", b"other"),
 }
-PROVOKED_BY_HEADERS = {
+TRIGGERED_BY_HEADERS = {
     "invalid_idempotency_key": [TOKEN, JSON, (b"idempotency-key", b"")],
     "missing_token": [JSON],
     "invalid_token": [(b"authorization", b"Bearer x"), JSON],
     "unsupported_media_type": [TOKEN],
     "body_too_large": [TOKEN, JSON, (b"content-length", b"99999999")],
 }
-PROVOKED_ELSEWHERE = {
+TRIGGERED_ELSEWHERE = {
     "internal_error": test_broken_handler_is_an_internal_error,
     "storage_unavailable": test_failing_store_is_unavailable,
     "idempotency_conflict": "tests/sandbox/test_api_service.py",
@@ -576,8 +576,8 @@ PROVOKED_ELSEWHERE = {
 }
 
 
-@pytest.mark.parametrize(("code", "how"), PROVOKED.items(), ids=PROVOKED.keys())
-async def test_problem_is_provoked_by_a_request(
+@pytest.mark.parametrize(("code", "how"), TRIGGERED.items(), ids=TRIGGERED.keys())
+async def test_problem_is_triggered_by_a_request(
     sandbox: Sandbox, scenarios: Any, code: str, how: tuple[str, str, bytes]
 ) -> None:
     """The request that means to meet a problem meets it."""
@@ -593,18 +593,18 @@ async def test_problem_is_provoked_by_a_request(
 
 
 @pytest.mark.parametrize(
-    ("code", "headers"), PROVOKED_BY_HEADERS.items(), ids=PROVOKED_BY_HEADERS.keys()
+    ("code", "headers"), TRIGGERED_BY_HEADERS.items(), ids=TRIGGERED_BY_HEADERS.keys()
 )
-async def test_problem_is_provoked_by_headers(
+async def test_problem_is_triggered_by_headers(
     sandbox: Sandbox, code: str, headers: list[tuple[bytes, bytes]]
 ) -> None:
     """The headers that mean to meet a problem meet it."""
     assert_problem(await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL]), code)
 
 
-def test_every_problem_is_provoked() -> None:
+def test_every_problem_is_triggered() -> None:
     """No code of the table exists on paper only."""
-    assert set(PROVOKED) | set(PROVOKED_BY_HEADERS) | set(PROVOKED_ELSEWHERE) == set(PROBLEMS)
+    assert set(TRIGGERED) | set(TRIGGERED_BY_HEADERS) | set(TRIGGERED_ELSEWHERE) == set(PROBLEMS)
 
 
 def test_every_handler_has_its_operation() -> None:

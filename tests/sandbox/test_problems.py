@@ -14,17 +14,17 @@ EVERY = pytest.mark.parametrize("problem", PROBLEMS.values(), ids=PROBLEMS.keys(
 
 @EVERY
 def test_document_fits_the_contract(problem: Problem, contract: Contract) -> None:
-    """Whatever code is refused with, the document is a Problem of the contract."""
+    """Whatever code is rejected with, the document is a Problem of the contract."""
     sent = document(ProblemError(problem.code, "What was wrong."), request_id="req_12345678")
     assert Validator(contract, contract.schema("Problem")).errors(sent) == []
 
 
 def test_document_with_errors_fits_the_contract(contract: Contract) -> None:
-    """A refusal that lists places is a ValidationProblem of the contract."""
-    refusal = ProblemError(
+    """A rejection that lists places is a ValidationProblem of the contract."""
+    error = ProblemError(
         "validation_failed", "Wrong.", errors=[FieldError("/phone", "must be one")]
     )
-    sent = document(refusal, request_id="req_12345678")
+    sent = document(error, request_id="req_12345678")
     assert Validator(contract, contract.schema("ValidationProblem")).errors(sent) == []
 
 
@@ -52,7 +52,7 @@ def test_titles_are_different() -> None:
     assert len({problem.title for problem in PROBLEMS.values()}) == len(PROBLEMS)
 
 
-def test_unknown_code_cannot_be_refused_with() -> None:
+def test_unknown_code_cannot_be_rejected_with() -> None:
     """A code that is not in the table cannot be sent."""
     with pytest.raises(KeyError):
         ProblemError("no_such_code", "Wrong.")

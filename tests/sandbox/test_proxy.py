@@ -192,9 +192,9 @@ async def test_named_origin_may_call(crossed: httpx.AsyncClient) -> None:
 async def test_other_origin_may_not_call(crossed: httpx.AsyncClient, origin: str) -> None:
     """A page of any other origin is told nothing that lets it read an answer."""
     asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
-    refused = await crossed.options("/v1/agents", headers=asked)
+    rejected = await crossed.options("/v1/agents", headers=asked)
     response = await crossed.get("/v1/agents", headers={"Origin": origin})
-    for told in (refused, response):
+    for told in (rejected, response):
         assert "access-control-allow-origin" not in told.headers
 
 

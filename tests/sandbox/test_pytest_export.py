@@ -204,7 +204,7 @@ def test_a_body_that_was_cut_is_said_to_be(
 
 
 def test_an_exchange_of_the_moment_is_skipped(tmp_path: Path) -> None:
-    """A refusal that was due to the sandbox's load says so, instead of failing elsewhere."""
+    """A rejection that was due to the sandbox's load says so, instead of failing elsewhere."""
     entry = {
         "operation_id": "listAgents",
         "status": 503,

@@ -1,4 +1,4 @@
-"""The catalogue of scenarios: closed, typed, and told with file, line and mend when wrong."""
+"""The catalogue of scenarios: closed, typed, and told with file, line and fix when wrong."""
 
 import gc
 from collections.abc import Callable
@@ -51,16 +51,16 @@ def test_any_other_number_plays_the_default(scenarios: Scenarios, catalogue: Cat
     assert scenarios.for_number(catalogue.sample.phone) is scenarios.default
 
 
-def test_every_outcome_can_be_provoked(scenarios: Scenarios, contract: Contract) -> None:
+def test_every_outcome_can_be_triggered(scenarios: Scenarios, contract: Contract) -> None:
     """Each state in which a call can end is the end of some scenario."""
     table = contract.schema("ProviderStatus")["x-normalized-status"]
     ends = {table.get(c.status) for scenario in scenarios for c in scenario.completions}
     assert ends - {None} == set(table.values())
 
 
-def test_refusals_are_the_ones_worth_a_retry(scenarios: Scenarios) -> None:
-    """Creation can be refused with 429 and with 503."""
-    codes = {scenario.refusal.code for scenario in scenarios if scenario.refusal}
+def test_rejections_are_the_ones_worth_a_retry(scenarios: Scenarios) -> None:
+    """Creation can be rejected with 429 and with 503."""
+    codes = {scenario.rejection.code for scenario in scenarios if scenario.rejection}
     assert {PROBLEMS[code].status for code in codes} == {429, 503}
 
 
@@ -85,10 +85,10 @@ def _without(*path: Any) -> Callable[[Any], None]:
     return change
 
 
-def _refusal(**words: Any) -> Callable[[Any], None]:
+def _rejection(**words: Any) -> Callable[[Any], None]:
     def change(document: Any) -> None:
-        [refusing, *_] = [s for s in document["scenarios"] if "refusal" in s]
-        refusing["refusal"].update(words)
+        [rejecting, *_] = [s for s in document["scenarios"] if "refusal" in s]
+        rejecting["refusal"].update(words)
 
     return change
 
@@ -121,7 +121,7 @@ MISTAKES: dict[str, tuple[Callable[[Any], None], str]] = {
     "answered without ringing": (_without("scenarios", 0, "ringing"), "rings before"),
     "neither completions nor refusal": (_without("scenarios", 0, "completions"), "either"),
     "completions and a refusal": (
-        _first(refusal={"code": "rate_limited", "retry_after": 1}),
+        lambda d: d["scenarios"][0].update({"refusal": {"code": "rate_limited", "retry_after": 1}}),
         "either",
     ),
     "completions out of order": (
@@ -143,9 +143,9 @@ MISTAKES: dict[str, tuple[Callable[[Any], None], str]] = {
     "ended after its delivery": (_completion(ended=9), "ends before"),
     "ended before it began": (_completion(after=0), "ends before"),
     "transcript too long": (_completion(transcript="x" * 70_000), "Longer"),
-    "refusal that is no problem": (_refusal(code="no_such"), "no_such"),
-    "refusal without Retry-After": (_refusal(code="not_found"), "Retry-After"),
-    "unknown word of a refusal": (_refusal(color="red"), "color"),
+    "refusal that is no problem": (_rejection(code="no_such"), "no_such"),
+    "refusal without Retry-After": (_rejection(code="not_found"), "Retry-After"),
+    "unknown word of a refusal": (_rejection(color="red"), "color"),
     "missing word of a refusal": (
         lambda d: next(s for s in d["scenarios"] if "refusal" in s)["refusal"].pop("code"),
         "code",
@@ -155,7 +155,7 @@ MISTAKES: dict[str, tuple[Callable[[Any], None], str]] = {
     "delivery that is a word": (_completion(after="soon"), "after"),
     "transcript that is a number": (_completion(transcript=5), "transcript"),
     "scenario that is a word": (lambda d: d["scenarios"].append("x"), "mapping"),
-    "no wait before a retry": (_refusal(retry_after=0), "retry_after"),
+    "no wait before a retry": (_rejection(retry_after=0), "retry_after"),
     "time that is no number": (_first(ringing=float("nan")), "ringing"),
     "time without end": (_completion(after=float("inf")), "after"),
     "time before the call": (_first(ringing=-1), "ringing"),
@@ -187,7 +187,7 @@ MISTAKES: dict[str, tuple[Callable[[Any], None], str]] = {
         lambda d: d.update(scenarios=d["scenarios"] * 5),
         "more than",
     ),
-    "wait that is a truth": (_refusal(retry_after=True), "retry_after"),
+    "wait that is a truth": (_rejection(retry_after=True), "retry_after"),
     "nothing to repeat": (_completion(transcript=None, repeat_to_limit=True), "repeat"),
 }
 
@@ -196,7 +196,7 @@ MISTAKES: dict[str, tuple[Callable[[Any], None], str]] = {
 def test_mistake_stops_the_reading(
     tmp_path: Path, catalogue: Catalogue, change: Callable[[Any], None], named: str
 ) -> None:
-    """A catalogue that cannot be played stops the program with file, line and mend."""
+    """A catalogue that cannot be played stops the program with file, line and fix."""
     document = yaml.safe_load(CATALOGUE_FILE.read_text("utf-8"))
     change(document)
     path = tmp_path / "scenarios.yaml"
@@ -206,7 +206,7 @@ def test_mistake_stops_the_reading(
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "mend"),
+    ("old", "new", "fix"),
     [
         ("    ringing: 1\n", "    ringing: 1\n    ringing: 2\n", "ringing is given twice"),
         ("line: The line is busy.", "color: red", "Known are: name, number"),
@@ -215,7 +215,7 @@ def test_mistake_stops_the_reading(
     ],
 )
 def test_mistake_is_found_on_its_line(
-    tmp_path: Path, catalogue: Catalogue, old: str, new: str, mend: str
+    tmp_path: Path, catalogue: Catalogue, old: str, new: str, fix: str
 ) -> None:
     """The line that is named is the one to put right, or the scenario's first."""
     text = CATALOGUE_FILE.read_text("utf-8")
@@ -223,7 +223,7 @@ def test_mistake_is_found_on_its_line(
     path = tmp_path / "scenarios.yaml"
     path.write_text(f"{before}  - name: busy\n{after.replace(old, new, 1)}", "utf-8")
     first = before.count("\n") + 1
-    with pytest.raises(ScenarioError, match=mend) as stopped:
+    with pytest.raises(ScenarioError, match=fix) as stopped:
         load_scenarios(catalogue, path=path)
     line = int(str(stopped.value).split(":")[1])
     assert first <= line <= first + 4
@@ -245,7 +245,7 @@ def test_start_stops_at_a_mistake(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_what_is_no_catalogue_stops_the_reading(
     tmp_path: Path, catalogue: Catalogue, text: str
 ) -> None:
-    """Any other file is refused by name, without a traceback."""
+    """Any other file is rejected by name, without a traceback."""
     path = tmp_path / "other.yaml"
     path.write_text(text)
     with pytest.raises(ScenarioError, match=r"other\.yaml"):

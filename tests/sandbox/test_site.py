@@ -182,10 +182,10 @@ async def test_text_travels_compressed(portal: Sandbox, folder: Path) -> None:
     assert len(packed.body) < len(plain.body) / 4
     assert packed.header("vary") == plain.header("vary") == "Accept-Encoding"
     assert packed.header("etag") != plain.header("etag")
-    refused = await portal.raw(
+    rejected = await portal.raw(
         "GET", "/long.css", headers=[(b"accept-encoding", b"gzip;q=0, identity")]
     )
-    assert refused.header("content-encoding") is None
+    assert rejected.header("content-encoding") is None
 
 
 async def test_client_that_has_the_content_gets_none(portal: Sandbox, folder: Path) -> None:

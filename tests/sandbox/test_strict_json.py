@@ -18,7 +18,7 @@ from voice_sandbox.http.strict_json import (
     decode,
 )
 
-REFUSED = {
+REJECTED = {
     "empty body": b"",
     "white space alone": b" \n\t ",
     "byte order mark": b"\xef\xbb\xbf{}",
@@ -64,9 +64,9 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("body", REFUSED.values(), ids=REFUSED.keys())
-def test_refuses(body: bytes) -> None:
-    """What is not strict JSON, or could not be sent back, is refused with a sentence."""
+@pytest.mark.parametrize("body", REJECTED.values(), ids=REJECTED.keys())
+def test_rejects(body: bytes) -> None:
+    """What is not strict JSON, or could not be sent back, is rejected with a sentence."""
     with pytest.raises(MalformedJSON, match=r"\w+ \w+"):
         decode(body)
 
@@ -107,12 +107,12 @@ def test_number_with_fraction_stays_one() -> None:
 
 
 def test_numeral_of_the_longest_length_is_taken() -> None:
-    """The bound on digits refuses nothing below it."""
+    """The bound on digits rejects nothing below it."""
     numeral = "9" * MAX_NUMERAL_LENGTH
     assert decode(numeral.encode()) == int(numeral)
 
 
-def test_numeral_one_longer_is_refused() -> None:
+def test_numeral_one_longer_is_rejected() -> None:
     """The bound on digits begins where it says."""
     with pytest.raises(MalformedJSON, match=str(MAX_NUMERAL_LENGTH)):
         decode(b"9" * (MAX_NUMERAL_LENGTH + 1))
@@ -120,12 +120,12 @@ def test_numeral_one_longer_is_refused() -> None:
 
 @pytest.mark.parametrize(("opening", "closing"), [("[", "]"), ('{"a":', "}")])
 def test_deepest_nesting_is_taken(opening: str, closing: str) -> None:
-    """The bound on depth refuses nothing below it."""
+    """The bound on depth rejects nothing below it."""
     inner = "1" if opening != "[" else ""
     assert decode((opening * MAX_DEPTH + inner + closing * MAX_DEPTH).encode())
 
 
-def test_one_level_deeper_is_refused() -> None:
+def test_one_level_deeper_is_rejected() -> None:
     """The bound on depth begins where it says."""
     with pytest.raises(MalformedJSON, match=str(MAX_DEPTH)):
         decode(b"[" * (MAX_DEPTH + 1) + b"]" * (MAX_DEPTH + 1))
@@ -182,17 +182,17 @@ def test_what_stands_in_a_string_is_no_value(pieces: list[str]) -> None:
 
 def test_quotes_keys_but_never_values() -> None:
     """A value may be a secret, so the sentence repeats none."""
-    with pytest.raises(MalformedJSON) as refused:
+    with pytest.raises(MalformedJSON) as rejected:
         decode(b'{"phone": "secret-value", "phone": "secret-value"}')
-    assert "phone" in str(refused.value)
-    assert "secret" not in str(refused.value)
+    assert "phone" in str(rejected.value)
+    assert "secret" not in str(rejected.value)
 
 
 def test_long_key_is_not_repeated_whole() -> None:
     """A huge key does not make a huge problem."""
-    with pytest.raises(MalformedJSON) as refused:
+    with pytest.raises(MalformedJSON) as rejected:
         decode(b'{"%b": 1, "%b": 2}' % (b"k" * 9000, b"k" * 9000))
-    assert len(str(refused.value)) < 200
+    assert len(str(rejected.value)) < 200
 
 
 def test_says_where_syntax_breaks() -> None:
@@ -238,7 +238,7 @@ def test_takes_only_what_python_takes(text: str) -> None:
 
 @given(st.binary(max_size=60))
 def test_breaks_on_no_bytes(body: bytes) -> None:
-    """Whatever arrives, there is a value or a refusal."""
+    """Whatever arrives, there is a value or a rejection."""
     with suppress(MalformedJSON):
         decode(body)
 
@@ -247,7 +247,7 @@ def test_breaks_on_no_bytes(body: bytes) -> None:
     st.from_regex(r"-?(0|[1-9][0-9]{0,20})(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,22})?", fullmatch=True)
 )
 def test_breaks_on_no_numeral(numeral: str) -> None:
-    """Every numeral of JSON's grammar is taken at its value or refused."""
+    """Every numeral of JSON's grammar is taken at its value or rejected."""
     try:
         value = decode(numeral.encode())
     except MalformedJSON:
@@ -258,7 +258,7 @@ def test_breaks_on_no_numeral(numeral: str) -> None:
 
 @given(VALUES)
 def test_what_is_taken_can_be_sent_back(value: Any) -> None:
-    """No text and no key is accepted that the answer's encoder would refuse."""
+    """No text and no key is accepted that the answer's encoder would reject."""
     decoded = decode(json.dumps(value).encode())
     assert orjson.loads(orjson.dumps(_without_big_integers(decoded))) is not ...
 

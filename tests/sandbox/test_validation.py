@@ -75,7 +75,7 @@ def test_unknown_word_comes_with_the_known_ones(contract: Contract) -> None:
 
 
 @pytest.mark.parametrize("value", [None, [], "x", 1, 1.5, True])
-def test_what_is_no_object_is_refused_as_a_whole(value: Any) -> None:
+def test_what_is_no_object_is_rejected_as_a_whole(value: Any) -> None:
     """A body that is no object has one error, at the body itself."""
     [error] = NEW_CALL.errors(value)
     assert error.pointer == ""
@@ -100,7 +100,7 @@ def test_what_is_no_object_is_refused_as_a_whole(value: Any) -> None:
         "\uff0b12025550100",
     ],
 )
-def test_wrong_phone_is_refused(phone: str) -> None:
+def test_wrong_phone_is_rejected(phone: str) -> None:
     """Only E.164 with ASCII digits is a phone number."""
     assert pointers(NEW_CALL, {**new_call(), "phone": phone}) == ["/phone"]
 
@@ -112,7 +112,7 @@ def test_phone_of_every_allowed_length_is_taken(phone: str) -> None:
 
 
 @pytest.mark.parametrize("agent", ["", None, 1, " ", "AGENT", ["x"]])
-def test_wrong_agent_is_refused(agent: Any) -> None:
+def test_wrong_agent_is_rejected(agent: Any) -> None:
     """Only a key of the catalogue is an agent."""
     assert pointers(NEW_CALL, {**new_call(), "agent": agent}) == ["/agent"]
 
@@ -140,7 +140,7 @@ def test_wrong_agent_is_refused(agent: Any) -> None:
     ],
     ids=repr,
 )
-def test_wrong_completion_is_refused(change: dict[str, Any]) -> None:
+def test_wrong_completion_is_rejected(change: dict[str, Any]) -> None:
     """Each rule of a completion is enforced at its place."""
     assert pointers(COMPLETION, completion(**change)) == [f"/{name}" for name in change]
 
@@ -158,7 +158,7 @@ def test_wrong_completion_is_refused(change: dict[str, Any]) -> None:
     ids=lambda change: str(change)[:40],
 )
 def test_completion_at_its_bounds_is_taken(change: dict[str, Any]) -> None:
-    """A bound refuses nothing on its inner side; characters count, not bytes."""
+    """A bound rejects nothing on its inner side; characters count, not bytes."""
     assert pointers(COMPLETION, completion(**change)) == []
 
 
@@ -203,17 +203,17 @@ def test_every_finding_fits_the_contract(value: Any) -> None:
 
 @given(JSON)
 def test_check_and_errors_agree(value: Any) -> None:
-    """A value is refused exactly when there is something to put right."""
+    """A value is rejected exactly when there is something to put right."""
     try:
         COMPLETION.check(value)
-    except ProblemError as refusal:
-        found = list(refusal.errors)
+    except ProblemError as error:
+        found = list(error.errors)
     else:
         found = []
     assert (found == []) == COMPLETION.is_valid(value)
 
 
-def test_refusal_counts_the_places() -> None:
+def test_rejection_counts_the_places() -> None:
     """The detail says in how many places the body is wrong."""
     with pytest.raises(ProblemError, match="in 2 places"):
         NEW_CALL.check({})

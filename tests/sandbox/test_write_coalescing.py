@@ -10,7 +10,7 @@ from voice_sandbox.server.write_coalescing import CoalescingTransport, WriteCoal
 pytestmark = pytest.mark.anyio
 
 
-class Wire(asyncio.Transport):
+class Recording(asyncio.Transport):
     """A transport that remembers each write, and when it was closed."""
 
     def __init__(self) -> None:
@@ -26,13 +26,13 @@ class Wire(asyncio.Transport):
 
 async def test_head_and_body_are_one_write() -> None:
     """Nothing leaves before the turn is over, and then all of it at once."""
-    wire = Wire()
-    transport = CoalescingTransport(wire, WriteCoalescer())
+    recording = Recording()
+    transport = CoalescingTransport(recording, WriteCoalescer())
     transport.write(b"head ")
     transport.write(b"body")
-    assert wire.seen == []
+    assert recording.seen == []
     await asyncio.sleep(0)
-    assert wire.seen == [b"head body"]
+    assert recording.seen == [b"head body"]
 
 
 async def test_answers_of_one_turn_follow_each_other() -> None:
@@ -40,37 +40,37 @@ async def test_answers_of_one_turn_follow_each_other() -> None:
     coalescer = WriteCoalescer()
     sent: list[bytes] = []
     for name in ("one", "other"):
-        wire = Wire()
-        wire.write = sent.append  # type: ignore[method-assign,assignment]
-        CoalescingTransport(wire, coalescer).write(name.encode())
+        recording = Recording()
+        recording.write = sent.append  # type: ignore[method-assign,assignment]
+        CoalescingTransport(recording, coalescer).write(name.encode())
     await asyncio.sleep(0)
     assert sent == [b"one", b"other"]
 
 
 async def test_later_turns_send_again() -> None:
     """An answer in a later turn does not wait for anything."""
-    wire = Wire()
-    transport = CoalescingTransport(wire, WriteCoalescer())
+    recording = Recording()
+    transport = CoalescingTransport(recording, WriteCoalescer())
     for number in range(3):
         transport.write(b"%d" % number)
         await asyncio.sleep(0)
-    assert wire.seen == [b"0", b"1", b"2"]
+    assert recording.seen == [b"0", b"1", b"2"]
 
 
 async def test_much_is_not_held_back() -> None:
     """A writer that never pauses is told of a slow reader: little is held back."""
-    wire = Wire()
-    transport = CoalescingTransport(wire, WriteCoalescer())
+    recording = Recording()
+    transport = CoalescingTransport(recording, WriteCoalescer())
     for _ in range(10):
         transport.write(b"x" * 50_000)
-    assert sum(map(len, wire.seen)) >= 400_000
+    assert sum(map(len, recording.seen)) >= 400_000
 
 
 async def test_what_was_written_leaves_before_the_end() -> None:
     """Closing loses nothing, and nothing is sent twice."""
-    wire = Wire()
-    transport = CoalescingTransport(wire, WriteCoalescer())
+    recording = Recording()
+    transport = CoalescingTransport(recording, WriteCoalescer())
     transport.write(b"last words")
     transport.close()
     await asyncio.sleep(0)
-    assert wire.seen == [b"last words", "closed"]
+    assert recording.seen == [b"last words", "closed"]

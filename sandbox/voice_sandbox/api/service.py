@@ -191,7 +191,7 @@ def _idempotency_key(request: Request, now: float) -> IdempotencyKey | None:
 
 async def _admit(simulation: Simulation, namespace: bytes, scenario: Scenario) -> None:
     """Raises: `ProblemError` where no new call is created."""
-    if rejected := scenario.refusal:
+    if rejected := scenario.rejection:
         raise ProblemError(
             rejected.code,
             f"The number {scenario.number} plays the scenario {scenario.name}: no call was "

@@ -1,7 +1,7 @@
 """The catalogue of scenarios: what becomes of a call, chosen by the number that is called.
 
 Typed and closed: an unknown word, a number used twice or an impossible time line stops the
-program with the file, the line and the mend.
+program with the file, the line and the fix.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ _MOST_COMPLETIONS: Final = 10
 
 
 class ScenarioError(Exception):
-    """The catalogue cannot be played; the message names file, line and mend."""
+    """The catalogue cannot be played; the message names file, line and fix."""
 
 
 class Completion(msgspec.Struct, frozen=True):
@@ -65,7 +65,7 @@ class Completion(msgspec.Struct, frozen=True):
 
 
 class RejectedCreation(msgspec.Struct, frozen=True):
-    """The creation is refused with this problem."""
+    """The creation is rejected with this problem."""
 
     code: str
     retry_after_seconds: int
@@ -79,7 +79,7 @@ class Scenario(msgspec.Struct, frozen=True):
     ringing_after_seconds: float | None
     answered_after_seconds: float | None
     completions: tuple[Completion, ...]
-    refusal: RejectedCreation | None
+    rejection: RejectedCreation | None
 
 
 class Scenarios(msgspec.Struct, frozen=True):
@@ -171,7 +171,7 @@ class _ScenarioReader:
             by_name[scenario.name] = by_number[scenario.number] = scenario
         if root["default"] not in by_name:
             raise self.fail("/default", f"There is no scenario named {root['default']}.")
-        if by_name[root["default"]].refusal is not None:
+        if by_name[root["default"]].rejection is not None:
             raise self.fail("/default", "The default creates calls. Name one without a refusal.")
         return Scenarios(root["first"], root["last"], by_name[root["default"]], by_name, by_number)
 
@@ -205,7 +205,7 @@ class _ScenarioReader:
             ringing_after_seconds=ringing,
             answered_after_seconds=answered,
             completions=completions,
-            refusal=self.refusal(node.get("refusal"), f"{pointer}/refusal"),
+            rejection=self.rejection(node.get("refusal"), f"{pointer}/refusal"),
         )
 
     def completion(
@@ -273,7 +273,7 @@ class _ScenarioReader:
                 pointer, "A call that nobody answered is not completed. Give it an in_progress."
             )
 
-    def refusal(self, node: Any, pointer: str) -> RejectedCreation | None:
+    def rejection(self, node: Any, pointer: str) -> RejectedCreation | None:
         if node is None:
             return None
         node = self.take(node, pointer, "code retry_after")

@@ -18,7 +18,7 @@ Schema = Mapping[str, Any]
 
 
 class ContractError(Exception):
-    """The contract says something that cannot be kept; the message names file, line and mend."""
+    """The contract says something that cannot be kept; the message names file, line and fix."""
 
 
 class Example(msgspec.Struct, frozen=True):

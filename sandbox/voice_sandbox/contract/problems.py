@@ -1,6 +1,6 @@
 """The one table of problems: code, HTTP status, title, and what the Errors page says of each.
 
-Every refusal is an RFC 9457 problem whose ``type`` points at its entry on that page.
+Every rejection is an RFC 9457 problem whose ``type`` points at its entry on that page.
 A code that is not in the table cannot be sent.
 """
 
@@ -73,19 +73,19 @@ class ProblemError(Exception):
         return " ".join((self.detail, *places))
 
 
-def document(refusal: ProblemError, *, request_id: str) -> dict[str, Any]:
-    """The problem document of a refusal, as the contract's ``Problem`` schema describes it."""
-    problem = refusal.problem
+def document(error: ProblemError, *, request_id: str) -> dict[str, Any]:
+    """The problem document of a rejection, as the contract's ``Problem`` schema describes it."""
+    problem = error.problem
     body: dict[str, Any] = {
         "type": problem.type,
         "title": problem.title,
         "status": problem.status,
-        "detail": refusal.detail,
+        "detail": error.detail,
         "code": problem.code,
         "request_id": request_id,
     }
-    if refusal.errors:
-        body["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in refusal.errors]
+    if error.errors:
+        body["errors"] = [{"pointer": e.pointer, "detail": e.detail} for e in error.errors]
     return body
 
 

@@ -72,7 +72,7 @@ _SUBSCHEMAS: Final = ("items", "if", "then", "else")
 
 
 class _ContractReader:
-    """One reading of one document: walks down it and refuses what it does not know."""
+    """One reading of one document: walks down it and rejects what it does not know."""
 
     def __init__(self, path: Path, document: Any) -> None:
         self.path = path

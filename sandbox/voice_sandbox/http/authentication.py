@@ -70,12 +70,12 @@ class Keyring:
         admit: Callable[[bytes], None] | None = None,
     ) -> None:
         """``secret`` makes the provider's credential unguessable, ``allowed`` are the digests of
-        the keys that are accepted, and ``admit`` refuses a namespace that sends too much.
+        the keys that are accepted, and ``admit`` rejects a namespace that sends too much.
         """
         self._provider_prefix = f"provider.{secret}."
         self._allowed = allowed
         self._admit = admit
-        # The same key comes again and again. A refusal is not kept, so nobody can fill this.
+        # The same key comes again and again. A rejection is not kept, so nobody can fill this.
         self._known = lru_cache(_MOST_KNOWN)(self._principal)
 
     def allow(self, allowed: frozenset[bytes]) -> None:

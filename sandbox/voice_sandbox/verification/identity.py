@@ -2,7 +2,7 @@
 
 Whoever is not proved to be a sandbox is taken for the live service. Two things make the proof:
 `GET /sandbox` says so, word for word as the control contract has it; and exchanges with the
-service under a key made up just now are found in that sandbox's journal, so both are one machine.
+service under a key generated just now are found in that sandbox's journal, so both are one machine.
 First a read is looked for there. Only then each operation that changes something is asked with a
 body that names no number and no call, so that a gateway which sends reads to a sandbox and calls
 to the live service is found out before a number is named.

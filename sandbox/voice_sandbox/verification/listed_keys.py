@@ -1,6 +1,6 @@
 """Sandbox keys that a person gave, for a deployment that accepts the keys on its list alone.
 
-Checks want keys that nobody used before. Where none can be made up, the namespaces of the keys
+Checks want keys that nobody used before. Where none can be generated, the namespaces of the keys
 that were given are emptied before each check, so only keys that nothing else uses will do: one
 whose journal holds anything is rejected, and nothing of it is touched.
 """

@@ -51,7 +51,7 @@ def type_leads_to_another_problem(injector: FaultInjector) -> None:
 
 @fault("problems", "unknown_call_is_404")
 def title_varies(injector: FaultInjector) -> None:
-    """A problem's title is made up for the occurrence."""
+    """A problem's title is generated for the occurrence."""
     change_json(injector, of_problems, lambda p: p | {"title": p["detail"][:80]})
 
 
