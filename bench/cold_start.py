@@ -4,7 +4,7 @@
 
 The bare one is served by uvicorn's own command. Both are started in turn, so that a busy machine
 slows them alike, and from compiled code, as an installation has it. Seconds are from the start of
-the process to its first answer. The goals: at most twice the bare application's, and 64 MB.
+the process to its first response. The goals: at most twice the bare application's, and 64 MB.
 """
 
 from __future__ import annotations

@@ -112,7 +112,7 @@ class Client:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def send(self, request: Request) -> Response:
-        """Raises: `asyncio.IncompleteReadError` or `OSError` where there is no answer."""
+        """Raises: `asyncio.IncompleteReadError` or `OSError` where there is no response."""
         if self._streams is None:
             self._streams = await asyncio.open_connection("127.0.0.1", self._port)
         reader, writer = self._streams
@@ -140,7 +140,7 @@ class Client:
 
 
 class Fuzzer:
-    """Makes requests up, the same ones for the same seed as far as the answers are the same."""
+    """Makes requests up, the same ones for the same seed as far as the responses are the same."""
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311  (no secret is made of it)
@@ -236,7 +236,7 @@ class Fuzzer:
 
 
 async def fuzz(server: Running, *, requests: int, seed: int, echo: Callable[[str], None]) -> Found:
-    """Sends the requests over a few connections at once, and looks at each answer."""
+    """Sends the requests over a few connections at once, and looks at each response."""
     fuzzer, found = Fuzzer(seed), Found()
     left = requests
     memory: list[float] = []
@@ -298,7 +298,7 @@ def main(requests: int, seed: int | None, server: str) -> None:
 
 
 def _prefers(request: Request, status: int) -> bool:
-    """Whether the request itself asked for an answer that the contract documents."""
+    """Whether the request itself asked for a response that the contract documents."""
     return any(name == "Prefer" and str(status) in value for name, value in request.headers)
 
 

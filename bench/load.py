@@ -65,7 +65,7 @@ class LoadError(Exception):
 def put_load(
     port: int, request: Request, *, pids: Iterable[int], connections: int = 64, seconds: int = 3
 ) -> Load:
-    """Runs wrk. Raises: `LoadError` where an answer was no success, or a connection broke."""
+    """Runs wrk. Raises: `LoadError` where a response was no success, or a connection broke."""
     pids = list(pids)
     with tempfile.TemporaryDirectory() as folder:
         script = Path(folder) / "request.lua"

@@ -180,7 +180,7 @@ def lives(folder: Path, budget: Budget) -> dict[str, float]:
 
 
 def cold_starts(times: int) -> dict[str, float]:
-    """Seconds from the command to the first answer, and the memory then."""
+    """Seconds from the command to the first response, and the memory then."""
     sandboxes, bares = cold_start.measure(times)
     return {
         "floor": median(start.seconds for start in bares),

@@ -56,15 +56,15 @@ class Running(NamedTuple):
         return family(self.process.pid)
 
     def send(self, method: str, path: str, body: Any = None, *, key: str = KEY) -> Any:
-        """One request; the value of a JSON answer. Raises: `urllib.error.URLError`."""
+        """One request; the value of a JSON response. Raises: `urllib.error.URLError`."""
         request = urllib.request.Request(
             f"http://127.0.0.1:{self.port}{path}",
             method=method,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
         )
-        with urllib.request.urlopen(request, timeout=600) as answer:  # noqa: S310
-            text = answer.read()
+        with urllib.request.urlopen(request, timeout=600) as response:  # noqa: S310
+            text = response.read()
         return json.loads(text) if text else None
 
 

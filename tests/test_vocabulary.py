@@ -55,6 +55,9 @@ RETIRED = {
 # Words that are good in other places: these names alone are retired, letter by letter.
 RETIRED_NAMES = {
     "Answer": "Response",
+    "RawAnswer": "RawResponse",
+    "answer": "response",
+    "answers": "responses",
     "Ask": "a request of its side of the wire",
     "Reply": "a response of its side of the wire",
     "Sent": "SentRequest",

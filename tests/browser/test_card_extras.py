@@ -72,8 +72,8 @@ def test_cards_of_all_problems_are_there_without_javascript(new_page: Callable[.
     expect(card.locator(".card-panel").first).to_be_visible()
 
 
-def test_answer_that_breaks_the_contract_is_marked(quickstart: Page) -> None:
-    """The tick is earned: an answer with a field too much is told apart."""
+def test_response_that_breaks_the_contract_is_marked(quickstart: Page) -> None:
+    """The tick is earned: a response with a field too much is told apart."""
     quickstart.route(
         "**/v1/calls",
         lambda route: route.fulfill(
@@ -241,7 +241,7 @@ def test_blocked_request_is_told_apart(
 
 
 def test_headers_can_be_opened(quickstart: Page) -> None:
-    """The headers of the answer are one press away."""
+    """The headers of the response are one press away."""
     card = created(quickstart)
     card.get_by_role("button", name="Try API").click()
     expect(card).to_have_attribute("data-state", "succeeded")
@@ -255,7 +255,7 @@ def test_nothing_moves_when_a_card_answers(
 ) -> None:
     """Answers and the end of a call shift nothing the reader looks at, however late they come.
 
-    What moves within half a second of a press is no shift for a browser: each answer takes longer.
+    A browser counts no shift within half a second of a press, so each response comes later.
     """
     quickstart = new_page(viewport={"width": width, "height": 900})
     quickstart.goto("/quickstart/")

@@ -74,7 +74,7 @@ def test_busy_line_was_never_in_progress(quickstart: Page) -> None:
     expect(created.locator(".life-summary")).to_contain_text("Nobody spoke")
 
 
-def test_answer_fills_the_next_card(quickstart: Page) -> None:
+def test_response_fills_the_next_card(quickstart: Page) -> None:
     """The call_id of a created call fills the status card, its snippets, and can be reset."""
     call_id = create_call(quickstart)
     status = card(quickstart, "Try call status")
@@ -244,8 +244,8 @@ def test_escape_cancels_though_the_focus_is_nowhere(quickstart: Page) -> None:
     expect(agents.locator(".card-problem")).to_contain_text("Canceled")
 
 
-def test_answer_that_never_comes_ends_the_wait(quickstart: Page) -> None:
-    """After 15 seconds without an answer the card says so, and offers another try."""
+def test_response_that_never_comes_ends_the_wait(quickstart: Page) -> None:
+    """After 15 seconds without a response the card says so, and offers another try."""
     quickstart.evaluate(
         """() => {
           const wait = setTimeout;
@@ -260,7 +260,7 @@ def test_answer_that_never_comes_ends_the_wait(quickstart: Page) -> None:
     expect(created.locator(".card-status")).to_contain_text("Recorded answer")
 
 
-def test_answer_is_announced_once(quickstart: Page) -> None:
+def test_response_is_announced_once(quickstart: Page) -> None:
     """A screen reader hears status and time from one live region, and the focus stays."""
     agents = run(quickstart, "Try list agents")
     expect(agents.get_by_role("status")).to_have_text(re.compile(r"^200 OK, \d+ ms$"))
@@ -268,7 +268,7 @@ def test_answer_is_announced_once(quickstart: Page) -> None:
 
 
 def test_each_state_of_a_call_is_announced_after_its_creation(quickstart: Page) -> None:
-    """A screen reader hears the answer, then each new state, and none cuts another off."""
+    """A screen reader hears the response, then each new state, and none cuts another off."""
     quickstart.evaluate(
         """() => {
           const region = document.querySelector("try-api [role=status]");
@@ -300,7 +300,7 @@ def test_every_creation_has_an_idempotency_key_of_its_own(quickstart: Page) -> N
     assert len(set(keys)) == 2
 
 
-def test_answer_is_text_and_never_markup(quickstart: Page) -> None:
+def test_response_is_text_and_never_markup(quickstart: Page) -> None:
     """An agent whose name is markup is shown letter by letter."""
     markup = "<img src=x onerror=alert(1)>"
     quickstart.route(

@@ -89,7 +89,7 @@ def test_whole_visit_asks_for_nothing_forbidden(new_page: Callable[..., Page]) -
 
 
 def test_reference_runs_under_the_policy(new_page: Callable[..., Page]) -> None:
-    """Swagger UI evaluates no text: its operations open, and Try it out gets an answer."""
+    """Swagger UI evaluates no text: its operations open, and Try it out gets a response."""
     page = open_watched(new_page, "/reference/")
     expect(try_out(page, "Calls-createCall")).to_contain_text("201")
     assert violations(page) == []

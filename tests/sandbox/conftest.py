@@ -48,8 +48,8 @@ class FakeWall:
         self.now += seconds
 
 
-class RawAnswer(NamedTuple):
-    """An answer as the ASGI server gets it."""
+class RawResponse(NamedTuple):
+    """A response as the ASGI server gets it."""
 
     status: int
     headers: list[tuple[bytes, bytes]]
@@ -81,29 +81,29 @@ class Sandbox:
     async def create(self, phone: str, **headers: str) -> str:
         """The `call_id` of a new call."""
         agent = CATALOGUE.agents[0].key
-        answer = await self.client.post(
+        response = await self.client.post(
             "/v1/calls", json={"phone": phone, "agent": agent}, headers=headers
         )
-        assert answer.status_code == 201, answer.text
-        call_id: str = answer.json()["call_id"]
+        assert response.status_code == 201, response.text
+        call_id: str = response.json()["call_id"]
         return call_id
 
     async def read(self, call_id: str) -> dict[str, Any]:
-        answer = await self.client.get(f"/v1/calls/{call_id}")
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
+        response = await self.client.get(f"/v1/calls/{call_id}")
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
         return found
 
     async def inspect(self, call_id: str) -> dict[str, Any]:
-        answer = await self.client.get(f"/sandbox/calls/{call_id}")
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
+        response = await self.client.get(f"/sandbox/calls/{call_id}")
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
         return found
 
     async def advance(self, seconds: float) -> dict[str, Any]:
-        answer = await self.client.post("/sandbox/clock", json={"advance_seconds": seconds})
-        assert answer.status_code == 200, answer.text
-        found: dict[str, Any] = answer.json()
+        response = await self.client.post("/sandbox/clock", json={"advance_seconds": seconds})
+        assert response.status_code == 200, response.text
+        found: dict[str, Any] = response.json()
         return found
 
     async def complete(self, **changes: Any) -> httpx.Response:
@@ -119,7 +119,7 @@ class Sandbox:
         chunks: Iterable[bytes] = (b"",),
         disconnect: bool = False,
         encoded: bool = False,
-    ) -> RawAnswer:
+    ) -> RawResponse:
         """One request as bytes on the ASGI level, where a client library forbids nothing."""
         return await raw_request(
             self.app,
@@ -141,7 +141,7 @@ async def raw_request(
     chunks: Iterable[bytes] = (b"",),
     disconnect: bool = False,
     encoded: bool = False,
-) -> RawAnswer:
+) -> RawResponse:
     """Runs one HTTP exchange against any ASGI application; the path is decoded or `encoded`."""
     waiting = list(chunks)
     sent: list[Any] = []
@@ -178,7 +178,7 @@ async def raw_request(
     await app(scope, receive, send)
     start, *bodies = sent
     body = b"".join(message.get("body", b"") for message in bodies)
-    return RawAnswer(start["status"], list(start["headers"]), body)
+    return RawResponse(start["status"], list(start["headers"]), body)
 
 
 CONTRACT, CONTROL = contracts()
@@ -214,21 +214,21 @@ def operation_at(contract: Contract, method: str, path: str) -> Operation:
     raise AssertionError(f"{contract.path.name} has no {method} {path}")
 
 
-def assert_conforms(contract: Contract, answer: httpx.Response) -> None:
-    """The answer is one that the contract documents: status, headers, media type and schema."""
-    operation = operation_at(contract, answer.request.method, answer.request.url.path)
-    assert answer.status_code in operation.responses, f"{answer.status_code} is not documented"
-    response = operation.responses[answer.status_code]
-    for name, header in response.headers.items():
-        value = answer.headers.get(name)
+def assert_conforms(contract: Contract, response: httpx.Response) -> None:
+    """The response is one that the contract documents: status, headers, media type and schema."""
+    operation = operation_at(contract, response.request.method, response.request.url.path)
+    assert response.status_code in operation.responses, f"{response.status_code} is not documented"
+    documented = operation.responses[response.status_code]
+    for name, header in documented.headers.items():
+        value = response.headers.get(name)
         assert value is not None or not header.required, f"{name} is missing"
         assert value is None or Validator(contract, header.schema).is_valid(value), (name, value)
-    assert answer.headers.get("content-type") == response.media_type
-    if response.schema is None:
-        assert answer.content == b""
+    assert response.headers.get("content-type") == documented.media_type
+    if documented.schema is None:
+        assert response.content == b""
     else:
-        assert Validator(contract, response.schema).errors(answer.json()) == []
-        assert undocumented(response, answer.json()) == []
+        assert Validator(contract, documented.schema).errors(response.json()) == []
+        assert undocumented(documented, response.json()) == []
 
 
 @pytest.fixture(autouse=True, scope="session")

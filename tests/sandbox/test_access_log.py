@@ -13,7 +13,7 @@ from .conftest import (
     CATALOGUE,
     KEY,
     FakeWall,
-    RawAnswer,
+    RawResponse,
     Sandbox,
     client_of,
     completion,
@@ -43,7 +43,7 @@ async def _used(stream: io.StringIO) -> None:
     log.flush()
 
 
-async def _asked(stream: io.StringIO, path: str) -> RawAnswer:
+async def _asked(stream: io.StringIO, path: str) -> RawResponse:
     """One request to a sandbox that logs to the stream."""
     log = Log(stream)
     response = await raw_request(create_app(observe=log), "GET", path)

@@ -90,8 +90,8 @@ async def test_rejecting_number_creates_nothing(
 # Idempotency-Key
 
 
-async def test_same_key_replays_the_answer(sandbox: Sandbox, contract: Contract) -> None:
-    """A retry gets the first answer, says so, and places no second call."""
+async def test_same_key_replays_the_response(sandbox: Sandbox, contract: Contract) -> None:
+    """A retry gets the first response, says so, and places no second call."""
     first, second = [await post_call(sandbox, "order-1") for _ in range(2)]
     assert_conforms(contract, second)
     assert (second.status_code, second.json()) == (201, first.json())
@@ -476,7 +476,7 @@ async def test_whole_duration_written_as_a_fraction_is_an_integer(sandbox: Sandb
 
 
 async def test_whole_life_holds_no_provider_id(sandbox: Sandbox) -> None:
-    """From creation to end no byte of an answer under /v1 names the provider."""
+    """From creation to end no byte of a response under /v1 names the provider."""
     bodies = []
     call_id = await sandbox.create(PHONE)
     for path in [f"/v1/calls/{call_id}", f"/v1/calls/{SAMPLE}", "/v1/agents", "/v1/calls/x"]:
@@ -490,7 +490,7 @@ async def test_whole_life_holds_no_provider_id(sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize("at", [0, 1, 3])
 async def test_creating_and_ending_at_once_breaks_nothing(sandbox: Sandbox, at: int) -> None:
-    """Requests that come together each get an answer that the contract documents."""
+    """Requests that come together each get a response that the contract documents."""
     await sandbox.create(PHONE)
     await sandbox.advance(at)
     responses: list[httpx.Response] = []

@@ -473,7 +473,7 @@ def test_log_is_json_without_secrets(tmp_path: Path) -> None:
         assert secret not in log
 
 
-def test_raw_bytes_get_an_answer(tmp_path: Path) -> None:
+def test_raw_bytes_get_a_response(tmp_path: Path) -> None:
     """What is hardly HTTP is answered 4xx, and the process serves on."""
     with start_sandbox(tmp_path) as server:
         port = httpx.URL(server.url).port

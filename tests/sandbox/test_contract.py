@@ -363,7 +363,7 @@ def test_every_request_and_response_has_an_example(both: Contract) -> None:
 
 @BOTH
 def test_links_fill_what_the_target_takes(both: Contract) -> None:
-    """A body that a link makes fits its target, once the answer's values are in it."""
+    """A body that a link makes fits its target, once the response's values are in it."""
     for operation in both.operations.values():
         for link in operation.success.links.values():
             target = both.operations[link.operation_id]
@@ -374,13 +374,13 @@ def test_links_fill_what_the_target_takes(both: Contract) -> None:
                 assert Validator(both, target.body.schema).errors(body) == []
 
 
-def _followed(value: Any, answer: Any) -> Any:
+def _followed(value: Any, response: Any) -> Any:
     """A runtime expression such as `$response.body#/agents/0/key`, or the plain value."""
     if not (isinstance(value, str) and value.startswith("$response.body#/")):
         return value
     for token in value.partition("#/")[2].split("/"):
-        answer = answer[int(token) if isinstance(answer, list) else token]
-    return answer
+        response = response[int(token) if isinstance(response, list) else token]
+    return response
 
 
 # Problems

@@ -133,7 +133,7 @@ async def test_completion_is_due_to_the_instant(sandbox: Sandbox) -> None:
 
 
 async def test_everything_due_has_happened_after_an_advance(sandbox: Sandbox) -> None:
-    """Of a hundred calls not one is still open when the answer to the advance arrives."""
+    """Of a hundred calls not one is still open when the response to the advance arrives."""
     call_ids = [await sandbox.create(ANSWERED) for _ in range(BATCH + 20)]
     clock = await sandbox.advance(8)
     assert clock["next_due_at"] is None

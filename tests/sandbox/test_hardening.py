@@ -47,7 +47,7 @@ def until_closed(connection: socket.socket) -> bytes:
 
 
 def statuses(received: bytes) -> list[int]:
-    """The status of each answer."""
+    """The status of each response."""
     return [int(status) for status in re.findall(rb"HTTP/1\.1 (\d{3}) ", received)]
 
 
@@ -210,7 +210,7 @@ def test_nothing_is_read_after_close(server: SandboxServer) -> None:
 @pytest.mark.parametrize(
     ("token", "answered"), [(TOKEN, [100, 422]), (b"Authorization: Bearer live\r\n", [401])]
 )
-def test_who_waits_to_send_a_body_gets_one_answer(
+def test_who_waits_to_send_a_body_gets_one_response(
     server: SandboxServer, token: bytes, answered: list[int]
 ) -> None:
     """After `Expect: 100-continue` nobody guesses whether what comes next is the body."""
@@ -469,15 +469,15 @@ def test_compressed_body_is_rejected(server: SandboxServer, coding: str) -> None
 
 
 @pytest.mark.parametrize("path", ["/v1/agents", "/sandbox", "/v1/nowhere", "/healthz", "/gone"])
-def test_no_answer_is_sniffed(server: SandboxServer, path: str) -> None:
-    """A browser takes each answer for what it says it is."""
+def test_no_response_is_sniffed(server: SandboxServer, path: str) -> None:
+    """A browser takes each response for what it says it is."""
     response = httpx.get(f"{server.url}{path}")
     assert response.headers.get_list("x-content-type-options") == ["nosniff"]
     assert "server" not in response.headers
 
 
 @pytest.mark.parametrize("path", ["/v1/agents", "/sandbox", "/v1/nowhere", "/gone", "/readyz"])
-def test_no_answer_is_kept(server: SandboxServer, path: str) -> None:
+def test_no_response_is_kept(server: SandboxServer, path: str) -> None:
     """Neither a browser nor a proxy keeps what was true for one key at one moment."""
     response = httpx.get(f"{server.url}{path}", headers={"Authorization": f"Bearer {KEY}"})
     assert response.headers["cache-control"] == "no-store"

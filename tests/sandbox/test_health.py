@@ -74,7 +74,7 @@ def test_readiness_goes_down_before_the_port_closes(tmp_path: Path) -> None:
 
 
 def test_open_request_is_answered(tmp_path: Path) -> None:
-    """A request that is under way when the signal comes gets its answer, and is the last one."""
+    """A request that is under way when the signal comes gets its response, and is the last one."""
     with start_sandbox(tmp_path) as server, socket.socket() as waiting:
         waiting.settimeout(STOP_SECONDS)
         waiting.connect(("127.0.0.1", httpx.URL(server.url).port))

@@ -96,7 +96,7 @@ def test_a_wrong_path_is_kept(
 
 
 def test_a_replay_is_marked(voice_sandbox: SandboxClient, agent: str) -> None:
-    """The second answer to one Idempotency-Key says that it was stored."""
+    """The second response to one Idempotency-Key says that it was stored."""
     body = {"phone": voice_sandbox.scenarios()["busy"], "agent": agent}
     for _ in range(2):
         voice_sandbox.client.post("/v1/calls", json=body, headers={"Idempotency-Key": "once"})
@@ -351,7 +351,7 @@ def test_an_exchange_is_bounded_in_size(voice_sandbox: SandboxClient) -> None:
 
 
 def test_a_rejected_body_is_explained_place_by_place(voice_sandbox: SandboxClient) -> None:
-    """Why a body was rejected names each place, so nobody has to open the answer."""
+    """Why a body was rejected names each place, so nobody has to open the response."""
     voice_sandbox.client.post("/v1/calls", json={"phone": "x"})
     [made] = voice_sandbox.journal()
     assert "/phone: " in made["why"]

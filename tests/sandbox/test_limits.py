@@ -189,7 +189,7 @@ async def test_workers_share_what_a_key_may_hold() -> None:
 
 
 async def test_journal_keeps_as_many_as_it_may() -> None:
-    """The journal's limit is the deployment's, and the answer says how many it keeps."""
+    """The journal's limit is the deployment's, and the response says how many it keeps."""
     async with limited(max_journal=5) as sandbox:
         for _ in range(9):
             await sandbox.client.get("/v1/agents")

@@ -1,6 +1,6 @@
 """Calls and the simulated provider against a model: the same rules once more, in few lines.
 
-Hypothesis makes up sequences of requests, holds every answer against the model, and shortens the
+Hypothesis makes up sequences of requests, holds every response against the model, and shortens the
 first sequence that does not fit.
 """
 
@@ -191,10 +191,12 @@ class Calls(RuleBasedStateMachine):
     @precondition(lambda self: len(self.model.calls) % 4 == 3)
     @rule(phone=st.sampled_from(REJECTING), kept_as=st.sampled_from(["one", "two"]))
     def create_rejected(self, phone: str, kept_as: str) -> None:
-        """A rejected creation creates nothing and keeps nothing."""
+        """A rejected creation creates and keeps nothing; a kept key is a conflict before that."""
         body = {"phone": phone, "agent": AGENT}
         response = self.request("POST", "/v1/calls", body, **{"Idempotency-Key": kept_as})
-        assert response.status_code in (429, 503)
+        kept = self.model.kept.get(kept_as)
+        is_kept = kept is not None and self.model.now < kept.expires_at
+        assert response.status_code in ((409,) if is_kept else (429, 503))
 
     @rule(call_id=calls)
     def read_any(self, call_id: str) -> None:
@@ -224,7 +226,7 @@ class Calls(RuleBasedStateMachine):
 
     @rule(seconds=st.sampled_from([1, 2, 3, 5, 130, DAY]))
     def advance(self, seconds: int) -> None:
-        """Everything due has happened when the answer comes."""
+        """Everything due has happened when the response comes."""
         response = self.request("POST", "/sandbox/clock", {"advance_seconds": seconds})
         assert response.status_code == 200
         self.model.advance(self.model.now + seconds)
@@ -232,7 +234,7 @@ class Calls(RuleBasedStateMachine):
     @precondition(lambda self: self.model.next_due_at() < inf)
     @rule()
     def advance_until_idle(self) -> None:
-        """Nothing is pending when the answer comes."""
+        """Nothing is pending when the response comes."""
         response = self.request("POST", "/sandbox/clock", {"until": "idle"})
         assert response.json()["next_due_at"] is None
         self.model.advance(inf)
@@ -307,7 +309,7 @@ def machine(database: str) -> Iterator[type[Calls]]:
 
 
 def test_sandbox_behaves_as_the_model(machine: type[Calls]) -> None:
-    """Whatever is asked in whatever order, every answer is the one that the rules give."""
+    """Whatever is asked in whatever order, every response is the one that the rules give."""
     run_state_machine_as_test(
         machine,
         settings=settings(

@@ -1,4 +1,4 @@
-"""One exchange by a contract: what is rejected, in which order, and what every answer carries."""
+"""One exchange by a contract: what is rejected, in which order, and what every response carries."""
 
 import itertools
 import json
@@ -26,7 +26,7 @@ from .conftest import (
     CATALOGUE,
     CONTRACT,
     KEY,
-    RawAnswer,
+    RawResponse,
     Sandbox,
     completion,
     new_call,
@@ -41,16 +41,16 @@ LIMIT = CONTRACT.operations["createCall"].body.max_bytes  # type: ignore[union-a
 CALL = json.dumps(new_call()).encode()
 
 
-def assert_problem(answer: RawAnswer, code: str) -> dict[str, Any]:
-    """The answer is a whole problem document of that code."""
-    assert answer.header("content-type") == "application/problem+json"
-    body: dict[str, Any] = answer.json()
-    assert (body["code"], body["status"], answer.status) == (
+def assert_problem(response: RawResponse, code: str) -> dict[str, Any]:
+    """The response is a whole problem document of that code."""
+    assert response.header("content-type") == "application/problem+json"
+    body: dict[str, Any] = response.json()
+    assert (body["code"], body["status"], response.status) == (
         code,
         PROBLEMS[code].status,
         PROBLEMS[code].status,
     )
-    assert body["request_id"] == answer.header("x-request-id")
+    assert body["request_id"] == response.header("x-request-id")
     return body
 
 
@@ -60,29 +60,31 @@ def assert_problem(answer: RawAnswer, code: str) -> dict[str, Any]:
 async def test_order_of_rejection(sandbox: Sandbox) -> None:
     """One request with everything wrong, fixed step by step, meets each rejection in its turn."""
     wrong_type, large = (b"content-type", b"text/plain"), [b"x" * LIMIT, b"x"]
-    ask = sandbox.raw
+    request = sandbox.raw
     bad_key = (b"idempotency-key", b"two words")
-    assert_problem(await ask("PUT", "/v1/calls/", headers=[wrong_type], chunks=large), "not_found")
-    answer = await ask("PUT", "/v1/calls", headers=[wrong_type], chunks=large)
-    assert_problem(answer, "method_not_allowed")
-    assert answer.header("allow") == "POST"
-    answer = await ask("POST", "/v1/calls", headers=[wrong_type, bad_key], chunks=large)
-    assert_problem(answer, "missing_token")
-    assert (answer.header("www-authenticate") or "").startswith("Bearer")
+    assert_problem(
+        await request("PUT", "/v1/calls/", headers=[wrong_type], chunks=large), "not_found"
+    )
+    response = await request("PUT", "/v1/calls", headers=[wrong_type], chunks=large)
+    assert_problem(response, "method_not_allowed")
+    assert response.header("allow") == "POST"
+    response = await request("POST", "/v1/calls", headers=[wrong_type, bad_key], chunks=large)
+    assert_problem(response, "missing_token")
+    assert (response.header("www-authenticate") or "").startswith("Bearer")
     headers = [TOKEN, wrong_type, bad_key]
-    answer = await ask("POST", "/v1/calls", headers=headers, chunks=large)
-    assert_problem(answer, "unsupported_media_type")
+    response = await request("POST", "/v1/calls", headers=headers, chunks=large)
+    assert_problem(response, "unsupported_media_type")
     headers = [TOKEN, JSON, bad_key]
-    answer = await ask("POST", "/v1/calls", headers=headers, chunks=large)
-    assert_problem(answer, "body_too_large")
-    answer = await ask("POST", "/v1/calls", headers=headers, chunks=[b"{"])
-    assert_problem(answer, "invalid_idempotency_key")
-    answer = await ask("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[b"{"])
-    assert_problem(answer, "malformed_json")
-    answer = await ask("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[b"{}"])
-    assert_problem(answer, "validation_failed")
-    answer = await ask("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[CALL])
-    assert answer.status == 201
+    response = await request("POST", "/v1/calls", headers=headers, chunks=large)
+    assert_problem(response, "body_too_large")
+    response = await request("POST", "/v1/calls", headers=headers, chunks=[b"{"])
+    assert_problem(response, "invalid_idempotency_key")
+    response = await request("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[b"{"])
+    assert_problem(response, "malformed_json")
+    response = await request("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[b"{}"])
+    assert_problem(response, "validation_failed")
+    response = await request("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[CALL])
+    assert response.status == 201
 
 
 # Route and method
@@ -129,8 +131,8 @@ async def test_wrong_method_names_the_right_ones(sandbox: Sandbox, path: str, al
     """Each method that a path does not take is answered 405 with `Allow`."""
     methods = {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "BREW", "get"}
     for method in methods - set(allowed.split(", ")):
-        answer = await sandbox.raw(method, path)
-        assert (answer.status, answer.header("allow")) == (405, allowed)
+        response = await sandbox.raw(method, path)
+        assert (response.status, response.header("allow")) == (405, allowed)
 
 
 async def test_head_is_get_without_body(sandbox: Sandbox) -> None:
@@ -144,8 +146,8 @@ async def test_head_is_get_without_body(sandbox: Sandbox) -> None:
 
 async def test_rejected_head_has_no_body(sandbox: Sandbox) -> None:
     """A problem in answer to HEAD is said by its headers alone."""
-    answer = await sandbox.raw("HEAD", "/v1/nowhere")
-    assert (answer.status, answer.body) == (404, b"")
+    response = await sandbox.raw("HEAD", "/v1/nowhere")
+    assert (response.status, response.body) == (404, b"")
 
 
 # Token
@@ -170,9 +172,9 @@ async def test_rejected_head_has_no_body(sandbox: Sandbox) -> None:
 async def test_wrong_token_is_rejected(sandbox: Sandbox, values: list[bytes]) -> None:
     """A token of any wrong shape is 401 with a challenge, and nothing is created."""
     headers = [(b"authorization", value) for value in values]
-    answer = await sandbox.raw("GET", "/v1/agents", headers=headers)
-    assert_problem(answer, "invalid_token")
-    assert 'error="invalid_token"' in (answer.header("www-authenticate") or "")
+    response = await sandbox.raw("GET", "/v1/agents", headers=headers)
+    assert_problem(response, "invalid_token")
+    assert 'error="invalid_token"' in (response.header("www-authenticate") or "")
 
 
 @pytest.mark.parametrize(
@@ -237,10 +239,10 @@ async def test_json_in_utf8_is_taken(sandbox: Sandbox, value: bytes) -> None:
 async def test_other_media_type_is_rejected(sandbox: Sandbox, values: list[bytes]) -> None:
     """A body that is not declared as JSON in UTF-8, once, is not read."""
     headers = [TOKEN, *((b"content-type", value) for value in values)]
-    answer = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL])
+    response = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL])
     assert (
         "Content-Type: application/json"
-        in assert_problem(answer, "unsupported_media_type")["detail"]
+        in assert_problem(response, "unsupported_media_type")["detail"]
     )
 
 
@@ -248,8 +250,8 @@ async def test_other_media_type_is_rejected(sandbox: Sandbox, values: list[bytes
 async def test_compressed_body_is_rejected(sandbox: Sandbox, value: bytes) -> None:
     """Nothing is unpacked, so nothing can explode."""
     headers = [TOKEN, JSON, (b"content-encoding", value)]
-    answer = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL])
-    assert_problem(answer, "unsupported_media_type")
+    response = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL])
+    assert_problem(response, "unsupported_media_type")
 
 
 @pytest.mark.parametrize("value", [b"identity", b"Identity"])
@@ -266,41 +268,41 @@ async def test_identity_is_no_compression(sandbox: Sandbox, value: bytes) -> Non
 async def test_declared_length_over_the_limit_is_rejected(sandbox: Sandbox, length: bytes) -> None:
     """A body that says it is too large is rejected before a byte of it is read."""
     headers = [TOKEN, JSON, (b"content-length", length)]
-    answer = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[])
-    assert str(LIMIT) in assert_problem(answer, "body_too_large")["detail"]
+    response = await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[])
+    assert str(LIMIT) in assert_problem(response, "body_too_large")["detail"]
 
 
 async def test_chunks_over_the_limit_are_rejected(sandbox: Sandbox) -> None:
     """A chunked body is counted while it arrives, and not kept beyond the limit."""
     chunks = itertools.chain([b"x" * 65_536] * (LIMIT // 65_536), [b"x"], [b"x" * 65_536] * 9)
-    answer = await sandbox.raw("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=chunks)
-    assert_problem(answer, "body_too_large")
+    response = await sandbox.raw("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=chunks)
+    assert_problem(response, "body_too_large")
 
 
 async def test_chunks_at_the_limit_are_read(sandbox: Sandbox) -> None:
     """A body that fills the limit to the last byte is read."""
     padded = CALL + b" " * (LIMIT - len(CALL))
     chunks = [padded[i : i + 65_536] for i in range(0, LIMIT, 65_536)]
-    answer = await sandbox.raw("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=chunks)
-    assert answer.status == 201
+    response = await sandbox.raw("POST", "/v1/calls", headers=[TOKEN, JSON], chunks=chunks)
+    assert response.status == 201
 
 
 async def test_largest_escaped_completion_is_read(sandbox: Sandbox) -> None:
     """The longest transcript is accepted even where every character is written as escapes."""
     await sandbox.create(CATALOGUE.sample.phone)
     body = json.dumps(completion(transcript="\U0001f642" * CATALOGUE.longest_transcript)).encode()
-    answer = await sandbox.raw(
+    response = await sandbox.raw(
         "POST", "/v1/webhooks/call-completed", headers=[TOKEN, JSON], chunks=[body]
     )
-    assert answer.status == 200
+    assert response.status == 200
 
 
 async def test_client_that_goes_away_creates_nothing(sandbox: Sandbox) -> None:
     """A connection that ends in the middle of the body is no request."""
-    answer = await sandbox.raw(
+    response = await sandbox.raw(
         "POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[CALL], disconnect=True
     )
-    assert_problem(answer, "malformed_json")
+    assert_problem(response, "malformed_json")
 
 
 # JSON and schema
@@ -325,17 +327,17 @@ async def test_client_that_goes_away_creates_nothing(sandbox: Sandbox) -> None:
 async def test_malformed_json_is_rejected(sandbox: Sandbox, body: bytes) -> None:
     """What is not strict JSON is 400, never a 5xx."""
     for path in ("/v1/calls", "/v1/webhooks/call-completed"):
-        answer = await sandbox.raw("POST", path, headers=[TOKEN, JSON], chunks=[body])
-        assert_problem(answer, "malformed_json")
+        response = await sandbox.raw("POST", path, headers=[TOKEN, JSON], chunks=[body])
+        assert_problem(response, "malformed_json")
 
 
 async def test_errors_are_bounded_and_escaped(sandbox: Sandbox) -> None:
     """A problem lists at most 20 places, each a JSON Pointer that the contract allows."""
     body = {f"{'~/' * 600}{i}": i for i in range(100)}
-    answer = await sandbox.raw(
+    response = await sandbox.raw(
         "POST", "/v1/calls", headers=[TOKEN, JSON], chunks=[json.dumps(body).encode()]
     )
-    problem = assert_problem(answer, "validation_failed")
+    problem = assert_problem(response, "validation_failed")
     assert len(problem["errors"]) <= 20
     schema = CONTRACT.operations["createCall"].responses[422].schema
     assert schema is not None
@@ -356,41 +358,41 @@ async def test_errors_are_bounded_and_escaped(sandbox: Sandbox) -> None:
 async def test_problem_never_repeats_a_provider_id(sandbox: Sandbox, body: bytes) -> None:
     """Even what the client itself sent in the shape of an id does not come back."""
     for path in ("/v1/calls", "/v1/webhooks/call-completed"):
-        answer = await sandbox.raw("POST", path, headers=[TOKEN, JSON], chunks=[body])
-        assert answer.status in (400, 422)
-        assert b"prov_" not in answer.body
+        response = await sandbox.raw("POST", path, headers=[TOKEN, JSON], chunks=[body])
+        assert response.status in (400, 422)
+        assert b"prov_" not in response.body
 
 
 @pytest.mark.parametrize("path", ["/v1/prov_x", "/v1/calls/prov_x", "/prov_x"])
 async def test_path_never_comes_back(sandbox: Sandbox, path: str) -> None:
     """A path in the shape of an id is not repeated."""
-    answer = await sandbox.raw("GET", path, headers=[TOKEN])
-    assert answer.status == 404
-    assert b"prov_" not in answer.body
+    response = await sandbox.raw("GET", path, headers=[TOKEN])
+    assert response.status == 404
+    assert b"prov_" not in response.body
 
 
-# What every answer carries
+# What every response carries
 
 
 async def test_each_exchange_has_a_name_of_its_own(sandbox: Sandbox) -> None:
-    """No two answers share a request id."""
-    answers = [await sandbox.raw("GET", "/v1/agents") for _ in range(20)]
-    assert len({answer.header("x-request-id") for answer in answers}) == 20
+    """No two responses share a request id."""
+    responses = [await sandbox.raw("GET", "/v1/agents") for _ in range(20)]
+    assert len({response.header("x-request-id") for response in responses}) == 20
 
 
-async def test_answer_says_its_length(sandbox: Sandbox) -> None:
+async def test_response_says_its_length(sandbox: Sandbox) -> None:
     """Success and problem alike declare how long they are."""
     for headers in ([], [TOKEN]):
-        answer = await sandbox.raw("GET", "/v1/agents", headers=headers)
-        assert answer.header("content-length") == str(len(answer.body))
+        response = await sandbox.raw("GET", "/v1/agents", headers=headers)
+        assert response.header("content-length") == str(len(response.body))
 
 
 async def test_observer_sees_the_exchange(sandbox: Sandbox) -> None:
     """What is observed is what was answered."""
-    answer = await sandbox.raw("GET", "/v1/calls/nothing", headers=[TOKEN])
+    response = await sandbox.raw("GET", "/v1/calls/nothing", headers=[TOKEN])
     [seen] = sandbox.exchanges
     assert (seen.request_id, seen.operation_id, seen.status, seen.code, seen.by_provider) == (
-        answer.header("x-request-id"),
+        response.header("x-request-id"),
         "getCall",
         404,
         "call_not_found",
@@ -414,10 +416,10 @@ ANYTHING = st.text() | st.integers() | st.none() | st.lists(st.text(), max_size=
     path=st.sampled_from(["/v1/calls", "/v1/webhooks/call-completed", "/sandbox/clock"]),
 )
 async def test_no_body_breaks_the_service(sandbox: Sandbox, body: bytes, path: str) -> None:
-    """Whatever is posted, the answer is documented and holds no id of the provider."""
-    answer = await sandbox.raw("POST", path, headers=[TOKEN, JSON], chunks=[body])
-    assert answer.status in (200, 201, 400, 404, 409, 422)
-    assert b"prov_" not in answer.body
+    """Whatever is posted, the response is documented and holds no id of the provider."""
+    response = await sandbox.raw("POST", path, headers=[TOKEN, JSON], chunks=[body])
+    assert response.status in (200, 201, 400, 404, 409, 422)
+    assert b"prov_" not in response.body
 
 
 @pytest.mark.parametrize(
@@ -425,8 +427,8 @@ async def test_no_body_breaks_the_service(sandbox: Sandbox, body: bytes, path: s
 )
 async def test_encoded_slash_separates_nothing(sandbox: Sandbox, path: str) -> None:
     """`%2F` is a character of a segment: such a path is none of the contract's."""
-    answer = await sandbox.raw("GET", path, headers=[TOKEN], encoded=True)
-    assert_problem(answer, "not_found")
+    response = await sandbox.raw("GET", path, headers=[TOKEN], encoded=True)
+    assert_problem(response, "not_found")
 
 
 async def test_encoded_letter_is_the_letter(sandbox: Sandbox) -> None:
@@ -514,10 +516,10 @@ async def test_broken_handler_is_an_internal_error(
 ) -> None:
     """Whatever breaks inside is held back: 500, a problem, and not a word of what it was."""
     path, headers = agents
-    answer = await raw_request(routed({"listAgents": handler}), "GET", path, headers=headers)
-    assert_problem(answer, "internal_error")
-    assert b"prov_" not in answer.body
-    assert b"secret" not in answer.body
+    response = await raw_request(routed({"listAgents": handler}), "GET", path, headers=headers)
+    assert_problem(response, "internal_error")
+    assert b"prov_" not in response.body
+    assert b"secret" not in response.body
 
 
 async def test_internal_error_is_logged_with_its_request(
@@ -525,8 +527,8 @@ async def test_internal_error_is_logged_with_its_request(
 ) -> None:
     """Whoever runs the sandbox finds the cause by the request id."""
     path, headers = agents
-    answer = await raw_request(routed({"listAgents": _raises}), "GET", path, headers=headers)
-    assert str(answer.header("x-request-id")) in caplog.text
+    response = await raw_request(routed({"listAgents": _raises}), "GET", path, headers=headers)
+    assert str(response.header("x-request-id")) in caplog.text
     assert "ZeroDivisionError" in caplog.text
 
 
@@ -539,11 +541,11 @@ async def test_failing_store_is_unavailable(
         raise StorageUnavailable("disk I/O error")
 
     path, headers = agents
-    answer = await raw_request(routed({"listAgents": fails}), "GET", path, headers=headers)
-    assert_problem(answer, "storage_unavailable")
-    assert answer.header("retry-after") == "1"
+    response = await raw_request(routed({"listAgents": fails}), "GET", path, headers=headers)
+    assert_problem(response, "storage_unavailable")
+    assert response.header("retry-after") == "1"
     assert "disk I/O error" in caplog.text
-    assert b"disk" not in answer.body
+    assert b"disk" not in response.body
 
 
 # Every problem is triggered
@@ -586,10 +588,10 @@ async def test_problem_is_triggered_by_a_request(
         body = json.dumps({**new_call(), "phone": scenarios.by_name[code].number}).encode()
     if body == b"other":
         body = json.dumps(completion(duration=7)).encode()
-    answer = await sandbox.client.request(
+    response = await sandbox.client.request(
         method, path, content=body, headers={"Content-Type": "application/json"}
     )
-    assert (answer.json()["code"], answer.status_code) == (code, PROBLEMS[code].status)
+    assert (response.json()["code"], response.status_code) == (code, PROBLEMS[code].status)
 
 
 @pytest.mark.parametrize(

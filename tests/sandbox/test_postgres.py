@@ -441,7 +441,9 @@ def _body() -> dict[str, str]:
     return {"phone": "+12025550100", "agent": CATALOGUE.agents[0].key}
 
 
-async def test_replicas_count_the_same_answers_at_once(postgres: PostgresServer, url: str) -> None:
+async def test_replicas_count_the_same_responses_at_once(
+    postgres: PostgresServer, url: str
+) -> None:
     """Whatever order two replicas met answers in, neither waits for the other, and none is lost."""
     before = postgres.log().count("deadlock detected")
     met = [(ONE, Covered(f"operation{number}", 200, "", "", 1)) for number in range(3000)]

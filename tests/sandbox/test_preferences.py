@@ -1,4 +1,4 @@
-"""Faults on request: `Prefer` asks for any answer that the operation documents, and no other."""
+"""Faults on request: `Prefer` asks for any response that the operation documents, and no other."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,9 +16,9 @@ CONTRACT = load_contract(Path(__file__).parents[2] / "openapi.yaml")
 def documented_problems() -> Iterator[tuple[str, int, str]]:
     """Every problem of every operation: operationId, status, code."""
     for operation in CONTRACT.operations.values():
-        for status, response in operation.responses.items():
+        for status, documented in operation.responses.items():
             if status >= 400:
-                for code in response.examples:
+                for code in documented.examples:
                     yield operation.operation_id, status, code
 
 
@@ -26,18 +26,18 @@ def documented_problems() -> Iterator[tuple[str, int, str]]:
 def test_every_documented_problem_can_be_asked_for(
     voice_sandbox: SandboxClient, operation_id: str, status: int, code: str
 ) -> None:
-    """The answer keeps the contract: status, required headers, body, and this request's id."""
+    """The response keeps the contract: status, required headers, body, and this request's id."""
     operation = CONTRACT.operations[operation_id]
     path = operation.path.replace("{call_id}", "00000000-0000-0000-0000-000000000000")
     prefer = f"code={status}, example={code}"
-    answer = voice_sandbox.client.request(operation.method, path, headers={"Prefer": prefer})
-    response = operation.responses[status]
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert answer.headers["preference-applied"] == prefer
-    assert answer.json()["request_id"] == answer.headers["x-request-id"]
-    assert Validator(CONTRACT, response.schema or {}).errors(answer.json()) == []
-    assert {name.lower() for name, h in response.headers.items() if h.required} <= set(
-        answer.headers
+    response = voice_sandbox.client.request(operation.method, path, headers={"Prefer": prefer})
+    documented = operation.responses[status]
+    assert (response.status_code, response.json()["code"]) == (status, code)
+    assert response.headers["preference-applied"] == prefer
+    assert response.json()["request_id"] == response.headers["x-request-id"]
+    assert Validator(CONTRACT, documented.schema or {}).errors(response.json()) == []
+    assert {name.lower() for name, h in documented.headers.items() if h.required} <= set(
+        response.headers
     )
 
 
@@ -52,7 +52,7 @@ def test_a_problem_can_be_asked_for_by_its_code(operation_id: str, status: int, 
 
 
 def test_a_code_that_contradicts_the_example_asks_for_nothing() -> None:
-    """Two wishes that no answer can fulfil are ignored."""
+    """Two wishes that no response can fulfil are ignored."""
     operation = CONTRACT.operations["getCall"]
     assert preferred(operation, [b"code=rate_limited, example=ringing"]) is None
     assert preferred(operation, [b"code=ringing"]) is None
@@ -67,22 +67,22 @@ def test_the_first_of_two_wishes_counts() -> None:
 
 def test_an_example_is_chosen_by_name(voice_sandbox: SandboxClient) -> None:
     """`Prefer: example=ringing` shows a call that rings, though there is none."""
-    answer = voice_sandbox.client.get(
+    response = voice_sandbox.client.get(
         "/v1/calls/00000000-0000-0000-0000-000000000000", headers={"Prefer": "example=ringing"}
     )
-    assert answer.json()["status"] == "ringing"
+    assert response.json()["status"] == "ringing"
 
 
 @pytest.mark.parametrize("prefer", ["code=418", "example=nothing", "code=404", "respond-async"])
 def test_what_is_not_documented_is_ignored(voice_sandbox: SandboxClient, prefer: str) -> None:
     """The request is answered as ever, and no Preference-Applied pretends otherwise."""
-    answer = voice_sandbox.client.get("/v1/agents", headers={"Prefer": prefer})
-    assert answer.status_code == 200
-    assert "preference-applied" not in answer.headers
+    response = voice_sandbox.client.get("/v1/agents", headers={"Prefer": prefer})
+    assert response.status_code == 200
+    assert "preference-applied" not in response.headers
 
 
 def test_a_fault_needs_a_key(voice_sandbox: SandboxClient) -> None:
-    """Without a token the answer is 401, whatever was preferred."""
+    """Without a token the response is 401, whatever was preferred."""
     headers = {"Authorization": "", "Prefer": "code=503"}
     assert voice_sandbox.client.get("/v1/agents", headers=headers).status_code == 401
 

@@ -190,7 +190,7 @@ async def test_named_origin_may_call(crossed: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("origin", ["https://evil.example", f"{DOCS}.evil.example", "null"])
 async def test_other_origin_may_not_call(crossed: httpx.AsyncClient, origin: str) -> None:
-    """A page of any other origin is told nothing that lets it read an answer."""
+    """A page of any other origin is told nothing that lets it read a response."""
     asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
     rejected = await crossed.options("/v1/agents", headers=asked)
     response = await crossed.get("/v1/agents", headers={"Origin": origin})

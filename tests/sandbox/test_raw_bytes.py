@@ -64,7 +64,7 @@ def requests(draw: st.DrawFn) -> bytes:
 @settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(requests() | st.binary(max_size=200), min_size=1, max_size=3).map(b"".join))
 def test_no_bytes_break_it(sandbox_server: SandboxServer, sent: bytes) -> None:
-    """An answer to whatever bytes is HTTP, no 5xx, and names no id of the provider."""
+    """A response to whatever bytes is HTTP, no 5xx, and names no id of the provider."""
     answered = _answered(sandbox_server.url, sent)
     assert answered == b"" or answered.startswith(b"HTTP/1.1 "), answered
     for status in re.findall(rb"^HTTP/1\.1 ([0-9]{3})", answered, re.MULTILINE):

@@ -22,7 +22,7 @@ from voice_sandbox.server.uvicorn_server import layered
 from voice_sandbox.site.content_security_policy import ContentSecurityPolicy
 from voice_sandbox.site.media_types import media_type_of
 
-from .conftest import FakeWall, RawAnswer, Sandbox, raw_request, running_sandbox
+from .conftest import FakeWall, RawResponse, Sandbox, raw_request, running_sandbox
 
 pytestmark = pytest.mark.anyio
 BROWSER = [(b"accept", b"text/html,application/xhtml+xml,*/*;q=0.8")]
@@ -164,7 +164,7 @@ async def test_without_a_site_everything_else_is_a_problem() -> None:
     assert _is_not_found(await raw_request(create_app(), "GET", "/", headers=BROWSER))
 
 
-def _is_not_found(response: RawAnswer) -> bool:
+def _is_not_found(response: RawResponse) -> bool:
     assert response.header("content-type") == "application/problem+json"
     return (response.status, response.json()["code"]) == (404, "not_found")
 
@@ -222,8 +222,8 @@ async def test_page_for_unknown_addresses_is_never_not_modified(portal: Sandbox)
 # What a page may do in a browser
 
 
-def _policy(response: RawAnswer) -> dict[str, str]:
-    """The directives of an answer's policy."""
+def _policy(response: RawResponse) -> dict[str, str]:
+    """The directives of a response's policy."""
     parts = (response.header("content-security-policy") or "").split(";")
     return dict(part.strip().split(" ", 1) for part in parts)
 
@@ -233,7 +233,7 @@ def _hash(text: str) -> str:
 
 
 @pytest.mark.parametrize("path", ["/", "/calls/", "/style.css", "/calls", "/gone"])
-async def test_every_answer_of_the_site_carries_its_policy(portal: Sandbox, path: str) -> None:
+async def test_every_response_of_the_site_carries_its_policy(portal: Sandbox, path: str) -> None:
     """Pages, files, redirects and the 404 page say the same about what they may do."""
     response = await portal.raw("GET", path, headers=BROWSER)
     assert _policy(response)["default-src"] == "'none'"
@@ -419,8 +419,8 @@ def texts(folder: Path) -> Path:
     return folder
 
 
-def _body(answer: RawAnswer) -> str:
-    return answer.body.decode()
+def _body(response: RawResponse) -> str:
+    return response.body.decode()
 
 
 @pytest.mark.parametrize("name", TEXTS)
@@ -428,11 +428,13 @@ async def test_text_names_the_origin_it_was_fetched_from(
     portal: Sandbox, texts: Path, name: str
 ) -> None:
     """Whoever copies a text copies the address that they can reach."""
-    answer = await portal.raw("GET", f"/{name}", headers=[(b"host", b"voice.example.com:8443")])
-    assert answer.status == 200
-    assert _body(answer).startswith("http://voice.example.com:8443/v1 http://voice.example.com:84")
-    assert f"{WRITTEN}0 " in _body(answer)  # the port of something else
-    assert WRITTEN not in _body(answer).replace(f"{WRITTEN}0", "")
+    response = await portal.raw("GET", f"/{name}", headers=[(b"host", b"voice.example.com:8443")])
+    assert response.status == 200
+    assert _body(response).startswith(
+        "http://voice.example.com:8443/v1 http://voice.example.com:84"
+    )
+    assert f"{WRITTEN}0 " in _body(response)  # the port of something else
+    assert WRITTEN not in _body(response).replace(f"{WRITTEN}0", "")
 
 
 @pytest.mark.parametrize("name", ["examples/recipe.txt", "examples/manifest.yaml", "a/"])
@@ -440,18 +442,18 @@ async def test_example_and_page_stay_as_they_were_built(
     portal: Sandbox, texts: Path, name: str
 ) -> None:
     """An example may mean another machine than the reader's, and scripts change the pages."""
-    answer = await portal.raw("GET", f"/{name}", headers=[(b"host", b"voice.example.com")])
-    assert "voice.example.com" not in _body(answer)
+    response = await portal.raw("GET", f"/{name}", headers=[(b"host", b"voice.example.com")])
+    assert "voice.example.com" not in _body(response)
 
 
 async def test_text_of_each_origin_has_its_own_etag(portal: Sandbox, texts: Path) -> None:
     """No cache takes the text of one origin for that of another."""
     hosts = (b"127.0.0.1:8010", b"a.example.com", b"b.example.com")
-    answers = [await portal.raw("GET", "/llms.txt", headers=[(b"host", host)]) for host in hosts]
-    tags = {answer.header("etag") for answer in answers}
+    responses = [await portal.raw("GET", "/llms.txt", headers=[(b"host", host)]) for host in hosts]
+    tags = {response.header("etag") for response in responses}
     assert len(tags) == len(hosts)
-    for host, answer in zip(hosts, answers, strict=True):
-        known = [(b"host", host), (b"if-none-match", str(answer.header("etag")).encode())]
+    for host, response in zip(hosts, responses, strict=True):
+        known = [(b"host", host), (b"if-none-match", str(response.header("etag")).encode())]
         assert (await portal.raw("GET", "/llms.txt", headers=known)).status == 304
 
 
@@ -474,8 +476,8 @@ async def test_host_that_is_none_stands_in_no_text(
     portal: Sandbox, texts: Path, host: bytes
 ) -> None:
     """What a client writes into `Host` gets into a text only where it is the name of a host."""
-    answer = await portal.raw("GET", "/llms.txt", headers=[(b"host", host)])
-    assert _body(answer) == (texts / "llms.txt").read_text()
+    response = await portal.raw("GET", "/llms.txt", headers=[(b"host", host)])
+    assert _body(response) == (texts / "llms.txt").read_text()
 
 
 @pytest.mark.parametrize("host", [b"[::1]:8010", b"localhost:1", b"voice.example.com"])
@@ -484,8 +486,8 @@ async def test_contract_is_valid_yaml_from_every_origin(
 ) -> None:
     """The contract can be read by a program wherever it was fetched."""
     (texts / "openapi.yaml").write_bytes(find_contract().read_bytes())
-    answer = await portal.raw("GET", "/openapi.yaml", headers=[(b"host", host)])
-    servers = yaml.safe_load(answer.body)["servers"]
+    response = await portal.raw("GET", "/openapi.yaml", headers=[(b"host", host)])
+    servers = yaml.safe_load(response.body)["servers"]
     assert servers[0]["url"] == f"http://{host.decode()}"
 
 
@@ -504,8 +506,8 @@ async def test_text_behind_a_proxy_names_the_proxy_and_its_path(
         async def from_the_proxy(scope: Scope, receive: Receive, send: Send) -> None:
             await app({**scope, "client": ("127.0.0.1", 50000)}, receive, send)
 
-        answer = await raw_request(from_the_proxy, "GET", "/voice/llms.txt", headers=forwarded)
-    assert _body(answer).startswith("https://docs.example.com/voice/v1 ")
+        response = await raw_request(from_the_proxy, "GET", "/voice/llms.txt", headers=forwarded)
+    assert _body(response).startswith("https://docs.example.com/voice/v1 ")
 
 
 # What a file is

@@ -554,7 +554,7 @@ async def test_nothing_is_due_without_a_plan(store: Store) -> None:
 
 
 async def test_finished_delivery_is_recorded(store: Store) -> None:
-    """Each answer is kept in order, and the next delivery can be claimed at once."""
+    """Each response is kept in order, and the next delivery can be claimed at once."""
     call = await create(store, due_at=START + 8)
     for made, (response, following) in enumerate(((422, START + 10), (200, None))):
         [due] = await claim(store, START + 11)

@@ -258,7 +258,7 @@ def test_breaks_on_no_numeral(numeral: str) -> None:
 
 @given(VALUES)
 def test_what_is_taken_can_be_sent_back(value: Any) -> None:
-    """No text and no key is accepted that the answer's encoder would reject."""
+    """No text and no key is accepted that the response's encoder would reject."""
     decoded = decode(json.dumps(value).encode())
     assert orjson.loads(orjson.dumps(_without_big_integers(decoded))) is not ...
 
@@ -274,7 +274,7 @@ def _as_doubles(value: Any) -> Any:
 
 
 def _without_big_integers(value: Any) -> Any:
-    """Big integers never reach an answer: every integer of the contract has a maximum."""
+    """Big integers never reach a response: every integer of the contract has a maximum."""
     if isinstance(value, dict):
         return {key: _without_big_integers(item) for key, item in value.items()}
     if isinstance(value, list):

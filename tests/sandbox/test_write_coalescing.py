@@ -35,7 +35,7 @@ async def test_head_and_body_are_one_write() -> None:
     assert recording.seen == [b"head body"]
 
 
-async def test_answers_of_one_turn_follow_each_other() -> None:
+async def test_responses_of_one_turn_follow_each_other() -> None:
     """Two connections of one server send in the order in which they wrote."""
     coalescer = WriteCoalescer()
     sent: list[bytes] = []
@@ -48,7 +48,7 @@ async def test_answers_of_one_turn_follow_each_other() -> None:
 
 
 async def test_later_turns_send_again() -> None:
-    """An answer in a later turn does not wait for anything."""
+    """A response in a later turn does not wait for anything."""
     recording = Recording()
     transport = CoalescingTransport(recording, WriteCoalescer())
     for number in range(3):

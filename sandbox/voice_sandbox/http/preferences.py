@@ -1,10 +1,10 @@
-"""Faults on request: the header ``Prefer`` (RFC 7240) asks for an answer that the contract knows.
+"""Faults on request: the header ``Prefer`` (RFC 7240) asks for a response that the contract knows.
 
 ``Prefer: code=429`` or ``code=rate_limited`` gives a documented problem, ``Prefer: example=busy`` a
 named example,
 ``Prefer: delay=1500`` waits that many milliseconds first. What the contract does not document
 cannot be asked for: as RFC 7240 says, such a preference is ignored, and ``Preference-Applied`` is
-missing from the answer.
+missing from the response.
 """
 
 from __future__ import annotations

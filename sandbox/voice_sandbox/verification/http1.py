@@ -55,7 +55,7 @@ class SentRequest:
 
 @dataclass(frozen=True, slots=True)
 class ReceivedResponse:
-    """One answer, and the request that it answers."""
+    """One response, and the request that it answers."""
 
     sent: SentRequest
     status: int

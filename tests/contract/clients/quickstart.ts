@@ -11,15 +11,15 @@ const headers = {
 }
 
 async function send<Body> (path: keyof paths, body?: unknown, id = ''): Promise<Body> {
-  const answer = await fetch(`${origin}${path.replace('{call_id}', id)}`, {
+  const response = await fetch(`${origin}${path.replace('{call_id}', id)}`, {
     headers,
     ...(body === undefined ? {} : { method: 'POST', body: JSON.stringify(body) })
   })
-  if (!answer.ok) {
-    const problem = await answer.json() as Schemas['Problem']
+  if (!response.ok) {
+    const problem = await response.json() as Schemas['Problem']
     throw new Error(`${problem.code}: ${problem.detail}`)
   }
-  return await answer.json() as Body
+  return await response.json() as Body
 }
 
 function expect (holds: boolean, what: string): void {
