@@ -13,7 +13,7 @@ from voice_portal.card_request import CardRequest
 from voice_portal.fence_options import FenceError
 from voice_portal.sandbox_responses import RecordedResponse
 from voice_portal.sources import Sources
-from voice_sandbox.contract.model import Contract
+from voice_sandbox.contract.model import Contract, DocumentedResponse
 from voice_sandbox.contract.problems import MEDIA_TYPE, undocumented
 from voice_sandbox.contract.validation import Validator
 
@@ -48,12 +48,7 @@ def _findings(
             known = ", ".join(map(str, request.operation.responses))
             yield f"It documents no status {response.status}, only {known}."
             return
-        for header in documented.headers.values():
-            value = response.headers.get(header.name.lower())
-            if value is None and header.required:
-                yield f"The header {header.name} is missing. {header.description}"
-            elif value is not None and not Validator(contract, header.schema).is_valid(value):
-                yield f"The header {header.name}: {value} does not fit. {header.description}"
+        yield from _header_findings(contract, documented, response)
         media_type = documented.media_type
         if documented.schema is None:
             if response.body is not None:
@@ -67,3 +62,14 @@ def _findings(
         errors += undocumented(documented, response.body)
     for error in errors:
         yield f"{error.pointer or 'The body'}: {error.detail}"
+
+
+def _header_findings(
+    contract: Contract, documented: DocumentedResponse, response: RecordedResponse
+) -> Iterator[str]:
+    for header in documented.headers.values():
+        value = response.headers.get(header.name.lower())
+        if value is None and header.required:
+            yield f"The header {header.name} is missing. {header.description}"
+        elif value is not None and not Validator(contract, header.schema).is_valid(value):
+            yield f"The header {header.name}: {value} does not fit. {header.description}"

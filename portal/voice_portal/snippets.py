@@ -203,17 +203,7 @@ def _earlier_javascript(request: CardRequest, taken: Mapping[str, LinkedValue], 
 def _javascript_call(
     request: CardRequest, base: str, *, start: str, end: str
 ) -> tuple[str, str, str]:
-    headers = []
-    if request.token is None:
-        headers.append(f"Authorization: `Bearer ${{process.env.{KEY_VARIABLE}}}`")
-    elif request.token:
-        headers.append(f'Authorization: "Bearer {request.token}"')
-    if request.text is not None:
-        headers.append(f'"Content-Type": {json.dumps(request.media_type)}')
-    headers += [
-        f"{name if _IDENTIFIER.match(name) else json.dumps(name)}: {_javascript(value)}"
-        for name, value in request.headers.items()
-    ]
+    headers = _javascript_headers(request)
     url = _VARIABLE.sub(r"${\1}", base + request.target)
     literal = json.dumps(url) if url == base + request.target else f"`{url}`"
     lines = [f"{start}await fetch({literal}, {{"]
@@ -236,6 +226,22 @@ def _javascript_call(
     if not headers and lines[-1].endswith("{") and request.text is None:
         before, after = before.removesuffix(", {\n"), after.removeprefix("}")
     return before, body, after
+
+
+def _javascript_headers(request: CardRequest) -> list[str]:
+    """Each header as a member of an object."""
+    headers = []
+    if request.token is None:
+        headers.append(f"Authorization: `Bearer ${{process.env.{KEY_VARIABLE}}}`")
+    elif request.token:
+        headers.append(f'Authorization: "Bearer {request.token}"')
+    if request.text is not None:
+        headers.append(f'"Content-Type": {json.dumps(request.media_type)}')
+    headers += [
+        f"{name if _IDENTIFIER.match(name) else json.dumps(name)}: {_javascript(value)}"
+        for name, value in request.headers.items()
+    ]
+    return headers
 
 
 def _marked(name: str) -> str:

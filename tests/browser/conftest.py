@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
@@ -94,6 +95,47 @@ def expected_console_errors() -> list[str]:
     return []
 
 
+@dataclass
+class Complaints:
+    """What the pages of a test did that no page may do."""
+
+    server: str
+    foreign_requests: list[str] = field(default_factory=list)
+    console_errors: list[str] = field(default_factory=list)
+    page_errors: list[str] = field(default_factory=list)
+
+    def note_request(self, request: Request) -> None:
+        if urlsplit(request.url).netloc not in ("", self.server):
+            self.foreign_requests.append(request.url)
+
+    def note_console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.console_errors.append(f"{message.text} ({message.location['url']})")
+
+    def note_page_error(self, error: WebError) -> None:
+        self.page_errors.append(str(error.error))
+
+    def listen(self, context: BrowserContext) -> None:
+        context.on("request", self.note_request)
+        context.on("console", self.note_console)
+        context.on("weberror", self.note_page_error)
+
+    def stop_listening(self, context: BrowserContext) -> None:
+        context.remove_listener("request", self.note_request)
+        context.remove_listener("console", self.note_console)
+        context.remove_listener("weberror", self.note_page_error)
+
+    def assert_none(self, expected_console_errors: list[str]) -> None:
+        unexpected = [
+            error
+            for error in self.console_errors
+            if not any(re.search(pattern, error) for pattern in expected_console_errors)
+        ]
+        assert self.foreign_requests == [], "a page asked another host"
+        assert unexpected == [], "a page logged errors"
+        assert self.page_errors == [], "an exception escaped in a page"
+
+
 @pytest.fixture
 def new_page(
     browser: Browser,
@@ -108,33 +150,9 @@ def new_page(
     The test fails when one of its pages asks another host than the sandbox for anything, logs an
     error that the test did not expect, or lets an exception escape.
     """
-    server = urlsplit(sandbox_server.url).netloc
+    complaints = Complaints(urlsplit(sandbox_server.url).netloc)
     contexts: list[BrowserContext] = []
     pages: list[Page] = []
-    foreign_requests: list[str] = []
-    console_errors: list[str] = []
-    page_errors: list[str] = []
-
-    def note_request(request: Request) -> None:
-        if urlsplit(request.url).netloc not in ("", server):
-            foreign_requests.append(request.url)
-
-    def note_console(message: ConsoleMessage) -> None:
-        if message.type == "error":
-            console_errors.append(f"{message.text} ({message.location['url']})")
-
-    def note_page_error(error: WebError) -> None:
-        page_errors.append(str(error.error))
-
-    watchers: dict[Any, Callable[[Any], None]] = {
-        "request": note_request,
-        "console": note_console,
-        "weberror": note_page_error,
-    }
-
-    def watch(context: BrowserContext) -> None:
-        for event, watcher in watchers.items():
-            context.on(event, watcher)
 
     def open_page(
         *, viewport: Any = None, color_scheme: ColorScheme | None = None, **options: Any
@@ -143,7 +161,7 @@ def new_page(
         if options:
             context = new_context(browser, sandbox_server, **options)
             contexts.append(context)
-            watch(context)
+            complaints.listen(context)
         page = context.new_page()
         pages.append(page)
         if viewport is not None:
@@ -152,7 +170,7 @@ def new_page(
             page.emulate_media(color_scheme=color_scheme)
         return page
 
-    watch(shared_context)
+    complaints.listen(shared_context)
     yield open_page
 
     for page in pages:
@@ -160,16 +178,8 @@ def new_page(
     for context in contexts:
         context.close()
     forget(shared_context)
-    for event, watcher in watchers.items():
-        shared_context.remove_listener(event, watcher)
-    unexpected = [
-        error
-        for error in console_errors
-        if not any(re.search(pattern, error) for pattern in expected_console_errors)
-    ]
-    assert foreign_requests == [], "a page asked another host"
-    assert unexpected == [], "a page logged errors"
-    assert page_errors == [], "an exception escaped in a page"
+    complaints.stop_listening(shared_context)
+    complaints.assert_none(expected_console_errors)
 
 
 @pytest.fixture

@@ -136,39 +136,46 @@ def shell_lines(articles: Any) -> list[list[str]]:
     return [shlex.split(line) for line in lines if line]
 
 
+def is_run_elsewhere(words: list[str]) -> bool:
+    """Whether test_testing_page, test_hosting or the test of schemathesis runs the command."""
+    match words:
+        case ["pytest", *_] | ["schemathesis", "run", *_] | ["printf", "%s", _, "|", "sha256sum"]:
+            return True
+    return words[0].startswith("CALL_ID=")
+
+
+def options_of(command: str) -> set[str]:
+    """The options of a command of voice-sandbox."""
+    found = main.get_command(click.Context(main), command)
+    assert found is not None
+    return {option for parameter in found.params for option in parameter.opts}
+
+
+def exists(words: list[str], root: Path) -> bool:
+    """Whether the repository has what a command names: target, options, package."""
+    match words:
+        case ["make", target, *_]:
+            return f"\n{target}:" in (root / "Makefile").read_text("utf-8")
+        case ["voice-sandbox", command, *rest]:
+            return {word for word in rest if word.startswith("--")} <= options_of(command)
+        case [".venv/bin/python", program, *options]:
+            helped = subprocess.run(
+                [sys.executable, root / program, "--help"], capture_output=True, text=True
+            )
+            return set(options) <= set(helped.stdout.split())
+        case ["export", assignment]:
+            return assignment == "VOICE_API_KEY=sandbox_demo"
+        case ["pip", "install", package]:
+            return f'"{package}>=' in (root / "pyproject.toml").read_text("utf-8")
+        case ["npx", package, *_]:
+            return f'"{package}"' in (root / "package.json").read_text("utf-8")
+    return False
+
+
 def test_every_other_command_exists(articles: Mapping[str, Any], root: Path) -> None:
     """Targets of make, commands of voice-sandbox and tools that pages name are there."""
-    makefile = (root / "Makefile").read_text("utf-8")
-    for words in shell_lines(articles):
-        match words:
-            case ["make", target, *_]:
-                assert f"\n{target}:" in makefile
-            case ["voice-sandbox", command, *options]:
-                found = main.get_command(click.Context(main), command)
-                assert found is not None
-                known = {opt for param in found.params for opt in param.opts}
-                assert {option for option in options if option.startswith("--")} <= known
-            case [".venv/bin/python", program, *options]:
-                helped = subprocess.run(
-                    [sys.executable, root / program, "--help"], capture_output=True, text=True
-                )
-                assert set(options) <= set(helped.stdout.split())
-            case ["pytest", *_]:
-                pass  # run by test_testing_page
-            case ["export", assignment]:
-                assert assignment == "VOICE_API_KEY=sandbox_demo"
-            case ["pip", "install", package]:
-                assert f'"{package}>=' in (root / "pyproject.toml").read_text("utf-8")
-            case ["npx", package, *_]:
-                assert f'"{package}"' in (root / "package.json").read_text("utf-8")
-            case ["printf", "%s", _, "|", "sha256sum"]:
-                pass  # run by tests/sandbox/test_hosting.py
-            case [word, *_] if word.startswith("CALL_ID="):
-                pass  # run by test_testing_page
-            case ["schemathesis", "run", *_]:
-                pass  # run by the test below
-            case _:
-                pytest.fail(f"No test knows the command {' '.join(words)}")
+    others = [words for words in shell_lines(articles) if not is_run_elsewhere(words)]
+    assert [words for words in others if not exists(words, root)] == []
 
 
 def test_schemathesis_command_succeeds(articles: Mapping[str, Any], runner: Any) -> None:

@@ -7,7 +7,7 @@ import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
@@ -456,6 +456,59 @@ async def test_replicas_count_the_same_responses_at_once(
     assert postgres.log().count("deadlock detected") == before
 
 
+async def _claim_due(store: Store, namespace: bytes, dice: random.Random) -> None:
+    for due in await store.claim_due(wall_now=START + 60, lease_seconds=0, limit=9):
+        await store.finish_delivery(due, made=0, response=422, next_due_at=START + 9)
+
+
+async def _complete(store: Store, namespace: bytes, dice: random.Random) -> None:
+    for due in await store.claim_until(
+        namespace, until=START + 60, wall_now=START + 60, lease_seconds=0, limit=1
+    ):
+        await store.complete_call(
+            namespace,
+            due.call_id,
+            DONE,
+            ended_at=START,
+            completed_by="req_1",
+            drop_plan=dice.random() < 0.5,
+        )
+
+
+async def _journal(store: Store, namespace: bytes, dice: random.Random) -> None:
+    await store.append_journal(
+        [JournalSegment(name, NEXT_SEQ(), START, 1, b"packed") for name in dice.sample(NAMES, 3)],
+        [
+            (name, Covered("getCall", status, "", "", 1))
+            for name in dice.sample(NAMES, 3)
+            for status in dice.sample([200, 401, 404], 2)
+        ],
+    )
+
+
+async def _create(store: Store, namespace: bytes, dice: random.Random) -> None:
+    await open_namespace(store, namespace)
+    key = IdempotencyKey(dice.choice("abc"), b"body", START + 99)
+    await store.create_call(
+        namespace, new_call(), due_at=START + dice.randrange(60), idempotency_key=key
+    )
+
+
+# What a replica does at random; two of nine are creations, as something must be there.
+RANDOM_WORK: tuple[Callable[[Store, bytes, random.Random], Awaitable[object]], ...] = (
+    lambda store, namespace, dice: store.delete_namespace(namespace),
+    lambda store, namespace, dice: store.move_clock(
+        namespace, START + dice.randrange(60), wall_now=START
+    ),
+    lambda store, namespace, dice: store.use_namespaces(dice.sample(NAMES, 3), at=START),
+    lambda store, namespace, dice: store.trim_journal(namespace, oldest=START - 1, limit=3),
+    _claim_due,
+    _complete,
+    _journal,
+    *(_create, _create),
+)
+
+
 async def test_replicas_never_wait_for_each_other_in_a_circle(
     postgres: PostgresServer, url: str
 ) -> None:
@@ -463,54 +516,9 @@ async def test_replicas_never_wait_for_each_other_in_a_circle(
     dice = random.Random(7)
     before = postgres.log().count("deadlock detected")
 
-    async def something(store: Store) -> None:
-        namespace = dice.choice(NAMES)
-        match dice.randrange(9):
-            case 0:
-                await store.delete_namespace(namespace)
-            case 1:
-                await store.move_clock(namespace, START + dice.randrange(60), wall_now=START)
-            case 2:
-                await store.use_namespaces(dice.sample(NAMES, 3), at=START)
-            case 3:
-                for each in await store.claim_due(wall_now=START + 60, lease_seconds=0, limit=9):
-                    await store.finish_delivery(each, made=0, response=422, next_due_at=START + 9)
-            case 4:
-                for due in await store.claim_until(
-                    namespace, until=START + 60, wall_now=START + 60, lease_seconds=0, limit=1
-                ):
-                    await store.complete_call(
-                        namespace,
-                        due.call_id,
-                        DONE,
-                        ended_at=START,
-                        completed_by="req_1",
-                        drop_plan=dice.random() < 0.5,
-                    )
-            case 5:
-                await store.append_journal(
-                    [
-                        JournalSegment(name, NEXT_SEQ(), START, 1, b"packed")
-                        for name in dice.sample(NAMES, 3)
-                    ],
-                    [
-                        (name, Covered("getCall", status, "", "", 1))
-                        for name in dice.sample(NAMES, 3)
-                        for status in dice.sample([200, 401, 404], 2)
-                    ],
-                )
-            case 6:
-                await store.trim_journal(namespace, oldest=START - 1, limit=3)
-            case _:
-                await open_namespace(store, namespace)
-                key = IdempotencyKey(dice.choice("abc"), b"body", START + 99)
-                await store.create_call(
-                    namespace, new_call(), due_at=START + dice.randrange(60), idempotency_key=key
-                )
-
     async def worker(store: Store) -> None:
         for _ in range(40):
-            await something(store)
+            await dice.choice(RANDOM_WORK)(store, dice.choice(NAMES), dice)
 
     async with opened(url, url) as stores:
         await asyncio.gather(*(worker(store) for store in stores for _ in range(5)))

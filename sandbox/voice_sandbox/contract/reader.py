@@ -275,13 +275,7 @@ class _ContractReader:
     def schema(self, node: Any, pointer: str) -> Schema:
         if not isinstance(node, dict):
             raise self.fail(pointer, "A schema was expected here.")
-        for keyword in node:
-            if keyword not in _SCHEMA_KEYWORDS:
-                raise self.fail(
-                    f"{pointer}/{escape_pointer(str(keyword))}",
-                    f"The schema keyword {keyword} is not understood. Remove it, or add it to "
-                    "voice_sandbox/contract/reader.py with a test that it is enforced.",
-                )
+        self.keywords(node, pointer)
         if "$ref" in node:
             try:
                 at(self.document, node["$ref"])
@@ -296,6 +290,15 @@ class _ContractReader:
             if keyword in node:
                 self.schema(node[keyword], f"{pointer}/{keyword}")
         return node
+
+    def keywords(self, node: dict[str, Any], pointer: str) -> None:
+        for keyword in node:
+            if keyword not in _SCHEMA_KEYWORDS:
+                raise self.fail(
+                    f"{pointer}/{escape_pointer(str(keyword))}",
+                    f"The schema keyword {keyword} is not understood. Remove it, or add it to "
+                    "voice_sandbox/contract/reader.py with a test that it is enforced.",
+                )
 
     def links_lead_somewhere(self, contract: Contract) -> None:
         for operation in contract.operations.values():
@@ -327,6 +330,6 @@ def _borrow(document: Any, components_from: Contract) -> Any:
 
     document = local(document)
     for kind, components in components_from.components.items():
-        # The components_from's wins: a component that only points at it would now point at itself.
+        # The other contract's wins: a component that only points at it would now point at itself.
         document["components"][kind] = {**document["components"].get(kind, {}), **components}
     return document
