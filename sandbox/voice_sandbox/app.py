@@ -213,6 +213,7 @@ def create_app(
         unusable_number="malformed_json",
         observe=observe_service,
         public=public,
+        known={"AgentKey": [agent.key for agent in simulation.catalogue.agents]},
         wall=steady_wall,
     )
     deliverer = Deliverer(simulation, served.route("callCompleted").app, keyring)

@@ -23,6 +23,7 @@ from read_once import contracts
 from verify_command import new_key, run_check, sandbox_target
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.verification.check import Needs
+from voice_sandbox.verification.generated_values import schemathesis_values
 from voice_sandbox.verification.registry import CHECKS
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -96,7 +97,7 @@ def strict_configuration() -> Path:
     text = (ROOT / "schemathesis.toml").read_text("utf-8")
     text = re.sub("^hooks = .*$", "", text, flags=re.MULTILINE)
     text = re.sub("^max-examples = .*$", f"max-examples = {EXAMPLES}", text, flags=re.MULTILINE)
-    path.write_text(text, "utf-8")
+    path.write_text(text + schemathesis_values(contracts()[0]), "utf-8")
     return path
 
 

@@ -93,13 +93,12 @@ def test_typescript_types_fit_the_quickstart(node_tools: NodeTools, typescript: 
 
 
 def test_typescript_notices_a_wrong_field(node_tools: NodeTools, typescript: Path) -> None:
-    """The types can fail: an agent that the contract lacks does not compile."""
+    """The types can fail: a status that the contract lacks does not compile."""
     (typescript / "wrong.ts").write_text(
         "import type { components } from './voice-api.d.ts'\n"
-        "export const call: components['schemas']['NewCall'] = "
-        "{ phone: '+12025550100', agent: 'nobody' }\n"
+        "export const status: components['schemas']['CallStatus'] = 'engaged'\n"
     )
-    with pytest.raises(AssertionError, match="nobody"):
+    with pytest.raises(AssertionError, match="engaged"):
         compiled(node_tools, typescript, "wrong.ts")
 
 

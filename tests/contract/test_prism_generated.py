@@ -25,6 +25,7 @@ from read_once import contracts
 from sandbox_process import SandboxServer
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.reader import load_contract
+from voice_sandbox.verification.generated_values import schemathesis_values
 
 EXAMPLES = int(os.environ.get("CONTRACT_EXAMPLES") or 40)
 SEED = os.environ.get("CONTRACT_SEED") or "20261124"
@@ -43,7 +44,8 @@ GENERATED = [
 @pytest.fixture(scope="module")
 def operations(contract_path: Path) -> dict[str, Any]:
     """Schemathesis' view of each operation by operationId."""
-    schema = schemathesis.openapi.from_path(contract_path, config=SchemathesisConfig())
+    config = SchemathesisConfig.from_str(schemathesis_values(contracts()[0]))
+    schema = schemathesis.openapi.from_path(contract_path, config=config)
     found: list[Any] = [result.ok() for result in schema.get_all_operations()]  # type: ignore[union-attr]
     return {operation.definition.raw["operationId"]: operation for operation in found}
 

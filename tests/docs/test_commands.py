@@ -178,12 +178,15 @@ def test_every_other_command_exists(articles: Mapping[str, Any], root: Path) -> 
     assert [words for words in others if not exists(words, root)] == []
 
 
-def test_schemathesis_command_succeeds(articles: Mapping[str, Any], runner: Any) -> None:
-    """The command of the Contract testing page runs against the sandbox and finds nothing."""
+def test_schemathesis_command_succeeds(
+    articles: Mapping[str, Any], runner: Any, tmp_path: Path
+) -> None:
+    """Command and file of the Contract testing page find nothing in the sandbox."""
     [words] = [words for words in shell_lines(articles) if words[0] == "schemathesis"]
     # The contract tests run all phases; here the command itself is on trial.
-    command = shlex.join(
-        [sys.executable, "-m", "schemathesis.cli", *words[1:], "--phases=examples"]
-    )
-    ran = runner.run("bash", command)
+    [configuration] = blocks(articles["contract-testing"], "toml")
+    (tmp_path / "schemathesis.toml").write_text(configuration)
+    phases = ["--phases=examples,coverage"]
+    command = shlex.join([sys.executable, "-m", "schemathesis.cli", *words[1:], *phases])
+    ran = runner.run("bash", f"cd {shlex.quote(str(tmp_path))}\n{command}")
     assert ran.returncode == 0, ran.stdout + ran.stderr

@@ -145,6 +145,20 @@ async def test_rejected_request_is_not_kept(sandbox: Sandbox, rejected: dict[str
     assert (created.status_code, "idempotent-replayed" in created.headers) == (201, False)
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"agent": "nobody"}, {"agent": CATALOGUE.agents[0].key.upper()}, {"agent": ""}]
+)
+async def test_unknown_agent_is_told_the_known_ones(
+    sandbox: Sandbox, wrong: dict[str, Any]
+) -> None:
+    """An agent that is not in the catalogue is 422 at /agent, which names every one that is."""
+    answer = await post_call(sandbox, **wrong, phone="1")
+    assert answer.status_code == 422
+    phone, agent = sorted(answer.json()["errors"], key=lambda e: e["pointer"], reverse=True)
+    assert (agent["pointer"], phone["pointer"]) == ("/agent", "/phone")
+    assert all(known.key in agent["detail"] for known in CATALOGUE.agents)
+
+
 async def test_key_is_kept_for_24_hours(sandbox: Sandbox) -> None:
     """Just before a day of the virtual clock is over a key is kept."""
     first = await post_call(sandbox, "order-1")

@@ -13,7 +13,8 @@ from voice_sandbox.contract.reader import load_contract
 
 def test_agents_are_the_example_of_the_list(catalogue: Catalogue, contract: Contract) -> None:
     """The catalogue is the 200 example of listAgents, in its order."""
-    assert [agent.key for agent in catalogue.agents] == contract.schema("AgentKey")["enum"]
+    shown = next(iter(contract.operations["listAgents"].success.examples.values())).value
+    assert [agent.key for agent in catalogue.agents] == [agent["key"] for agent in shown["agents"]]
 
 
 def test_sample_call_is_the_example_of_a_read_call(
@@ -39,8 +40,9 @@ def _rename(document: Any) -> None:
     _agents(document)["agents"][0]["key"] = "renamed"
 
 
-def _reverse(document: Any) -> None:
-    _agents(document)["agents"].reverse()
+def _twice(document: Any) -> None:
+    first, second, *_ = _agents(document)["agents"]
+    second["key"] = first["key"]
 
 
 def _unnormalized(document: Any) -> None:
@@ -63,7 +65,7 @@ def _no_body(document: Any) -> None:
     ("change", "named"),
     [
         (_rename, "renamed"),
-        (_reverse, "same order"),
+        (_twice, "the same key"),
         (_unnormalized, "x-normalized-status"),
         (_unlisted, "x-normalized-status"),
         (_unknown_status, "engaged"),
@@ -83,8 +85,23 @@ def test_renamed_agent_is_followed(changed_contract: Callable[..., Path]) -> Non
     """An agent that is renamed throughout the contract is renamed in the catalogue."""
 
     def rename(document: Any) -> None:
-        document["components"]["schemas"]["AgentKey"]["enum"][0] = "renamed"
+        created = document["paths"]["/v1/calls"]["post"]["requestBody"]["content"]
+        examples = created["application/json"]["examples"].values()
+        for example in examples:
+            if example["value"]["agent"] == _agents(document)["agents"][0]["key"]:
+                example["value"]["agent"] = "renamed"
         _rename(document)
 
     catalogue = read_catalogue(load_contract(changed_contract(change=rename)))
     assert catalogue.agents[0].key == "renamed"
+
+
+def test_added_agent_needs_no_other_change(changed_contract: Callable[..., Path]) -> None:
+    """An agent that is added to the list alone is one of the catalogue."""
+
+    def add(document: Any) -> None:
+        agents = _agents(document)["agents"]
+        agents.append(agents[0] | {"key": "new_one"})
+
+    catalogue = read_catalogue(load_contract(changed_contract(change=add)))
+    assert catalogue.agents[-1].key == "new_one"

@@ -9,6 +9,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from read_once import contracts
+from voice_sandbox.verification.generated_values import schemathesis_values
+
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
 
 
@@ -22,11 +25,14 @@ def schemathesis(
         seed = str(secrets.randbelow(2**32))
     examples = os.environ.get("CONTRACT_EXAMPLES")
     report = reports / f"schemathesis-{contract.stem}.json"
+    values = schemathesis_values(contracts()[0]) if contract.stem == "openapi" else ""
+    configuration = reports / f"schemathesis-{contract.stem}.toml"
+    configuration.write_text(config.read_text("utf-8") + values, "utf-8")
     ran = subprocess.run(
         [
             str(Path(sys.executable).with_name("schemathesis")),
             "--no-color",
-            f"--config-file={config}",
+            f"--config-file={configuration}",
             "run",
             str(contract),
             f"--url={url}",

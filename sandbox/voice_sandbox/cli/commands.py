@@ -121,11 +121,16 @@ def _operation_ids(ctx: click.Context, param: click.Parameter, incomplete: str) 
     return [name for name in _contract().operations if name.startswith(incomplete)]
 
 
-def _words_of(schema: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    def complete(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
-        return [word for word in _contract().schema(schema)["enum"] if word.startswith(incomplete)]
+def _agent_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    from voice_sandbox.contract.catalogue import read_catalogue
 
-    return complete
+    agents = read_catalogue(_contract()).agents
+    return [agent.key for agent in agents if agent.key.startswith(incomplete)]
+
+
+def _provider_words(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
+    words = _contract().schema("ProviderStatus")["enum"]
+    return [word for word in words if word.startswith(incomplete)]
 
 
 # The commands
@@ -135,7 +140,7 @@ def _words_of(schema: str) -> Callable[[click.Context, click.Parameter, str], li
 @click.argument("number", metavar="NUMBER|SCENARIO", shell_complete=_scenario_names)
 @click.option(
     "--agent",
-    shell_complete=_words_of("AgentKey"),
+    shell_complete=_agent_keys,
     help="Key of the agent that speaks.  [default: the first one]",
 )
 @click.option("--watch", is_flag=True, help="Follow the call to its end.")
@@ -199,7 +204,7 @@ def _watched(client: SandboxClient, call_id: str) -> Iterator[dict[str, Any]]:
     "--status",
     default="completed",
     show_default=True,
-    shell_complete=_words_of("ProviderStatus"),
+    shell_complete=_provider_words,
     help="The provider's word.",
 )
 @click.option("--transcript", help="What was said; a new line a turn.  [default: nothing]")

@@ -55,10 +55,10 @@ def read_catalogue(contract: Contract) -> Catalogue:
         for a in agent_list["agents"]
     )
     keys = [agent.key for agent in agents]
-    if keys != contract.schema("AgentKey")["enum"]:
+    if len(set(keys)) != len(keys):
         raise ContractError(
-            f"{where}: the agents in the example of listAgents ({', '.join(keys)}) are not the "
-            "enum of the schema AgentKey. Write the same keys in the same order in both."
+            f"{where}: two agents in the example of listAgents have the same key "
+            f"({', '.join(keys)}). Give each agent a key of its own."
         )
 
     words = contract.schema("ProviderStatus")
@@ -79,6 +79,13 @@ def read_catalogue(contract: Contract) -> Catalogue:
     completion = operations["callCompleted"].body
     if created is None or completion is None:
         raise ContractError(f"{where}: createCall and callCompleted each need a requestBody.")
+    for name, example in created.examples.items():
+        if example.value["agent"] not in keys:
+            raise ContractError(
+                f"{where}: the example {name} of createCall names the agent "
+                f"{example.value['agent']}, but the example of listAgents has only "
+                f"{', '.join(keys)}. Name one of these."
+            )
     request = _first(created.examples).value
     call = _first(operations["getCall"].success.examples).value
     return Catalogue(

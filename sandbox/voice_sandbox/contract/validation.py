@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 import jsonschema_rs
 
 from voice_sandbox.contract.model import Contract, Schema
-from voice_sandbox.contract.pointers import escape_pointer
+from voice_sandbox.contract.pointers import at, escape_pointer
 from voice_sandbox.contract.problems import FieldError, ProblemError
 
 MAX_ERRORS: Final = 20
+_NONE: Final[Mapping[str, Collection[str]]] = MappingProxyType({})
 _MAX_POINTER: Final = 500
 _MAX_DETAIL: Final = 1000
 _NOUNS: Final = {
@@ -29,9 +31,19 @@ _NOUNS: Final = {
 class Validator:
     """One compiled schema of a contract."""
 
-    def __init__(self, contract: Contract, schema: Schema) -> None:
-        self._contract = contract
-        self._schema = {**schema, "components": {"schemas": _named_in(schema, contract)}}
+    def __init__(
+        self, contract: Contract, schema: Schema, *, known: Mapping[str, Collection[str]] = _NONE
+    ) -> None:
+        """``known`` are values by the name of a schema that the contract leaves open.
+
+        Such a schema takes these values alone, as if it listed them.
+        """
+        named = _named_in(schema, contract)
+        for name, values in known.items():
+            if name in named:
+                described = {key: named[name][key] for key in ("type", "description")}
+                named[name] = described | {"enum": list(values)}
+        self._schema = {**schema, "components": {"schemas": named}}
         self._compiled = jsonschema_rs.Draft202012Validator(self._schema, validate_formats=True)
 
     def is_valid(self, value: Any) -> bool:
@@ -39,7 +51,7 @@ class Validator:
 
     def expected(self) -> str:
         """What the contract says of the value, with an example."""
-        return _expected(self._contract.resolve(self._schema))
+        return _expected(self._resolved(self._schema))
 
     def check(self, value: Any) -> None:
         """Raises: `ProblemError` ``validation_failed`` with one entry a place, at most 20."""
@@ -71,7 +83,7 @@ class Validator:
         holder = self._holder(error)
         match type(kind).__name__:
             case "Required":
-                field = self._contract.resolve(holder["properties"][kind.property])
+                field = self._resolved(holder["properties"][kind.property])
                 missing = f"{place}/{escape_pointer(kind.property)}"
                 yield missing, f"This field is missing. {_expected(field)}".rstrip()
             case "AdditionalProperties":
@@ -96,15 +108,21 @@ class Validator:
         node: Any = self._schema
         for token in error.schema_path[:-1]:
             node = node[token]
-        return self._contract.resolve(node) if isinstance(node, dict) else {}
+        return self._resolved(node) if isinstance(node, dict) else {}
+
+    def _resolved(self, schema: Schema) -> Schema:
+        while "$ref" in schema:
+            schema = at(self._schema, schema["$ref"])
+        return schema
 
 
 class Validators:
     """All validators of one contract, compiled once at start-up."""
 
-    def __init__(self, contract: Contract) -> None:
+    def __init__(self, contract: Contract, *, known: Mapping[str, Collection[str]] = _NONE) -> None:
+        """``known`` as a `Validator` takes it, for what clients send in bodies."""
         self.body: Mapping[str, Validator] = {
-            operation.operation_id: Validator(contract, operation.body.schema)
+            operation.operation_id: Validator(contract, operation.body.schema, known=known)
             for operation in contract.operations.values()
             if operation.body
         }

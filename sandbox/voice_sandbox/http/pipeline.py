@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, quote
 
@@ -70,8 +71,11 @@ class Pipeline:
         observe: Observer,
         wall: clock.Wall,
         public: Container[str] = frozenset(),
+        known: Mapping[str, Collection[str]] = MappingProxyType({}),
     ) -> None:
         """``public`` are the words that a problem may show although they look like a token.
+        ``known`` are the values of schemas that the contract leaves open, as a `Validator` takes
+        them.
 
         ``may_name_provider`` is for the control API alone: elsewhere a response that holds an
         id of the provider is not sent. Raises: `ContractError` when operations and handlers are
@@ -84,7 +88,7 @@ class Pipeline:
         self.observe = observe
         self.wall = wall
         self.public = public
-        validators = Validators(contract)
+        validators = Validators(contract, known=known)
         self.table = RouteTable(
             [
                 Route(

@@ -22,6 +22,7 @@ from voice_sandbox.contract.model import Contract, ContractError
 from voice_sandbox.contract.reader import find_contract, load_contract
 from voice_sandbox.verification.api import Target
 from voice_sandbox.verification.check import Needs
+from voice_sandbox.verification.generated_values import schemathesis_values
 from voice_sandbox.verification.http1 import JOURNAL_SECONDS, Http1Client, NoResponse, SentRequest
 from voice_sandbox.verification.identity import Identity, Kind, identify, no_longer_proved
 from voice_sandbox.verification.listed_keys import ListedKeys
@@ -371,7 +372,9 @@ def _generate(deployment: _Deployment, examples: int, *, new_key: Callable[[], s
         configuration = Path(folder) / "schemathesis.toml"
         hooks = json.dumps(str(Path(__file__).with_name("generation_guard.py")))
         configuration.write_text(
-            _CONFIGURATION.format(key=OWN_KEY, examples=examples, hooks=hooks), "utf-8"
+            _CONFIGURATION.format(key=OWN_KEY, examples=examples, hooks=hooks)
+            + schemathesis_values(contract),
+            "utf-8",
         )
         command = [program, f"--config-file={configuration}", "run", str(contract.path)]
         ran = subprocess.run(  # noqa: S603  (its own arguments, no shell)

@@ -20,6 +20,11 @@ CALLS = "/v1/calls"
 WEBHOOK = "/v1/webhooks/call-completed"
 
 
+def first_agent() -> str:
+    """The key of the first agent of the catalogue."""
+    return read_catalogue(contracts()[0]).agents[0].key
+
+
 def is_call(request: FaultyRequest) -> bool:
     return request.method == "GET" and request.path.startswith(f"{CALLS}/")
 

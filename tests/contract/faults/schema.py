@@ -5,11 +5,12 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
-from fault_injection import FaultInjector, plain_contract
+from fault_injection import FaultInjector
 from faults.altering import (
     become,
     change_body,
     change_json,
+    first_agent,
     schemas,
 )
 from faults.fault import fault
@@ -30,7 +31,7 @@ def unknown_fields_of_completions_are_ignored(injector: FaultInjector) -> None:
 @fault("schema", "fields_are_neither_guessed_nor_ignored")
 def agent_has_a_default(injector: FaultInjector) -> None:
     """A creation without agent takes the first one."""
-    agent = plain_contract()["components"]["schemas"]["AgentKey"]["enum"][0]
+    agent = first_agent()
 
     def change(value: dict[str, Any]) -> None:
         if set(value) == {"phone"}:

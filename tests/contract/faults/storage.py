@@ -14,6 +14,7 @@ from faults.altering import (
     change_json,
     change_responses,
     complete,
+    first_agent,
     is_call,
     of_calls,
     remember_calls,
@@ -211,7 +212,7 @@ def second_agent_cannot_be_called(injector: FaultInjector) -> None:
 
     def change(found: dict[str, Any]) -> None:
         properties = found["NewCall"]["properties"]
-        properties["agent"] = {"type": "string", "enum": found["AgentKey"]["enum"][:1]}
+        properties["agent"] = {"type": "string", "enum": [first_agent()]}
 
     injector.contract(schemas(change))
 
