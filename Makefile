@@ -97,6 +97,7 @@ lock: $(VENV)/bin/python ## Pin the newest versions of all packages anew
 	$(PIP) install uv==$(UV_VERSION)
 	$(COMPILE) --all-extras --group dev --output-file requirements/dev.txt
 	$(COMPILE) --group build --group docs --constraint requirements/dev.txt --output-file requirements/serve.txt
+	$(COMPILE) --all-extras --constraint requirements/dev.txt --output-file requirements/run.txt
 	$(MAKE) $(VENV)/dev.stamp
 	rm -rf node_modules package-lock.json
 	$(NPM_PATH) npm install --ignore-scripts --package-lock-only --loglevel=error

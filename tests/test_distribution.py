@@ -79,7 +79,7 @@ def test_two_builds_are_the_same_bytes(wheel: Path, tmp_path: Path) -> None:
 
 
 def test_sums_are_those_of_the_files(wheel: Path) -> None:
-    """`SHA256SUMS` names wheel and sdist, each with its hash."""
+    """`SHA256SUMS` names wheel, sdist and requirements, each with its hash."""
     sums = (wheel.parent / "SHA256SUMS").read_text("utf-8")
     named = {name: digest for digest, name in map(str.split, sums.splitlines())}
     files = [path for path in wheel.parent.iterdir() if path.name != "SHA256SUMS"]

@@ -16,6 +16,7 @@ import pytest
 import yaml
 
 import voice_sandbox
+from voice_sandbox.installation import PUBLISHED
 from voice_sandbox.sandbox_key import PATTERN
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -159,7 +160,7 @@ def _pins(lock: str) -> dict[str, str]:
     return dict(re.findall(r"^([a-z0-9._-]+)==([^ ;\\]+)", text, re.MULTILINE))
 
 
-@pytest.mark.parametrize("lock", ["serve.txt", "dev.txt"])
+@pytest.mark.parametrize("lock", ["run.txt", "serve.txt", "dev.txt"])
 def test_python_lock_names_no_address(lock: str) -> None:
     """A lock says what to install, with a hash each, and never from where."""
     text = (ROOT / "requirements" / lock).read_text("utf-8")
@@ -168,9 +169,18 @@ def test_python_lock_names_no_address(lock: str) -> None:
     assert all("--hash=sha256:" in block for block in re.split(r"^(?=[a-z])", text, flags=re.M)[1:])
 
 
-def test_serve_lock_is_part_of_dev_lock() -> None:
-    """What `make serve` installs is what the tests have seen."""
-    assert _pins("serve.txt").items() <= _pins("dev.txt").items()
+@pytest.mark.parametrize("lock", ["run.txt", "serve.txt"])
+def test_lock_is_part_of_dev_lock(lock: str) -> None:
+    """What `make serve` and an integrator install is what the tests have seen."""
+    assert _pins(lock).items() <= _pins("dev.txt").items()
+
+
+def test_no_page_installs_a_name_that_no_index_has(texts: dict[str, str]) -> None:
+    """A stranger could publish a package of this name, so commands install from a file or git."""
+    install = r"\b(pip3?|pipx|uv tool|uv pip) install\b[^`\n]*[ '\"]voice[-_]sandbox(?![\w.-])"
+    assert PUBLISHED is None
+    named = _places(texts, install)
+    assert [place for place in named if not place.startswith("tests/")] == []
 
 
 def test_npm_lock_names_no_address() -> None:

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
-"""Builds sdist and wheel into `dist/`, the same bytes each time, with SHA256SUMS beside them.
+"""Builds sdist and wheel into `dist/`, the same bytes each time.
 
-The wheel is built from the unpacked sdist, so that whoever has the sdist alone gets the same wheel.
+Beside them lie `requirements.txt`, which installs the wheel and all that it needs by hash, and
+`SHA256SUMS`. The wheel is built from the unpacked sdist, so that the sdist alone gives the same.
 Every date in them is that of the last commit.
 """
 
@@ -29,11 +30,28 @@ def main() -> None:
             archive.extractall(unpacked, filter="data")
         [source] = Path(unpacked).iterdir()
         _build("wheel", folder, source, environment)
+    [wheel] = folder.glob("*.whl")
+    (folder / "requirements.txt").write_text(_requirements(wheel), "utf-8")
     files = sorted(folder.iterdir())
-    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files]
+    sums = [f"{_sha256(path)}  {path.name}\n" for path in files]
     (folder / "SHA256SUMS").write_text("".join(sums), "utf-8")
     for path in files:
         sys.stdout.write(f"{path.stat().st_size / 1e6:6.2f} MB  {path}\n")
+
+
+def _requirements(wheel: Path) -> str:
+    """The wheel with its extras, and the versions of all that they need, each with its hash."""
+    pins = (ROOT / "requirements" / "run.txt").read_text("utf-8")
+    return (
+        "# pip install --require-hashes --requirement requirements.txt\n"
+        f"./{wheel.name}[metrics,postgres] --hash=sha256:{_sha256(wheel)}\n"
+        + "\n".join(line for line in pins.splitlines() if not line.lstrip().startswith("#"))
+        + "\n"
+    )
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _time_of_last_commit() -> str:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
+import voice_sandbox
 from voice_portal.page import Page
 from voice_portal.sources import Sources
 
@@ -59,6 +60,7 @@ def _values(sources: Sources) -> Mapping[str, Any]:
         "sandbox_url": sources.sandbox_url,
         "call_id": sources.call_id,
         "agents": sources.agents,
+        "version": voice_sandbox.__version__,
         "contract": {"title": contract.title, "version": contract.version},
         **{name: example.value for name, example in (created.examples if created else {}).items()},
         "scenarios": {

@@ -286,7 +286,7 @@ def test_missing_driver_is_explained(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "asyncpg", None)
     for module in ("voice_sandbox.store.postgres", "voice_sandbox.store.postgres_database"):
         monkeypatch.delitem(sys.modules, module)
-    with pytest.raises(ValueError, match=r"pip install 'voice-sandbox\[postgres\]'"):
+    with pytest.raises(ValueError, match=r"pip install 'FILE\.whl\[postgres\]'"):
         open_store("postgresql://host/name")
 
 

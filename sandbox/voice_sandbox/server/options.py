@@ -187,8 +187,7 @@ _OPTIONS: Final = (
     _option(
         "--metrics-port",
         type=click.IntRange(0, 65535),
-        help="Port that answers Prometheus. Needs the extra voice-sandbox[metrics].  "
-        "[default: no metrics]",
+        help="Port that answers Prometheus. Needs the extra metrics.  [default: no metrics]",
     ),
     _option(
         "--metrics-host",

@@ -23,6 +23,7 @@ from voice_sandbox.calls.scenarios import ScenarioError
 from voice_sandbox.contract.model import ContractError
 from voice_sandbox.http.authentication import DEMO_KEY, KeysError, read_keys
 from voice_sandbox.http.exchange import Exchange, Observer
+from voice_sandbox.installation import how_to_install
 from voice_sandbox.server.access_log import Log
 from voice_sandbox.server.options import Settings, default_database_file
 from voice_sandbox.server.sockets import ListenError, listen, make_room, origin_of
@@ -211,8 +212,7 @@ def _need_prometheus() -> None:
         import prometheus_client  # noqa: F401
     except ImportError as error:
         raise ValueError(
-            "Metrics need the library prometheus-client. Install it: "
-            "pip install 'voice-sandbox[metrics]'."
+            "Metrics need the library prometheus-client. " + how_to_install("metrics")
         ) from error
 
 

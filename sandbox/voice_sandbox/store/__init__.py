@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
+from voice_sandbox.installation import how_to_install
 from voice_sandbox.store.protocol import Store
 from voice_sandbox.store.sqlite import SQLiteStore
 
@@ -51,6 +52,6 @@ def _postgres(url: str) -> Store:
             raise
         raise ValueError(
             "PostgreSQL needs the driver asyncpg, which is not installed. "
-            "Install it with: pip install 'voice-sandbox[postgres]'"
+            + how_to_install("postgres")
         ) from error
     return PostgresStore(url)
