@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -510,16 +510,21 @@ async def test_a_follower_misses_no_exchange_of_a_slower_process(store: Store) -
 
 
 class CountingStore:
-    """A store that counts how often the journal of a namespace is read."""
+    """A store that counts how often the journal is read, and how many segments it gave."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
         self.reads = 0
+        self.segments = 0
 
     def __getattr__(self, name: str) -> Any:
-        if name == "journal":
-            self.reads += 1
         return getattr(self._store, name)
+
+    async def journal(self, namespace: bytes, **search: Any) -> Sequence[bytes]:
+        self.reads += 1
+        segments = await self._store.journal(namespace, **search)
+        self.segments += len(segments)
+        return segments
 
 
 @pytest.mark.anyio
@@ -539,6 +544,21 @@ async def test_followers_of_a_key_share_one_reading(store: Store) -> None:
     assert counting.reads - opened <= 3
     for events in followers:
         await events.aclose()
+
+
+@pytest.mark.anyio
+async def test_the_live_journal_reads_each_exchange_once(store: Store) -> None:
+    """What was read while exchanges came is not read again with those that come after it."""
+    counting = CountingStore(store)
+    journal = Journal(counting, frozenset(), wall=clock.wall)
+    events = journal.follow(b"n" * 16, Search(), after=None)
+    assert b"event: ready" in await anext(events)
+    for number in range(20):
+        journal.record(an_exchange(number))
+        await journal.write()
+        await anext(events)
+    await events.aclose()
+    assert counting.segments == 20
 
 
 @pytest.mark.anyio

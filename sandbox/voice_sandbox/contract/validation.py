@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -69,13 +70,26 @@ class Validator:
     def errors(self, value: Any) -> list[FieldError]:
         """What does not fit, the first finding for each place in the value."""
         found: dict[str, FieldError] = {}
-        for error in self._compiled.iter_errors(value):
+        for error in self._compiled.iter_errors(self._abridged(value)):
             for pointer, detail in self._findings(error):
                 where = _shortened(pointer, _MAX_POINTER)
                 found.setdefault(where, FieldError(where, _shortened(detail, _MAX_DETAIL)))
                 if len(found) == MAX_ERRORS:
                     return list(found.values())
         return list(found.values())
+
+    def _abridged(self, value: Any) -> Any:
+        """What has the same errors, of which jsonschema-rs copies the value around each.
+
+        Of unknown members only as many stay as are listed, by the part of their names that is
+        shown.
+        """
+        properties = self._resolved(self._schema).get("properties")
+        if properties is None or not isinstance(value, dict):
+            return value
+        unknown = islice((name for name in value if name not in properties), MAX_ERRORS)
+        known = {name: value[name] for name in properties if name in value}
+        return known | {name[:_MAX_POINTER]: None for name in unknown}
 
     def _findings(self, error: jsonschema_rs.ValidationError) -> Iterator[tuple[str, str]]:
         place = "".join(f"/{escape_pointer(str(token))}" for token in error.instance_path)

@@ -52,11 +52,9 @@ _ISSUED: Final = re.compile(
     rb"|(?:%b)_(?:(?:live|test)_|(?=[\w.-]{0,40}[0-9]))[\w.-]{8,}"
     % (PATTERN.encode(), "|".join(_ISSUERS).encode())
 )
-_MARKS: Final = (
-    *(b"bearer", b"basic", b"sandbox_", b"%", b"\\", *map(bytes.lower, _UNSEPARATED)),
-    *(f"{issuer}_".encode() for issuer in _ISSUERS),
-)
-"""One of them, in small letters, stands in every text with a token but for long random words."""
+_MARKS: Final = (*(b"bearer", b"basic", b"sandbox_", b"%", b"\\", *map(bytes.lower, _UNSEPARATED)),)
+_MARK: Final = re.compile("_(?:{})".format("|".join(f"(?<={it}_)" for it in _ISSUERS)).encode())
+"""One of these, in small letters, stands in every text with a token but for long random words."""
 # RFC 9562 and what `clock` makes; a trace id is no secret either (W3C Trace Context).
 _OWN_ID: Final = re.compile(
     rb"(?<![0-9A-Za-z])(?:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
@@ -64,7 +62,9 @@ _OWN_ID: Final = re.compile(
     rb"(?![0-9A-Za-z])",
     re.I,
 )
-_LONG: Final = re.compile(rb"[\w.~+/=-]{20,}")
+_TO_SPACES: Final = bytes(
+    byte if re.match(rb"[\w.~+/=-]", bytes([byte])) else 0x20 for byte in range(256)
+)
 _CHANGE: Final = re.compile(rb"[a-z](?=[A-Z0-9])|[A-Z](?=[0-9])|[0-9](?=[A-Za-z])")
 _DIGIT: Final = re.compile(rb"[0-9]")
 _TWO_CAPITALS: Final = re.compile(rb"[A-Z](?=[A-Z])")
@@ -129,9 +129,12 @@ def is_plain(text: bytes) -> bool:
     for mark in _MARKS:
         if mark in lowered:
             return False
-    if _has_secret_name(lowered):
+    if _MARK.search(lowered) or _has_secret_name(lowered):
         return False
-    return not any(_is_random(word, _LEAST_CHANGES) for word in _LONG.findall(text))
+    for word in text.translate(_TO_SPACES).split():
+        if len(word) >= _SHORTEST_TOKEN and _is_random(word, _LEAST_CHANGES):
+            return False
+    return True
 
 
 @lru_cache(maxsize=256)

@@ -122,8 +122,10 @@ def _check_structure(body: bytes) -> None:
     if plain.count(b'"') > 4 * MAX_VALUES:
         raise _too_many_values()
     structure = b"".join(plain.split(b'"')[::2])
+    if structure.count(b",") > MAX_VALUES:
+        raise _too_many_values()
     brackets = structure.translate(None, _NO_BRACKET)
-    if structure.count(b",") > MAX_VALUES or len(brackets) > 2 * MAX_VALUES:
+    if len(brackets) > 2 * MAX_VALUES:
         raise _too_many_values()
     if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > MAX_DEPTH:
         raise MalformedJSON(f"the nesting is deeper than {MAX_DEPTH} levels")

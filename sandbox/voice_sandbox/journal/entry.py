@@ -31,6 +31,8 @@ WHY_LIMIT: Final = 2000
 
 _KEPT_BYTES: Final = 4 * BODY_LIMIT
 _IDEMPOTENCY_KEY: Final = b"idempotency-key"
+_SAFE_HEADERS: Final = frozenset({b"authorization", _IDEMPOTENCY_KEY})
+"""Whose value was replaced by its name alone."""
 
 
 class Message(msgspec.Struct, frozen=True, array_like=True):
@@ -104,7 +106,7 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
 
 
 def encode_exchange(seq: str, exchange: Exchange) -> bytes:
-    """An exchange as it was, in few bytes, until there is time for its `entry_of`.
+    """An exchange as it was, in few bytes, until there is time for its `entries_of`.
 
     A request is done with memory that the one before has just let go, so whatever holds on to an
     exchange as a whole slows down the next ones by more than packing takes.
@@ -117,48 +119,74 @@ def encode_exchange(seq: str, exchange: Exchange) -> bytes:
     return _encoder.encode((seq, exchange, len(sent), len(received)))
 
 
-def entry_of(encoded: bytes, public: Container[str]) -> JournalEntry:
-    """What is kept of an encoded exchange: a limited part, without its secrets."""
+def entries_of(exchanges: Sequence[bytes], public: Container[str]) -> list[JournalEntry]:
+    """What is kept of encoded exchanges: a limited part, without their secrets.
+
+    One look at all of them together is enough where none holds a secret, as is nearly always so.
+    """
+    entries = [_with_secrets(exchange) for exchange in exchanges]
+    if is_plain(b"\n".join(map(_text, entries))):
+        return entries
+    return [
+        entry if is_plain(_text(entry)) else _without_secrets(entry, public) for entry in entries
+    ]
+
+
+def _with_secrets(encoded: bytes) -> JournalEntry:
+    """What is kept, but for what only a look at the text finds."""
     seq, exchange, sent_bytes, received_bytes = _exchange_decoder.decode(encoded)
     path = exchange.path.encode("utf-8", "replace")
     if exchange.query:
         path += b"?" + exchange.query
-    sent = _headers(exchange.request_headers)
-    received = _headers(exchange.response_headers)
-    texts = [
-        exchange.method.encode("utf-8", "replace"),
-        path[:PATH_LIMIT],
-        exchange.why.encode("utf-8", "replace"),
-        exchange.request_body,
-        exchange.response_body,
-    ]
-    headers = [
-        part
-        for name, value in (*sent, *received)
-        if name != b"authorization"
-        for part in (name, value)
-    ]
-    if not is_plain(b"\n".join([*texts, *headers])):  # one look is enough for most exchanges
-        texts = [redact(text, public) for text in texts]
-        sent, received = _redacted(sent, public), _redacted(received, public)
-    method, path, why, request_body, response_body = texts
     return JournalEntry(
         seq=seq,
         request_id=exchange.request_id,
         started_at=exchange.started_at,
         by_provider=exchange.by_provider,
-        method=method.decode(),
-        path=path,
+        method=exchange.method,
+        path=path[:PATH_LIMIT],
         operation_id=exchange.operation_id,
         status=exchange.status,
         code=exchange.code,
-        why=why,
+        why=exchange.why.encode("utf-8", "replace"),
         call_id=exchange.call_id,
         scenario=exchange.scenario,
         replayed=exchange.replayed,
         duration_seconds=exchange.duration_seconds,
-        request=Message(sent, request_body, sent_bytes),
-        response=Message(received, response_body, received_bytes),
+        request=Message(_headers(exchange.request_headers), exchange.request_body, sent_bytes),
+        response=Message(
+            _headers(exchange.response_headers), exchange.response_body, received_bytes
+        ),
+    )
+
+
+def _text(entry: JournalEntry) -> bytes:
+    """All in which a secret could stand, without the entry's own ids: they look random."""
+    parts = [entry.method.encode("utf-8", "replace"), entry.path, entry.why]
+    for message in (entry.request, entry.response):
+        parts.append(message.body)
+        for name, value in message.headers:
+            if name not in _SAFE_HEADERS:
+                parts += (name, value)
+    text = b"\n".join(parts).replace(entry.request_id.encode(), b"")
+    return text if entry.call_id is None else text.replace(entry.call_id.encode(), b"")
+
+
+def _without_secrets(entry: JournalEntry, public: Container[str]) -> JournalEntry:
+    def message(kept: Message) -> Message:
+        headers = [
+            (redact(name, public), value if name in _SAFE_HEADERS else redact(value, public))
+            for name, value in kept.headers
+        ]
+        return Message(headers, redact(kept.body, public), kept.body_bytes)
+
+    return msgspec.structs.replace(
+        entry,
+        method=redact(entry.method.encode("utf-8", "replace"), public).decode(),
+        path=redact(entry.path, public),
+        why=redact(entry.why, public),
+        request=message(entry.request),
+        response=message(entry.response),
     )
 
 
@@ -195,10 +223,3 @@ def _headers(headers: HeaderList) -> HeaderList:
         else:
             kept.append((name, REDACTED if is_secret_header(name) else value))
     return kept
-
-
-def _redacted(headers: HeaderList, public: Container[str]) -> HeaderList:
-    return [
-        (redact(name, public), value if name == _IDEMPOTENCY_KEY else redact(value, public))
-        for name, value in headers
-    ]

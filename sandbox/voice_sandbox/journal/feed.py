@@ -10,6 +10,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Container, Iterable
+from itertools import chain
 from typing import Any, Final
 
 import orjson
@@ -59,7 +60,8 @@ class Feed:
         self._store = store
         self._namespace = namespace
         self._public = public
-        self._seen: set[str] = set()
+        self._known: set[str] = set()
+        """The last `seq` of each segment that was read and could be read again."""
         self._events: deque[Event] = deque(maxlen=_EVENTS_LIMIT)
         self._reader: asyncio.Task[None] | None = None
         self.newest = ""
@@ -105,19 +107,29 @@ class Feed:
 
     async def _open(self) -> None:
         self.newest = await self._store.newest_seq(self._namespace)
-        self._seen = {entry.seq for entry in await self._written(self.newest)}
+        await self._fresh()
         self.opened.set()
 
     async def _read(self) -> None:
-        entries = await self._written(self.newest)
-        fresh = [entry for entry in entries if entry.seq not in self._seen]
-        self._seen = {entry.seq for entry in entries}
-        for entry in fresh:
+        for entry in await self._fresh():
             self._events.append(Event(entry, self._public))
             self.newest = max(self.newest, entry.seq)
             self.end += 1
             self.changed.notify()
             await asyncio.sleep(0)
+
+    async def _fresh(self) -> list[JournalEntry]:
+        """What was written and not read before, each segment once."""
+        settled = settled_before(self.newest)
+        self._known = {seq for seq in self._known if seq > settled}
+        segments = [
+            decode_entries(segment)
+            for segment in await self._store.journal(
+                self._namespace, after=settled, without=self._known
+            )
+        ]
+        self._known.update(entries[-1].seq for entries in segments)
+        return sorted(chain.from_iterable(segments), key=lambda entry: entry.seq)
 
     async def _written(self, seq: str) -> list[JournalEntry]:
         """What was written after an entry, or just before: another process may be late."""

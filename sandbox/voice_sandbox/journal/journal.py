@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Container, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Container, Iterable, Iterator
 from contextlib import asynccontextmanager
 from itertools import accumulate, islice
 from typing import Any, Final
@@ -24,7 +24,7 @@ from voice_sandbox.journal.entry import (
     JournalEntry,
     encode_entries,
     encode_exchange,
-    entry_of,
+    entries_of,
 )
 from voice_sandbox.journal.feed import (
     BEFORE_ALL,
@@ -49,8 +49,8 @@ _UNWRITTEN_BYTES_LIMIT: Final = 64 * 1024 * 1024
 """What waits, of all keys, for a database that cannot be written just now."""
 _SEGMENT: Final = 50
 _HEARTBEAT_SECONDS: Final = 15.0
-_ENTRIES_A_TURN: Final = 5
-"""How many exchanges are shown before other requests have their turn: some milliseconds."""
+_PACKED_BYTES: Final = 16 * 1024
+"""Of exchanges that are packed before other requests have their turn: some milliseconds."""
 
 _FUTURE: Final = (
     "The Last-Event-ID lies in the future: no event has it yet. This stream goes on from now on."
@@ -159,11 +159,10 @@ class Journal:
     async def search(self, namespace: bytes, search: Search) -> list[dict[str, Any]]:
         """Exchanges that match, the newest first."""
         found: list[dict[str, Any]] = []
-        for number, entry in enumerate(await self._entries(namespace)):
+        for entry in await self._entries(namespace):
             if len(found) == search.limit:
                 break
-            if number % _ENTRIES_A_TURN == 0:
-                await asyncio.sleep(0)
+            await asyncio.sleep(0)
             if search.matches(entry):
                 shown = entry.shown(self._public)
                 if search.matches_shown(shown):
@@ -283,10 +282,9 @@ class Journal:
 
     async def _segment(self, namespace: bytes, exchanges: Iterable[bytes]) -> JournalSegment:
         entries: list[JournalEntry] = []
-        for number, exchange in enumerate(exchanges):
-            if number % _ENTRIES_A_TURN == 0:
-                await asyncio.sleep(0)
-            entries.append(entry_of(exchange, self._public))
+        for group in _groups(exchanges):
+            await asyncio.sleep(0)
+            entries += entries_of(group, self._public)
         return JournalSegment(
             namespace=namespace,
             last_seq=entries[-1].seq,
@@ -303,6 +301,19 @@ class Journal:
                 await self._store.trim_journal(
                     namespace, oldest=self._wall() - RETENTION_SECONDS, limit=self.limit
                 )
+
+
+def _groups(exchanges: Iterable[bytes]) -> Iterator[list[bytes]]:
+    """The exchanges in groups of about `_PACKED_BYTES`; a large one is a group of its own."""
+    group: list[bytes] = []
+    size = 0
+    for exchange in exchanges:
+        size += len(exchange)
+        if group and size > _PACKED_BYTES:
+            yield group
+            group, size = [], len(exchange)
+        group.append(exchange)
+    yield group
 
 
 def _newest(segments: list[JournalSegment], bytes_limit: int) -> list[JournalSegment]:

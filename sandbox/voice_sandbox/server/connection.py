@@ -43,6 +43,8 @@ _PIECE_BYTES: Final = 8 * 1024
 """Of a body in chunks, parsed before its framing is measured."""
 _DISCARDED_BYTES: Final = 64 * 1024
 """Of a body that nobody reads any more, so that the connection can be kept."""
+_FRAMING_BYTES: Final = 8 * 1024
+"""Of chunks, however small they are: enough for a short body that is sent byte by byte."""
 _CONTENT_FOR_EACH_BYTE_OF_FRAMING: Final = 8
 """Chunks of more than 56 bytes pass, however many they are."""
 _END_OF_HEAD: Final = b"\r\n\r\n"
@@ -247,9 +249,10 @@ class Connection(HttpToolsProtocol):
             self._reject(_NOT_HTTP)
         if is_chunks:
             self._framing_bytes += len(piece) - (self._content_bytes - content_bytes)
-            allowed = self._content_bytes // _CONTENT_FOR_EACH_BYTE_OF_FRAMING
-            if self._framing_bytes > self.limits.max_head + allowed:
-                has_content = self._content_bytes > content_bytes
+            has_content = self._content_bytes > content_bytes
+            allowed = _FRAMING_BYTES if has_content else self.limits.max_head
+            allowed += self._content_bytes // _CONTENT_FOR_EACH_BYTE_OF_FRAMING
+            if self._framing_bytes > allowed:
                 self._reject(_CHUNKS_TOO_SMALL if has_content else _TRAILERS_TOO_LONG)
         cycle = self.cycle
         if not is_head and cycle is not None and cycle.response_complete:

@@ -9,7 +9,7 @@ a connection, so that one key cannot hold all of them.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from math import inf
 from typing import Any, Final, TypeVar
 
@@ -329,8 +329,12 @@ class PostgresStore:
     async def trim_journal(self, namespace: bytes, *, oldest: float, limit: int) -> None:
         await self._db.rows("trim_journal", namespace=namespace, oldest=oldest, limit=limit)
 
-    async def journal(self, namespace: bytes, *, after: str) -> Sequence[bytes]:
-        rows = await self._db.rows("read_journal", namespace=namespace, after=after)
+    async def journal(
+        self, namespace: bytes, *, after: str, without: Collection[str] = ()
+    ) -> Sequence[bytes]:
+        rows = await self._db.rows(
+            "read_journal", namespace=namespace, after=after, without=[*without]
+        )
         return [row[0] for row in rows]
 
     async def newest_seq(self, namespace: bytes) -> str:

@@ -8,7 +8,7 @@ after the change is committed. Everything a store cannot do now raises `StorageU
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Protocol
 
 import msgspec
@@ -233,8 +233,10 @@ class JournalStore(Protocol):
     async def trim_journal(self, namespace: bytes, *, oldest: float, limit: int) -> None:
         """Drops segments older than ``oldest``, and those behind ``limit`` newer exchanges."""
 
-    async def journal(self, namespace: bytes, *, after: str) -> Sequence[bytes]:
-        """The segments whose last `seq` is later than ``after``."""
+    async def journal(
+        self, namespace: bytes, *, after: str, without: Collection[str] = ()
+    ) -> Sequence[bytes]:
+        """The segments whose last `seq` is later than ``after``, and not one of ``without``."""
 
     async def newest_seq(self, namespace: bytes) -> str:
         """The `seq` of the newest entry, or an empty text."""

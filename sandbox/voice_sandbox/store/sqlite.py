@@ -11,7 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import inf
 from pathlib import Path
@@ -378,8 +378,15 @@ class SQLiteStore:
             self._write("trim_journal", namespace=namespace, oldest=oldest, limit=limit)
         await self._committed()
 
-    async def journal(self, namespace: bytes, *, after: str) -> Sequence[bytes]:
-        rows = self._read_all("read_journal", namespace=namespace, after=after)
+    async def journal(
+        self, namespace: bytes, *, after: str, without: Collection[str] = ()
+    ) -> Sequence[bytes]:
+        rows = self._read_all(
+            "read_journal",
+            namespace=namespace,
+            after=after,
+            without=orjson.dumps([*without]).decode(),
+        )
         return [row[0] for row in rows]
 
     async def newest_seq(self, namespace: bytes) -> str:

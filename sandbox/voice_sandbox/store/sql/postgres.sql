@@ -378,6 +378,7 @@ DO UPDATE SET exchanges = coverage.exchanges + excluded.exchanges;
 -- name: read_journal
 SELECT entries FROM journal
 WHERE namespace = :namespace AND last_seq > :after
+    AND last_seq <> ALL (:without::text[])
 ORDER BY last_seq;
 
 -- name: newest_seq

@@ -222,6 +222,7 @@ ON CONFLICT DO UPDATE SET exchanges = coverage.exchanges + excluded.exchanges;
 -- name: read_journal
 SELECT entries FROM journal
 WHERE namespace = :namespace AND last_seq > :after
+    AND last_seq NOT IN (SELECT value FROM json_each(:without))
 ORDER BY last_seq;
 
 -- name: newest_seq
