@@ -162,10 +162,11 @@ def create_app(
     catalogue = read_catalogue(contract)
     scenarios = load_scenarios(catalogue)
     rate = limits.max_rate
+    limiter = None if rate is None else RateLimiter(rate, monotonic=clock.monotonic)
     keyring = Keyring(
         secrets.token_hex(32),
         allowed=keys,
-        admit=None if rate is None else RateLimiter(rate, monotonic=clock.monotonic).admit,
+        admit=None if limiter is None else limiter.admit,
     )
     store = open_store(database)
     if wrap_store is not None:
@@ -188,7 +189,13 @@ def create_app(
         control_contract.path.read_text("utf-8"),
         " ".join(scenarios.by_number),
     )
-    journal = Journal(store, public, limit=limits.max_journal, wall=steady_wall)
+    journal = Journal(
+        store,
+        public,
+        limit=limits.max_journal,
+        wall=steady_wall,
+        charge=None if limiter is None else limiter.charge,
+    )
     expiry = NamespaceExpiry(
         store,
         idle_seconds=limits.max_idle_hours * 3600,

@@ -46,7 +46,8 @@ HELP: Final[Mapping[str, str]] = {
     "max_connections": "Connections that one worker serves at a time. A further one takes the "
     "place of an idle one; where none is idle it is answered 429 and closed.",
     "max_rate": "Requests that one key may send to one worker in a second. Further ones are "
-    "refused with 429 and Retry-After.",
+    "refused with 429 and Retry-After. To read the journal counts as one more request for every 5 "
+    "exchanges in it.",
     "max_calls": "Calls that one key may hold. Further ones are refused with 429 until the "
     "namespace is emptied.",
     "max_journal": "Exchanges that the journal keeps of one key.",

@@ -16,6 +16,7 @@ import pytest
 from voice_sandbox import clock, create_app
 from voice_sandbox.http.exchange import Exchange
 from voice_sandbox.journal.entry import BODY_LIMIT, HEADERS_LIMIT, PATH_LIMIT
+from voice_sandbox.journal.exports import as_har
 from voice_sandbox.journal.journal import RETENTION_SECONDS, Journal
 from voice_sandbox.journal.search import EXCHANGES_LIMIT, LATEST, Search
 from voice_sandbox.server.access_log import Log
@@ -600,6 +601,30 @@ async def test_a_long_search_lets_others_have_their_turn(store: Store) -> None:
     assert await journal.search(b"n" * 16, Search(text="not there")) == []
     counting.cancel()
     assert turns >= 200
+
+
+@pytest.mark.anyio
+async def test_a_long_export_lets_others_have_their_turn(store: Store) -> None:
+    """A HAR of a thousand exchanges comes in pieces, and the loop goes round for each exchange."""
+    journal = journal_on(store)
+    for number in range(1000):
+        journal.record(an_exchange(number))
+    await journal.write()
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    exchanges = await journal.all(b"n" * 16)
+    pieces = [piece async for piece in as_har(exchanges, origin="http://x")]
+    counting.cancel()
+    assert turns >= 1000
+    assert max(map(len, pieces)) < 100_000
+    assert len(json.loads(b"".join(pieces))["log"]["entries"]) == 1000
 
 
 @pytest.mark.anyio

@@ -99,6 +99,17 @@ async def test_provider_is_never_slowed_down() -> None:
     assert [exchange.status for exchange in delivered] == [200]
 
 
+@pytest.mark.parametrize("path", ["/sandbox/journal?text=none", "/sandbox/journal/har"])
+async def test_reading_a_long_journal_counts_for_what_it_costs(path: str) -> None:
+    """A search or an export of a thousand exchanges counts like hundreds of requests."""
+    async with limited(max_rate=50) as sandbox:
+        await sandbox.client.get("/v1/agents")
+        for _ in range(1000):
+            sandbox.runtime.journal.record(sandbox.exchanges[0])
+        assert (await sandbox.client.get(path)).status_code == 200
+        assert (await sandbox.client.get("/v1/agents")).status_code == 429
+
+
 @given(
     rate=st.floats(0.1, 1000),
     gaps=st.lists(st.floats(0, 3), min_size=1, max_size=200),

@@ -1,5 +1,6 @@
 """One exchange by a contract: what is rejected, in which order, and what every response carries."""
 
+import asyncio
 import itertools
 import json
 from collections.abc import Awaitable, Callable, Mapping
@@ -52,6 +53,32 @@ def assert_problem(response: RawResponse, code: str) -> dict[str, Any]:
     )
     assert body["request_id"] == response.header("x-request-id")
     return body
+
+
+# Time
+
+
+async def test_large_bodies_are_read_one_a_turn(sandbox: Sandbox) -> None:
+    """However many clients send one at a time, the loop goes round between two of them."""
+    turns, rejected_in = 0, list[int]()
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async def send() -> None:
+        headers = [TOKEN, JSON]
+        path = "/v1/webhooks/call-completed"
+        response = await sandbox.raw("POST", path, headers=headers, chunks=[b" " * 100_000])
+        assert response.status == 400
+        rejected_in.append(turns)
+
+    counting = asyncio.create_task(count())
+    await asyncio.gather(*(send() for _ in range(8)))
+    counting.cancel()
+    assert len(set(rejected_in)) == 8
 
 
 # Order of rejection

@@ -178,10 +178,8 @@ async def stream_journal(context: ControlContext, request: Request) -> Response:
 
 async def export_journal(context: ControlContext, request: Request) -> Response:
     """All exchanges of the namespace as an HTTP Archive, the oldest first."""
-    found = await context.journal.search(
-        request.principal.namespace, Search(before=LATEST, limit=context.journal.limit)
-    )
-    return Response(exports.as_har(reversed(found), origin=request.origin))
+    exchanges = await context.journal.all(request.principal.namespace)
+    return Response(pieces=exports.as_har(exchanges, origin=request.origin))
 
 
 async def read_exchange(context: ControlContext, request: Request) -> Response:

@@ -35,6 +35,8 @@ class Response(msgspec.Struct, frozen=True):
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     events: AsyncIterator[bytes] | None = None
     """Server-sent events to stream instead of a body."""
+    pieces: AsyncIterator[bytes] | None = None
+    """A JSON text to stream, where it is too long to be a body."""
     release: Callable[[], None] | None = None
     """Is called when the response has ended, however it did."""
     call_id: UUID | None = None

@@ -14,6 +14,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, quote
+from weakref import WeakKeyDictionary
 
 import msgspec
 import orjson
@@ -51,6 +52,8 @@ _NO_STORE: Final = (b"cache-control", b"no-store")
 # What nginx would hold back until it has enough of it.
 _NO_BUFFERING: Final = (b"x-accel-buffering", b"no")
 _EVENTS: Final = b"text/event-stream; charset=utf-8"
+_LARGE_BODY_BYTES: Final = 64 * 1024
+"""Beyond it a body takes milliseconds to read."""
 _LEAK: Final = ID_PREFIX.encode()
 _MASK: Final = b"*" * len(_LEAK)
 
@@ -101,6 +104,12 @@ class Pipeline:
             ]
         )
         self.unrouted = Endpoint(self, None)
+        self._large_bodies = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]()
+
+    @property
+    def large_bodies(self) -> asyncio.Lock:
+        """Is held while a large body is read; each event loop has its own."""
+        return self._large_bodies.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     def route(self, operation_id: str) -> Route:
         """The route of one operation."""
@@ -225,7 +234,7 @@ class _Decision:
                 principal=known.principal,
                 request_id=known.request_id,
                 parameters=parameters,
-                body=self._decoded(known.body),
+                body=await self._value(known.body),
                 origin=_origin(scope, headers),
                 is_given_up=partial(_is_disconnected, receive),
             )
@@ -241,6 +250,16 @@ class _Decision:
             validator = self._parameter_validators[parameter.name]
             if value is not None and not validator.is_valid(value):
                 raise _wrong_parameter(parameter, validator)
+
+    async def _value(self, body: bytes) -> Any:
+        """What a body says. Of the large ones of all clients each turn of the loop reads one."""
+        if len(body) <= _LARGE_BODY_BYTES:
+            return self._decoded(body)
+        async with self._pipeline.large_bodies:
+            try:
+                return self._decoded(body)
+            finally:
+                await asyncio.sleep(0)
 
     def _decoded(self, body: bytes) -> Any:
         if self._body_validator is None:
@@ -489,6 +508,9 @@ def _response_headers(outcome: _Outcome, known: _Known) -> list[tuple[bytes, byt
     if outcome.response.events is not None:
         headers += [(b"content-type", _EVENTS), _NO_BUFFERING]
         return headers
+    if outcome.response.pieces is not None:
+        headers.append((b"content-type", outcome.media_type.encode()))
+        return headers
     if outcome.payload:
         headers.append((b"content-type", outcome.media_type.encode()))
     if outcome.status != 204:
@@ -500,12 +522,12 @@ async def _send(
     outcome: _Outcome, headers: HeaderList, scope: Scope, receive: Receive, send: Send
 ) -> None:
     with_body = scope["method"] != "HEAD"
-    events = outcome.response.events
-    if events is not None and with_body:
+    pieces = outcome.response.events or outcome.response.pieces
+    if pieces is not None and with_body:
         # Most sandboxes are never followed, and this takes a tenth of a start.
         from starlette.responses import StreamingResponse
 
-        stream = StreamingResponse(events)
+        stream = StreamingResponse(pieces)
         stream.raw_headers = [*headers, _NO_STORE]
         await stream(scope, receive, send)
         return

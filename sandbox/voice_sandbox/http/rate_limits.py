@@ -54,6 +54,12 @@ class RateLimiter:
             self._forget(now)
         self._caught_up_at[namespace] = caught_up_at
 
+    def charge(self, namespace: bytes, requests: int) -> None:
+        """Counts what has cost as much as so many requests."""
+        now = self._monotonic()
+        caught_up_at = max(self._caught_up_at.get(namespace, 0.0), now)
+        self._caught_up_at[namespace] = caught_up_at + requests * self._interval
+
     def _forget(self, now: float) -> None:
         """Drops namespaces at rest; looks again when as many have come as are left."""
         self._caught_up_at = {

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping
 from http import HTTPStatus
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote
+
+import orjson
 
 import voice_sandbox
 from voice_sandbox.calls.scenarios import Scenarios
@@ -24,6 +26,7 @@ _SENT_HEADERS: Final = ("content-type", "content-encoding", "idempotency-key", "
 _AS_IT_IS: Final = ("--globoff", "--path-as-is")
 """curl otherwise takes brackets for a list of addresses, and goes along ``..`` itself."""
 _KEY: Final = "$VOICE_API_KEY"
+_PIECE_BYTES: Final = 64 * 1024
 _UNREAD_BYTES: Final = 4 * 1024 * 1024
 """More than any operation takes."""
 
@@ -56,15 +59,18 @@ def _quoted(text: str) -> str:
     return f'"{text}"' if text == f"Authorization: Bearer {_KEY}" else shlex.quote(text)
 
 
-def as_har(entries: Iterable[JournalEntry], *, origin: str) -> dict[str, Any]:
-    """An HTTP Archive of the entries, in the order given."""
-    return {
-        "log": {
-            "version": "1.2",
-            "creator": {"name": "voice-sandbox", "version": voice_sandbox.__version__},
-            "entries": [_har_entry(entry, origin) for entry in entries],
-        }
-    }
+async def as_har(entries: AsyncIterable[JournalEntry], *, origin: str) -> AsyncIterator[bytes]:
+    """An HTTP Archive of the entries, in the order given: pieces of a JSON text."""
+    creator = {"name": "voice-sandbox", "version": voice_sandbox.__version__}
+    piece = b'{"log":{"version":"1.2","creator":%b,"entries":[' % orjson.dumps(creator)
+    separator = b""
+    async for entry in entries:
+        piece += separator + orjson.dumps(_har_entry(entry, origin))
+        separator = b","
+        if len(piece) > _PIECE_BYTES:
+            yield piece
+            piece = b""
+    yield piece + b"]}}"
 
 
 def _har_entry(entry: JournalEntry, origin: str) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Container, Iterable, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Container, Iterable, Iterator
 from contextlib import asynccontextmanager
 from itertools import accumulate, islice
 from typing import Any, Final
@@ -51,6 +51,8 @@ _SEGMENT: Final = 50
 _HEARTBEAT_SECONDS: Final = 15.0
 _PACKED_BYTES: Final = 16 * 1024
 """Of exchanges that are packed before other requests have their turn: some milliseconds."""
+_READ_FOR_A_REQUEST: Final = 5
+"""Exchanges that cost as much to read as a request to serve."""
 
 _FUTURE: Final = (
     "The Last-Event-ID lies in the future: no event has it yet. This stream goes on from now on."
@@ -67,16 +69,19 @@ class Journal:
         *,
         wall: Wall,
         limit: int = EXCHANGES_LIMIT,
+        charge: Callable[[bytes, int], None] | None = None,
     ) -> None:
         """``limit`` is how many exchanges a key keeps.
 
         ``public`` are the words that are shown although they look like a secret or a number.
+        ``charge`` is told of a namespace that reads as much as so many requests cost.
         """
         self._store = store
         self._public = public
         self._wall = wall
         self._next_seq = clock.Sequence(wall)
         self.limit = limit
+        self._charge = charge
         self._pending: dict[bytes, deque[bytes]] = {}
         self._pending_bytes = 0
         self._unwritten: list[JournalSegment] = []
@@ -169,6 +174,17 @@ class Journal:
                     found.append(shown)
         return found
 
+    async def all(self, namespace: bytes) -> AsyncIterator[dict[str, Any]]:
+        """All exchanges, the oldest first; they have been read when this returns."""
+        entries = await self._entries(namespace)
+
+        async def shown() -> AsyncIterator[dict[str, Any]]:
+            while entries:
+                await asyncio.sleep(0)
+                yield entries.pop().shown(self._public)
+
+        return shown()
+
     async def exchange(self, namespace: bytes, request_id: str) -> dict[str, Any] | None:
         """One exchange with headers and bodies."""
         for entry in await self._entries(namespace):
@@ -259,6 +275,8 @@ class Journal:
         await self.write()
         oldest = self._wall() - RETENTION_SECONDS
         entries = await in_order(await self._store.journal(namespace, after=""))
+        if self._charge is not None:
+            self._charge(namespace, len(entries) // _READ_FOR_A_REQUEST)
         newest = reversed(entries[-self.limit :])
         return [entry for entry in newest if entry.started_at >= oldest]
 
