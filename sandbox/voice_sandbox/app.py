@@ -31,6 +31,7 @@ from voice_sandbox.journal.journal import Journal
 from voice_sandbox.limits import Limits, within
 from voice_sandbox.simulation.delivery import Deliverer
 from voice_sandbox.simulation.expiry import NamespaceExpiry
+from voice_sandbox.simulation.faults import ArmedFaults
 from voice_sandbox.simulation.simulation import Simulation
 from voice_sandbox.simulation.wake_up import WakeUp
 from voice_sandbox.store import open_store
@@ -182,6 +183,7 @@ def create_app(
         speed=speed,
         admit_call=None if calls is None else Quota(store, calls, workers=workers).admit,
         wake_up=WakeUp(),
+        faults=ArmedFaults(store, monotonic=clock.monotonic),
     )
     # Examples may be shown whole, although they look like tokens and numbers of people.
     public = public_words(
@@ -222,6 +224,7 @@ def create_app(
         public=public,
         known={"AgentKey": [agent.key for agent in simulation.catalogue.agents]},
         wall=steady_wall,
+        strike=simulation.faults.strike,
     )
     deliverer = Deliverer(simulation, served.route("callCompleted").app, keyring)
     controlled = Pipeline(

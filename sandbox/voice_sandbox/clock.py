@@ -45,6 +45,11 @@ def new_request_id() -> str:
     return "req_" + uuid_utils.uuid7().hex
 
 
+def new_fault_id() -> str:
+    """The name of one armed fault, such as ``fault_01890a5dac96774bbcceb302099a8057``."""
+    return "fault_" + uuid_utils.uuid7().hex
+
+
 class SteadyWall:
     """A wall clock that is never put back: when the one below it is, it goes on from where it was.
 
@@ -122,6 +127,8 @@ class VirtualClock(msgspec.Struct, frozen=True):
     anchor_wall: float
     anchor: float
     rate: float = 1.0
+    has_faults: bool = False
+    """Whether an armed fault of the key may strike: read with the clock, which requests need."""
 
     def now(self, wall_now: float) -> float:
         """What the clock shows at that wall time."""

@@ -29,6 +29,7 @@ NAMES = {
     "voice_sandbox_request_duration_seconds",
     "voice_sandbox_calls_created",
     "voice_sandbox_deliveries",
+    "voice_sandbox_faults_struck",
     "voice_sandbox_store_errors",
     "voice_sandbox_journal_backlog_exchanges",
     "voice_sandbox_connections",

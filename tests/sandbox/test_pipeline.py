@@ -585,6 +585,7 @@ TRIGGERED = {
     "malformed_json": ("POST", "/v1/calls", b"{"),
     "not_found": ("GET", "/v1/nowhere", b""),
     "call_not_found": ("GET", "/v1/calls/x", b""),
+    "fault_not_found": ("DELETE", "/sandbox/faults/fault_0", b""),
     "exchange_not_found": ("GET", "/sandbox/exchanges/req_unknown", b""),
     "invalid_parameter": ("GET", "/sandbox/journal?limit=0", b""),
     "method_not_allowed": ("PUT", "/v1/calls", b""),

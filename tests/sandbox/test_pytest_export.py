@@ -211,6 +211,7 @@ def test_an_exchange_of_the_moment_is_skipped(tmp_path: Path) -> None:
         "code": "storage_unavailable",
         "request_id": "req_x",
         "scenario": None,
+        "fault": None,
         "request": {"headers": [], "body": "", "truncated": False},
     }
     text = as_pytest(entry, [], scenarios=SCENARIOS, changes_state=(), sample_call_id="")
@@ -226,3 +227,13 @@ def test_a_long_story_is_not_told(voice_sandbox: SandboxClient) -> None:
     kept = voice_sandbox.exchange(response.headers["x-request-id"])
     assert "Too much has happened" in kept["pytest"]
     assert len(kept["pytest"]) < 1000
+
+
+def test_an_exchange_with_an_armed_fault_is_skipped(voice_sandbox: SandboxClient) -> None:
+    """The test says which fault struck; what happened before it is told as ever."""
+    client = voice_sandbox.client
+    fault = {"operation": "createCall", "fault": {"kind": "internal_error"}}
+    client.post("/sandbox/faults", json=fault)
+    struck = client.post("/v1/calls", json=new_call())
+    exported = voice_sandbox.exchange(struck.headers["x-request-id"])["pytest"]
+    assert "pytest.skip('An armed fault struck: arm internal_error first.')" in exported

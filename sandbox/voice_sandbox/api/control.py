@@ -13,6 +13,7 @@ from msgspec.structs import replace
 from uuid_utils import UUID
 
 import voice_sandbox
+from voice_sandbox.api import failures
 from voice_sandbox.api.service import CHANGES_STATE
 from voice_sandbox.calls.call import IN_PROGRESS, QUEUED, RINGING, Call
 from voice_sandbox.calls.provider import EVENT_TYPE, Plan, provider_call_id
@@ -55,6 +56,7 @@ def handlers(context: ControlContext) -> Mapping[str, Handler]:
         "readClock": partial(read_clock, context),
         "advanceClock": partial(advance_clock, context),
         "resetState": partial(reset_state, context),
+        **failures.handlers(context.simulation),
     }
 
 

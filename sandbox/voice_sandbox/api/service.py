@@ -47,6 +47,8 @@ async def create_call(simulation: Simulation, request: Request) -> Response:
     namespace, store = request.principal.namespace, simulation.store
     scenario = simulation.scenarios.for_number(request.body["phone"])
     virtual = await simulation.clock(namespace)
+    if virtual.has_faults:
+        await request.meet_faults(request.body["phone"])
     now = virtual.now(simulation.wall())
     key = _idempotency_key(request, now)
     try:
@@ -63,6 +65,7 @@ async def create_call(simulation: Simulation, request: Request) -> Response:
         agent=request.body["agent"],
         scenario=scenario.name,
         created_at=now,
+        requested_by=request.request_id,
     )
     due_at = first_due_at(call, scenario)
     kept = await store.create_call(namespace, call, due_at=due_at, idempotency_key=key)
@@ -78,6 +81,8 @@ async def get_call(simulation: Simulation, request: Request) -> Response:
     virtual, call = await simulation.call(
         request.principal.namespace, UUID(request.parameters["call_id"])
     )
+    if virtual.has_faults:
+        await request.meet_faults(None if call is None else call.phone)
     if call is None:
         raise no_such_call()
     result = call.result
@@ -95,6 +100,8 @@ async def get_call(simulation: Simulation, request: Request) -> Response:
 
 async def list_agents(simulation: Simulation, request: Request) -> Response:
     """The catalogue, as it stands in the contract."""
+    if await simulation.faults.may_strike(request.principal.namespace):
+        await request.meet_faults(None)
     return Response(simulation.catalogue.agent_list)
 
 
@@ -118,6 +125,8 @@ async def call_completed(simulation: Simulation, request: Request) -> Response:
     namespace = request.principal.namespace
     call_id = await _completed_call_id(simulation, namespace, body["provider_call_id"])
     virtual, call = await simulation.call(namespace, call_id)
+    if virtual.has_faults:
+        await request.meet_faults(None if call is None else call.phone)
     if call is None:
         raise no_such_call()
     now = virtual.now(simulation.wall())

@@ -54,6 +54,8 @@ class Call(msgspec.Struct, frozen=True):
     """The request_id of the completion that ended the call."""
     delivery_statuses: tuple[int, ...] = ()
     """The HTTP status of each response to the simulated provider's deliveries, in order."""
+    requested_by: str | None = None
+    """The request_id of the creation; the sample call has none."""
 
 
 class CompletionDecision(Enum):

@@ -154,6 +154,13 @@ _TABLE: Final = (
         "The journal keeps the last 1000 exchanges for 24 hours.",
     ),
     Problem(
+        "fault_not_found",
+        404,
+        "No such fault",
+        "Your key has armed no fault with this id. It may have been disarmed already.",
+        "Send `GET /sandbox/faults` for the faults of your key with their ids.",
+    ),
+    Problem(
         "method_not_allowed",
         405,
         "Method not allowed",

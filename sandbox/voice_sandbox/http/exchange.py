@@ -25,6 +25,11 @@ class Request(msgspec.Struct, frozen=True):
     """Where the request was sent to, such as ``http://127.0.0.1:8010``."""
     is_given_up: Callable[[], Awaitable[bool]]
     """Whether the client has gone, so that nobody will see the response."""
+    meet_faults: Callable[[str | None], Awaitable[None]]
+    """Lets an armed fault strike, before any work. Takes the number that the request is about.
+
+    Raises: what ends the handler where the fault strikes in its place.
+    """
 
 
 class Response(msgspec.Struct, frozen=True):
@@ -45,6 +50,17 @@ class Response(msgspec.Struct, frozen=True):
     replayed: bool = False
     why: str = ""
     """One sentence for the journal, where the response alone does not explain itself."""
+
+
+class EncodedResponse(msgspec.Struct, frozen=True):
+    """How a request is answered: a response, and the bytes of its body."""
+
+    status: int
+    response: Response
+    payload: bytes
+    media_type: str
+    code: str | None
+    """The problem's code, ``None`` for a success."""
 
 
 CALL_EXTENSION: Final = "voice.call"
@@ -73,6 +89,7 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True):
     operation_id: str | None
     by_provider: bool
     status: int
+    """0 where an armed fault let no response be."""
     code: str | None
     """The problem's code, ``None`` for a success."""
     why: str
@@ -85,6 +102,8 @@ class Exchange(msgspec.Struct, frozen=True, array_like=True):
     response_headers: HeaderList
     response_body: bytes
     """Empty for a stream."""
+    fault: str | None = None
+    """The kind of the armed fault that struck."""
 
 
 Observer = Callable[[Exchange], None]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Collection, Container, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Container, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from types import MappingProxyType
@@ -27,9 +27,12 @@ from voice_sandbox.contract import problems
 from voice_sandbox.contract.model import Contract, ContractError, Operation, Parameter
 from voice_sandbox.contract.problems import FieldError, ProblemError
 from voice_sandbox.contract.validation import Validator, Validators
+from voice_sandbox.http.armed_faults import Fault, StruckBeforeWork, nothing_done, with_fault
 from voice_sandbox.http.authentication import Keyring, Principal
+from voice_sandbox.http.broken_responses import has_gone_within, send_with_fault
 from voice_sandbox.http.exchange import (
     CALL_EXTENSION,
+    EncodedResponse,
     Exchange,
     Handler,
     HeaderList,
@@ -59,6 +62,9 @@ _MASK: Final = b"*" * len(_LEAK)
 
 _Headers = Mapping[bytes, Sequence[bytes]]
 
+Strike = Callable[[bytes, Operation, str | None], Awaitable[Fault | None]]
+"""Takes namespace, operation, and the number that the request is about."""
+
 
 class Pipeline:
     """One contract as it is served: `table` has a route for each operation."""
@@ -75,8 +81,11 @@ class Pipeline:
         wall: clock.Wall,
         public: Container[str] = frozenset(),
         known: Mapping[str, Collection[str]] = MappingProxyType({}),
+        strike: Strike | None = None,
     ) -> None:
-        """``public`` are the words that a problem may show although they look like a token.
+        """``strike`` returns the armed fault that a request meets, where its operations meet any.
+
+        ``public`` are the words that a problem may show although they look like a token.
         ``known`` are the values of schemas that the contract leaves open, as a `Validator` takes
         them.
 
@@ -91,6 +100,7 @@ class Pipeline:
         self.observe = observe
         self.wall = wall
         self.public = public
+        self.strike = strike
         validators = Validators(contract, known=known)
         self.table = RouteTable(
             [
@@ -134,9 +144,13 @@ class Endpoint:
             if self._decision is None:  # a wrong path, too, is in the journal of the key that asked
                 known.principal = _anyone(self._pipeline.keyring, scope)
             outcome = _problem(error, scope, known.request_id, self._pipeline.public)
+        if known.fault is not None and self._decision is not None:
+            outcome = with_fault(known.fault, outcome, self._decision.operation, known.request_id)
         headers = _response_headers(outcome, known)
+        if known.preference is not None and known.preference.delay_seconds:
+            await has_gone_within(known.preference.delay_seconds, receive)
         try:
-            await _send(outcome, headers, scope, receive, send)
+            await _send(outcome, headers, scope, receive, send, fault=known.fault)
         finally:
             if outcome.response.release is not None:
                 outcome.response.release()
@@ -146,7 +160,7 @@ class Endpoint:
 
     def _exchange(
         self,
-        outcome: _Outcome,
+        outcome: EncodedResponse,
         headers: HeaderList,
         scope: Scope,
         known: _Known,
@@ -175,6 +189,7 @@ class Endpoint:
             request_body=known.body,
             response_headers=headers,
             response_body=outcome.payload,
+            fault=None if known.fault is None else known.fault.kind,
         )
 
 
@@ -185,16 +200,8 @@ class _Known(msgspec.Struct):
     principal: Principal = Principal(b"", is_provider=False)
     preference: Preferred | None = None
     body: bytes = b""
-
-
-class _Outcome(msgspec.Struct, frozen=True):
-    """How a request is answered: a response, and the bytes of its body."""
-
-    status: int
-    response: Response
-    payload: bytes
-    media_type: str
-    code: str | None
+    fault: Fault | None = None
+    """The armed fault that strikes."""
 
 
 class _Decision:
@@ -210,7 +217,7 @@ class _Decision:
         self._body_validator = validators.body.get(operation.operation_id)
         self._parameter_validators = validators.parameters[operation.operation_id]
 
-    async def outcome(self, scope: Scope, receive: Receive, known: _Known) -> _Outcome:
+    async def outcome(self, scope: Scope, receive: Receive, known: _Known) -> EncodedResponse:
         """Raises: `ProblemError`, or whatever breaks on the way."""
         operation = self.operation
         headers = _headers(scope)
@@ -218,31 +225,42 @@ class _Decision:
             known.principal = self._pipeline.keyring.principal(headers.get(b"authorization", ()))
         if b"prefer" in headers:
             known.preference = preferred(operation, headers[b"prefer"])
-        if known.preference is not None:
-            await asyncio.sleep(known.preference.delay_seconds)
-            if known.preference.response is not None:
-                return _preferred_outcome(known.preference, known.request_id)
+        if known.preference is not None and known.preference.response is not None:
+            return _preferred_outcome(known.preference, known.request_id)
         parameters: dict[str, str] = scope["path_params"]
         if operation.body is not None:
             known.body = await _body(operation.body.max_bytes, headers, receive)
         if operation.parameters:
             parameters |= _parameters(operation, scope, headers)
             self._check_parameters(parameters)
-        response = await self._handler(
-            Request(
-                operation=operation,
-                principal=known.principal,
-                request_id=known.request_id,
-                parameters=parameters,
-                body=await self._value(known.body),
-                origin=_origin(scope, headers),
-                is_given_up=partial(_is_disconnected, receive),
-            )
+        request = Request(
+            operation=operation,
+            principal=known.principal,
+            request_id=known.request_id,
+            parameters=parameters,
+            body=await self._value(known.body),
+            origin=_origin(scope, headers),
+            is_given_up=partial(_is_disconnected, receive),
+            meet_faults=partial(self._meet_faults, known),
         )
+        try:
+            response = await self._handler(request)
+        except StruckBeforeWork:
+            return nothing_done()
         payload = b"" if response.body is None else orjson.dumps(response.body)
         if _LEAK in payload and not self._pipeline.may_name_provider:
             raise RuntimeError("a response held an id of the provider")
-        return _Outcome(self._status, response, payload, _JSON, None)
+        return EncodedResponse(self._status, response, payload, _JSON, None)
+
+    async def _meet_faults(self, known: _Known, phone: str | None) -> None:
+        """Raises: `StruckBeforeWork`."""
+        strike = self._pipeline.strike
+        # What the simulated provider posts is part of the sandbox, and no program under test.
+        if strike is None or known.principal.is_provider:
+            return
+        known.fault = await strike(known.principal.namespace, self.operation, phone)
+        if known.fault is not None and known.fault.is_before_work:
+            raise StruckBeforeWork
 
     def _check_parameters(self, parameters: Mapping[str, str]) -> None:
         for parameter in self.operation.parameters:
@@ -397,6 +415,10 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 # How a parameter of a wrong form is rejected where it has words of its own: code, and
 # detail with the limits of its schema.
 _PARAMETER_PROBLEMS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
+    ("path", "id"): (
+        "fault_not_found",
+        "This is not the id of an armed fault. GET /sandbox/faults lists those of your key.",
+    ),
     ("path", "request_id"): (
         "exchange_not_found",
         "This is not a request_id. Use the X-Request-Id of an answer to the same key.",
@@ -444,7 +466,7 @@ def _same_operations(contract: Contract, handlers: Mapping[str, Handler]) -> Non
 # Responding
 
 
-def _preferred_outcome(preference: Preferred, request_id: str) -> _Outcome:
+def _preferred_outcome(preference: Preferred, request_id: str) -> EncodedResponse:
     """The documented response that the client asked for."""
     documented = preference.response
     assert documented is not None, "only a preference for a response is an outcome"
@@ -452,7 +474,7 @@ def _preferred_outcome(preference: Preferred, request_id: str) -> _Outcome:
     why = f"The request asked for this answer: Prefer: {preference.applied}."
     response = Response(body, preference.headers(), why=why)
     is_problem = documented.status >= 400
-    return _Outcome(
+    return EncodedResponse(
         documented.status,
         response,
         b"" if body is None else orjson.dumps(body),
@@ -461,13 +483,15 @@ def _preferred_outcome(preference: Preferred, request_id: str) -> _Outcome:
     )
 
 
-def _problem(error: Exception, scope: Scope, request_id: str, public: Container[str]) -> _Outcome:
+def _problem(
+    error: Exception, scope: Scope, request_id: str, public: Container[str]
+) -> EncodedResponse:
     """The problem document of whatever ended a request."""
     problem = error if isinstance(error, ProblemError) else _unexpected(error, request_id)
     about = scope.get("extensions", _NOTHING).get(CALL_EXTENSION, _NOTHING)
     # A problem quotes only what the client sent, such as the name of an unknown field.
     document = orjson.dumps(problems.document(problem, request_id=request_id))
-    return _Outcome(
+    return EncodedResponse(
         problem.problem.status,
         Response(
             headers=problem.headers,
@@ -498,8 +522,10 @@ def _unexpected(error: Exception, request_id: str) -> ProblemError:
     )
 
 
-def _response_headers(outcome: _Outcome, known: _Known) -> list[tuple[bytes, bytes]]:
+def _response_headers(outcome: EncodedResponse, known: _Known) -> list[tuple[bytes, bytes]]:
     """All headers but the one that the journal does not keep."""
+    if outcome.status == 0:
+        return []
     headers = [(b"x-request-id", known.request_id.encode())]
     if known.preference is not None:
         headers.append((b"preference-applied", known.preference.applied.encode()))
@@ -519,7 +545,13 @@ def _response_headers(outcome: _Outcome, known: _Known) -> list[tuple[bytes, byt
 
 
 async def _send(
-    outcome: _Outcome, headers: HeaderList, scope: Scope, receive: Receive, send: Send
+    outcome: EncodedResponse,
+    headers: HeaderList,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    fault: Fault | None,
 ) -> None:
     with_body = scope["method"] != "HEAD"
     pieces = outcome.response.events or outcome.response.pieces
@@ -531,11 +563,15 @@ async def _send(
         stream.raw_headers = [*headers, _NO_STORE]
         await stream(scope, receive, send)
         return
-    await send(
-        {
-            "type": "http.response.start",
-            "status": outcome.status,
-            "headers": [*headers, _NO_STORE],
-        }
-    )
+    start = {
+        "type": "http.response.start",
+        "status": outcome.status,
+        "headers": [*headers, _NO_STORE],
+    }
+    if fault is not None:
+        await send_with_fault(
+            fault, start, outcome.payload, scope=scope, receive=receive, send=send
+        )
+        return
+    await send(start)
     await send({"type": "http.response.body", "body": outcome.payload if with_body else b""})

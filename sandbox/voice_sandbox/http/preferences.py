@@ -2,8 +2,9 @@
 
 ``Prefer: code=429`` or ``code=rate_limited`` gives a documented problem, ``Prefer: example=busy`` a
 named example,
-``Prefer: delay=1500`` waits that many milliseconds first. What the contract does not document
-cannot be asked for: as RFC 7240 says, such a preference is ignored, and ``Preference-Applied`` is
+``Prefer: delay=1500`` holds the response back for so many milliseconds. The work is done before, so
+a client that gives up meets a call that exists. What the contract does not document cannot be asked
+for: as RFC 7240 says, such a preference is ignored, and ``Preference-Applied`` is
 missing from the response.
 """
 
@@ -31,20 +32,28 @@ class Preferred(msgspec.Struct, frozen=True):
 
     def headers(self) -> dict[str, str]:
         """The documented headers of the preferred response, with their example values."""
-        if self.response is None:
-            return {}
-        return {
-            name: str(header.example)
-            for name, header in self.response.headers.items()
-            if header.required and name != "X-Request-Id"
-        }
+        return {} if self.response is None else documented_headers(self.response)
 
     def body(self, request_id: str) -> Any:
         """The body of the preferred example; a problem carries this exchange's request id."""
-        value = self.example.value if self.example else None
-        if isinstance(value, Mapping) and "request_id" in value:
-            return {**value, "request_id": request_id}
-        return value
+        return None if self.example is None else documented_body(self.example, request_id)
+
+
+def documented_headers(response: DocumentedResponse) -> dict[str, str]:
+    """The headers that a response always has, with their example values."""
+    return {
+        name: str(header.example)
+        for name, header in response.headers.items()
+        if header.required and name != "X-Request-Id"
+    }
+
+
+def documented_body(example: Example, request_id: str) -> Any:
+    """The value of an example; a problem carries this exchange's request id."""
+    value = example.value
+    if isinstance(value, Mapping) and "request_id" in value:
+        return {**value, "request_id": request_id}
+    return value
 
 
 def preferred(operation: Operation, values: Iterable[bytes]) -> Preferred | None:

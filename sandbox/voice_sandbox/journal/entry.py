@@ -63,6 +63,7 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
     duration_seconds: float
     request: Message
     response: Message
+    fault: str | None = None
 
     def shown(self, public: Container[str]) -> dict[str, Any]:
         """The exchange as the control contract's ``Exchange`` describes it, without exports.
@@ -99,6 +100,7 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
             "call_id": self.call_id,
             "scenario": self.scenario,
             "replayed": self.replayed,
+            "fault": self.fault,
             "duration_ms": round(self.duration_seconds * 1000, 3),
             "request": message(self.request),
             "response": message(self.response),
@@ -157,6 +159,7 @@ def _with_secrets(encoded: bytes) -> JournalEntry:
         response=Message(
             _headers(exchange.response_headers), exchange.response_body, received_bytes
         ),
+        fault=exchange.fault,
     )
 
 

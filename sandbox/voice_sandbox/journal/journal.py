@@ -19,6 +19,7 @@ import orjson
 
 from voice_sandbox import clock
 from voice_sandbox.clock import Wall
+from voice_sandbox.http.armed_faults import FAULTS
 from voice_sandbox.http.exchange import Exchange
 from voice_sandbox.journal.entry import (
     JournalEntry,
@@ -118,7 +119,8 @@ class Journal:
         pending.append(encoded)
         if self._pending_bytes > _PENDING_BYTES_LIMIT:
             self._full.set()
-        if exchange.operation_id is not None:
+        is_whole = exchange.fault is None or FAULTS[exchange.fault].is_documented
+        if exchange.operation_id is not None and is_whole:
             self._counts[
                 namespace,
                 exchange.operation_id,

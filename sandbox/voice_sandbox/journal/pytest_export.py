@@ -93,7 +93,9 @@ class _Test:
         if exchange["sender"] == "provider":  # a rejected delivery is due all the same
             yield from self._completion(exchange)
             return
-        if exchange["operation_id"] not in self._changes_state or exchange["status"] >= 400:
+        if exchange["operation_id"] not in self._changes_state:
+            return
+        if not 200 <= exchange["status"] < 300:
             return
         if exchange["status"] != 201:
             yield self._request(exchange)
@@ -113,6 +115,8 @@ class _Test:
     def _hindrance(self, entry: JournalEntry) -> str | None:
         """Why an exchange cannot be had again, or ``None`` where it can."""
         asked_for = any(name == "prefer" for name, _ in entry["request"]["headers"])
+        if entry["fault"] is not None:
+            return f"An armed fault struck: arm {entry['fault']} first."
         if entry["code"] in _OF_THE_MOMENT and entry["scenario"] is None and not asked_for:
             return "This response was due to the state of the sandbox, not to the request."
         if entry["sender"] == "integrator" and entry["request"]["truncated"]:

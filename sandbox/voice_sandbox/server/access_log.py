@@ -77,7 +77,8 @@ def _for_people(exchange: Exchange) -> str:
     # Escaped: a path may hold line breaks and sequences that steer a terminal.
     words = f"{ascii(_shown(exchange.method))[1:-1]:6} {ascii(_shown(exchange.path))[1:-1]}"
     code = f"  {exchange.code}" if exchange.code else ""
-    return f"{status} {milliseconds}  {who}  {words}{code}\n"
+    fault = f"  armed fault: {exchange.fault}" if exchange.fault else ""
+    return f"{status} {milliseconds}  {who}  {words}{code}{fault}\n"
 
 
 def _shown(text: str) -> str:
@@ -95,6 +96,7 @@ def _as_json(exchange: Exchange) -> bytes:
         "by_provider": exchange.by_provider,
         "status": exchange.status,
         "code": exchange.code,
+        "fault": exchange.fault,
         "duration_ms": round(exchange.duration_seconds * 1000, 3),
     }
     return orjson.dumps(fields, option=orjson.OPT_APPEND_NEWLINE)

@@ -26,7 +26,9 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
+from voice_sandbox.http.broken_responses import CONNECTION_EXTENSION
 from voice_sandbox.limits import Limits
+from voice_sandbox.server.sockets import reset_when_closed
 from voice_sandbox.server.write_coalescing import CoalescingTransport, WriteCoalescer
 
 OVERLOADED: Final = "voice.overloaded"
@@ -118,6 +120,8 @@ class Connection(HttpToolsProtocol):
         self._has_ended = False
         self._rejection: tuple[int, str] | None = None
         """What is sent once the requests before it have their responses."""
+        self._running: RequestResponseCycle | None = None
+        """Of the request that the application works on; `cycle` may wait behind it."""
         self._idle_since = 0.0
         self._late: asyncio.TimerHandle | None = None
         self._stalled: asyncio.TimerHandle | None = None
@@ -368,6 +372,10 @@ class Connection(HttpToolsProtocol):
         if self._rejection is None:
             super().on_message_complete()
 
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        self._running = cycle
+        super()._start_asgi_task(cycle, app)
+
     def _new_scope(self, version: str) -> HTTPScope:
         """Raises: what `httptools` does with a target that is none."""
         url = httptools.parse_url(self.url)
@@ -388,8 +396,11 @@ class Connection(HttpToolsProtocol):
             "state": self.app_state.copy(),
         }
         self._method = None
+        scope["extensions"] = {
+            CONNECTION_EXTENSION: {"reset": self.reset, "close": self.close_after_writing}
+        }
         if self in self.surplus:
-            scope["extensions"] = {OVERLOADED: {}}
+            scope["extensions"][OVERLOADED] = {}
         return scope
 
     def _new_cycle(self, scope: HTTPScope, *, keep_alive: bool) -> RequestResponseCycle:
@@ -442,6 +453,22 @@ class Connection(HttpToolsProtocol):
     def _close_idle(self) -> None:
         if not self._is_busy():
             self.transport.close()
+
+    def reset(self) -> None:
+        """Resets the connection: the client gets no response, and nothing that was not sent yet."""
+        reset_when_closed(self.transport.get_extra_info("socket"))
+        self._leave_response()
+        self.transport.abort()
+
+    def close_after_writing(self) -> None:
+        """Closes the connection in the middle of a response, behind what was written of it."""
+        self._leave_response()
+        self.transport.close()
+
+    def _leave_response(self) -> None:
+        """Lets the application end without a whole response."""
+        if self._running is not None:
+            self._running.disconnected = True
 
     # Limits
 

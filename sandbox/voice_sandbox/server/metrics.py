@@ -59,6 +59,12 @@ class Metrics:
             ["status"],
             registry=registry,
         )
+        self._faults = Counter(
+            "voice_sandbox_faults_struck",
+            "Requests that met an armed fault, by its kind.",
+            ["kind"],
+            registry=registry,
+        )
         self._store_errors = Counter(
             "voice_sandbox_store_errors",
             "Times that the database did not serve.",
@@ -83,6 +89,8 @@ class Metrics:
         if exchange.by_provider:
             self._deliveries.labels(status).inc()
             return
+        if exchange.fault is not None:
+            self._faults.labels(exchange.fault).inc()
         operation = exchange.operation_id or NO_OPERATION
         self._requests.labels(operation, status).inc()
         self._durations.labels(operation).observe(exchange.duration_seconds)

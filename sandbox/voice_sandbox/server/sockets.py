@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import socket
+import struct
 from typing import Final
 
 _OTHER_FILES: Final = 256
@@ -33,6 +34,11 @@ def listen(host: str, port: int) -> socket.socket:
             "Choose another by --host and --port."
         ) from error
     return listener
+
+
+def reset_when_closed(connection: socket.socket) -> None:
+    """Lets the end of a connection be a reset, whatever was not sent yet (POSIX, SO_LINGER)."""
+    connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def make_room(connections: int) -> None:

@@ -17,6 +17,7 @@ from voice_sandbox.clock import VirtualClock, Wall
 from voice_sandbox.contract.catalogue import Catalogue
 from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import ProblemError
+from voice_sandbox.simulation.faults import ArmedFaults
 from voice_sandbox.simulation.wake_up import WakeUp
 from voice_sandbox.store.protocol import Store
 
@@ -33,6 +34,7 @@ class Simulation(msgspec.Struct, frozen=True):
     """Rejects a namespace that holds too many calls; ``None`` where there is no such limit."""
     wake_up: WakeUp
     """Is told when a new completion is due."""
+    faults: ArmedFaults
 
     async def clock(self, namespace: bytes) -> VirtualClock:
         """The clock of a namespace, which is opened where it is new."""

@@ -19,6 +19,7 @@ REQUEST_COLUMNS: Final[Mapping[str, str]] = {
     "agent": "text",
     "scenario": "text",
     "created_at": "double precision",
+    "requested_by": "text",
 }
 """What a call is created with, each with its type in PostgreSQL. `Call` has the same names."""
 
@@ -31,7 +32,12 @@ _RESULT_COLUMNS: Final = (
     "delivery_statuses",
 )
 
+CLOCK_COLUMNS: Final = ("anchor_wall", "anchor", "rate", "has_faults")
+"""What each request reads of its namespace, in the order of the fields of `VirtualClock`."""
+
 FRAGMENTS: Final[Mapping[str, str]] = {
+    "clock_columns": ", ".join(f"namespaces.{column}" for column in CLOCK_COLUMNS),
+    "may_strike": "(times IS NULL OR met < skip + times)",
     "call_columns": ", ".join(
         f"calls.{column}" for column in ("call_id", *REQUEST_COLUMNS, *_RESULT_COLUMNS)
     ),

@@ -21,6 +21,7 @@ from voice_sandbox.calls.call import Call, Result
 from voice_sandbox.clock import VirtualClock
 from voice_sandbox.store.batching import Batcher
 from voice_sandbox.store.call_columns import (
+    CLOCK_COLUMNS,
     FRAGMENTS,
     decode_call,
     request_values,
@@ -29,12 +30,14 @@ from voice_sandbox.store.call_columns import (
 from voice_sandbox.store.namespace_locks import PIECE_ROWS, NamespaceLocks
 from voice_sandbox.store.postgres_database import Database, Transaction
 from voice_sandbox.store.protocol import (
+    ArmedFault,
     Covered,
     Due,
     IdempotencyKey,
     JournalSegment,
     KeptCall,
     LastShown,
+    Ring,
     StorageUnavailable,
     StoreError,
 )
@@ -70,10 +73,16 @@ class PostgresStore:
         """Held by the transaction that needs a namespace for itself."""
         self._passes = NamespaceLocks()
         """Held while the wakes of a namespace move."""
+        self._striking = NamespaceLocks()
+        """Held while a fault strikes: its requests must not wait on every connection there is."""
         self._read = Batcher(self._read_calls, limit=_BATCH_LIMIT)
         self._create = self._batched("create_calls")
         self._complete = self._batched("complete_calls")
         self._finish = self._batched("finish_deliveries")
+
+    @property
+    def is_shared(self) -> bool:
+        return True
 
     async def open(self) -> None:
         await self._db.open(migrations("postgres"))
@@ -218,6 +227,10 @@ class PostgresStore:
         [count] = await self._db.row("count_calls", namespace=namespace)
         return int(count)
 
+    async def rings(self, namespace: bytes, *, after: int, limit: int) -> Sequence[Ring]:
+        rows = await self._db.rows("read_rings", namespace=namespace, after=after, limit=limit)
+        return [Ring(row[0], row[1], _uuid(row[2]), row[3]) for row in rows]
+
     async def complete_call(
         self,
         namespace: bytes,
@@ -251,8 +264,7 @@ class PostgresStore:
             row = await self._lock(transaction, namespace)
             if row is None:
                 return None
-            clock = VirtualClock(row["anchor_wall"], row["anchor"], row["rate"])
-            clock = clock.advanced_to(instant, wall_now=wall_now)
+            clock = _clock(row).advanced_to(instant, wall_now=wall_now)
             await transaction.rows(
                 "move_clock",
                 namespace=namespace,
@@ -314,6 +326,44 @@ class PostgresStore:
             },
         )
 
+    async def arm_fault(self, namespace: bytes, fault: ArmedFault, *, limit: int) -> bool:
+        async def arm(transaction: Transaction) -> bool:
+            await self._lock(transaction, namespace)
+            [count] = await transaction.row("count_faults", namespace=namespace)
+            if count >= limit:
+                await transaction.rows("delete_spent_faults", namespace=namespace)
+                [count] = await transaction.row("count_faults", namespace=namespace)
+            if count < limit:
+                await transaction.rows("arm_fault", namespace=namespace, **asdict(fault))
+                await transaction.rows("mark_faults", namespace=namespace)
+            return bool(count < limit)
+
+        return await self._alone_with(namespace, arm)
+
+    async def faults(self, namespace: bytes) -> Sequence[ArmedFault]:
+        rows = await self._db.rows("read_faults", namespace=namespace)
+        return [ArmedFault(*row) for row in rows]
+
+    async def strike_fault(
+        self, namespace: bytes, operation_id: str, *, phone: str | None
+    ) -> ArmedFault | None:
+        async with self._striking[namespace]:
+            rows = await self._db.rows(
+                "strike_fault", namespace=namespace, operation_id=operation_id, phone=phone
+            )
+        met = [ArmedFault(*row) for row in rows]
+        if not met or any(fault.is_spent for fault in met):
+            await self._mark_faults(namespace)
+        return next((fault for fault in met if fault.strikes), None)
+
+    async def disarm_faults(self, namespace: bytes, *, fault_id: str | None = None) -> int:
+        removed = await self._db.rows("disarm_faults", namespace=namespace, fault_id=fault_id)
+        await self._mark_faults(namespace)
+        return len(removed)
+
+    async def namespaces_with_faults(self, *, limit: int) -> Sequence[bytes]:
+        return [row[0] for row in await self._db.rows("namespaces_with_faults", limit=limit)]
+
     async def append_journal(
         self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
     ) -> None:
@@ -344,6 +394,15 @@ class PostgresStore:
     async def coverage(self, namespace: bytes) -> Sequence[Covered]:
         rows = await self._db.rows("read_coverage", namespace=namespace)
         return [Covered(*row) for row in rows]
+
+    async def _mark_faults(self, namespace: bytes) -> None:
+        """Writes down whether a fault may strike; alone, so as to see one armed meanwhile."""
+
+        async def mark(transaction: Transaction) -> None:
+            await self._lock(transaction, namespace)
+            await transaction.rows("mark_faults", namespace=namespace)
+
+        await self._alone_with(namespace, mark)
 
     async def _alone_with(
         self, namespace: bytes, work: Callable[[Transaction], Awaitable[_T]]
@@ -389,7 +448,7 @@ class PostgresStore:
 
     async def _remove_rows(self, generation: int) -> None:
         """Removes the rows of a deleted namespace."""
-        for table, after in (("calls", _NO_CALL), ("idempotency_keys", "")):
+        for table, after in (("calls", _NO_CALL), ("idempotency_keys", ""), ("faults", "")):
             while True:
                 removed = await self._db.rows(
                     f"delete_{table}", generation=generation, after=after, limit=PIECE_ROWS
@@ -408,7 +467,7 @@ class PostgresStore:
         )
         return [
             (
-                None if row["anchor"] is None else VirtualClock(*tuple(row)[:3]),
+                None if row["anchor"] is None else _clock(row),
                 None if row["call_id"] is None else _call(row),
             )
             for row in rows
@@ -437,6 +496,10 @@ class PostgresStore:
 def _arrays(kind: type[msgspec.Struct], rows: Sequence[Any]) -> dict[str, list[Any]]:
     """The rows' values field by field, as ``unnest`` takes them."""
     return {field: [getattr(row, field) for row in rows] for field in kind.__struct_fields__}
+
+
+def _clock(row: Any) -> VirtualClock:
+    return VirtualClock(*tuple(row)[: len(CLOCK_COLUMNS)])
 
 
 def _call(row: Mapping[str, Any]) -> Call:

@@ -1,6 +1,7 @@
 """What a store promises, whatever engine keeps the rows.
 
-Who needs only a part of it asks for that part: namespaces, calls, deliveries or the journal.
+Who needs only a part of it asks for that part: namespaces, calls, deliveries, faults, or the
+journal.
 
 A namespace is named by 16 bytes made from its key. Every method that changes something returns
 after the change is committed. Everything a store cannot do now raises `StorageUnavailable`.
@@ -82,6 +83,49 @@ class Covered(msgspec.Struct, frozen=True):
     code: str
     scenario: str
     exchanges: int
+
+
+class Ring(msgspec.Struct, frozen=True):
+    """A call that was created, in the order of its namespace."""
+
+    seq: int
+    phone: str
+    call_id: UUID
+    requested_by: str | None
+    """``None`` where the call was created before that was kept."""
+
+
+class ArmedFault(msgspec.Struct, frozen=True):
+    """A fault that strikes requests of a key."""
+
+    fault_id: str
+    operation_id: str
+    """``any`` is every operation."""
+    fault: str
+    """What strikes, as JSON."""
+    phone: str | None
+    """Strikes only requests about this number."""
+    skip: int
+    """How many requests pass before it strikes."""
+    times: int | None
+    """How often it strikes; ``None`` is always."""
+    met: int = 0
+    """How many requests it has met, those that passed included."""
+
+    @property
+    def struck(self) -> int:
+        """How often it has struck."""
+        return max(0, self.met - self.skip)
+
+    @property
+    def strikes(self) -> bool:
+        """Whether it struck the last request that it has met."""
+        return self.met > self.skip
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether it has struck for the last time."""
+        return self.times is not None and self.struck >= self.times
 
 
 class NamespaceStore(Protocol):
@@ -166,6 +210,9 @@ class CallStore(Protocol):
     async def count_calls(self, namespace: bytes) -> int:
         """How many calls were created in the namespace; its sample call is none of them."""
 
+    async def rings(self, namespace: bytes, *, after: int, limit: int) -> Sequence[Ring]:
+        """The next calls that were created, behind the ``seq`` of the last ones."""
+
     async def complete_call(
         self,
         namespace: bytes,
@@ -222,6 +269,30 @@ class DeliveryStore(Protocol):
         """
 
 
+class FaultStore(Protocol):
+    """Faults that keys have armed."""
+
+    async def arm_fault(self, namespace: bytes, fault: ArmedFault, *, limit: int) -> bool:
+        """Arms a fault behind those before it; says whether it did.
+
+        Where a namespace holds ``limit`` of them, those that cannot strike any more make room.
+        """
+
+    async def faults(self, namespace: bytes) -> Sequence[ArmedFault]:
+        """In the order in which they were armed, those that have struck for the last time too."""
+
+    async def strike_fault(
+        self, namespace: bytes, operation_id: str, *, phone: str | None
+    ) -> ArmedFault | None:
+        """The first fault that fits and strikes now. Each counts exactly, whoever asks."""
+
+    async def disarm_faults(self, namespace: bytes, *, fault_id: str | None = None) -> int:
+        """Removes one fault, or all; returns how many there were."""
+
+    async def namespaces_with_faults(self, *, limit: int) -> Sequence[bytes]:
+        """Namespaces in which a fault may strike."""
+
+
 class JournalStore(Protocol):
     """The journal and what it counts."""
 
@@ -244,8 +315,12 @@ class JournalStore(Protocol):
     async def coverage(self, namespace: bytes) -> Sequence[Covered]: ...
 
 
-class Store(NamespaceStore, CallStore, DeliveryStore, JournalStore, Protocol):
+class Store(NamespaceStore, CallStore, DeliveryStore, FaultStore, JournalStore, Protocol):
     """One database."""
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether another process may have the same database open."""
 
     async def open(self) -> None:
         """Connects and migrates. Raises: `StoreError`."""

@@ -24,6 +24,7 @@ from uuid_utils import UUID
 from voice_sandbox.calls.call import Call, Result
 from voice_sandbox.clock import VirtualClock, monotonic
 from voice_sandbox.store.call_columns import (
+    CLOCK_COLUMNS,
     FRAGMENTS,
     decode_call,
     request_values,
@@ -31,12 +32,14 @@ from voice_sandbox.store.call_columns import (
 )
 from voice_sandbox.store.namespace_locks import PIECE_ROWS, NamespaceLocks
 from voice_sandbox.store.protocol import (
+    ArmedFault,
     Covered,
     Due,
     IdempotencyKey,
     JournalSegment,
     KeptCall,
     LastShown,
+    Ring,
     StorageUnavailable,
     StoreError,
 )
@@ -85,6 +88,10 @@ class SQLiteStore:
         """Held for one piece of the work on a namespace: one in each turn of the loop."""
         self._passes = NamespaceLocks()
         """Held while the wakes of a namespace move."""
+
+    @property
+    def is_shared(self) -> bool:
+        return self._path != ":memory:"
 
     async def open(self) -> None:
         self._db = await connect(self._path, synchronous=self._synchronous)
@@ -241,7 +248,9 @@ class SQLiteStore:
         await self._committed()  # what this turn has written may be part of it
         if row is None:
             return None
-        return VirtualClock(*row[:3]), None if row["call_id"] is None else _call(row)
+        return VirtualClock(*row[: len(CLOCK_COLUMNS)]), None if row["call_id"] is None else _call(
+            row
+        )
 
     async def newest_call_id(self, namespace: bytes) -> UUID | None:
         row = self._read("newest_call_id", namespace=namespace)
@@ -250,6 +259,11 @@ class SQLiteStore:
     async def count_calls(self, namespace: bytes) -> int:
         [count] = self._read("count_calls", namespace=namespace)
         return int(count)
+
+    async def rings(self, namespace: bytes, *, after: int, limit: int) -> Sequence[Ring]:
+        rows = self._read_all("read_rings", namespace=namespace, after=after, limit=limit)
+        await self._committed()  # what this turn has written may be part of it
+        return [Ring(row[0], row[1], UUID(bytes=row[2]), row[3]) for row in rows]
 
     async def complete_call(
         self,
@@ -360,6 +374,48 @@ class SQLiteStore:
             )
         await self._committed()
 
+    async def arm_fault(self, namespace: bytes, fault: ArmedFault, *, limit: int) -> bool:
+        await self._begin()
+        with self._writer():
+            [count] = self._read("count_faults", namespace=namespace)
+            if count >= limit:
+                count -= self._write("delete_spent_faults", namespace=namespace)
+            if count < limit:
+                self._write("arm_fault", namespace=namespace, **asdict(fault))
+                self._write("mark_faults", namespace=namespace)
+        await self._committed()
+        return bool(count < limit)
+
+    async def faults(self, namespace: bytes) -> Sequence[ArmedFault]:
+        rows = self._read_all("read_faults", namespace=namespace)
+        await self._committed()  # what this turn has written may be part of it
+        return [ArmedFault(*row) for row in rows]
+
+    async def strike_fault(
+        self, namespace: bytes, operation_id: str, *, phone: str | None
+    ) -> ArmedFault | None:
+        await self._begin()
+        with self._writer():
+            rows = self._write_returning(
+                "strike_fault", namespace=namespace, operation_id=operation_id, phone=phone
+            )
+            met = [ArmedFault(*row) for row in rows]
+            if not met or any(fault.is_spent for fault in met):
+                self._write("mark_faults", namespace=namespace)
+        await self._committed()
+        return next((fault for fault in met if fault.strikes), None)
+
+    async def disarm_faults(self, namespace: bytes, *, fault_id: str | None = None) -> int:
+        await self._begin()
+        with self._writer():
+            removed = self._write("disarm_faults", namespace=namespace, fault_id=fault_id)
+            self._write("mark_faults", namespace=namespace)
+        await self._committed()
+        return removed
+
+    async def namespaces_with_faults(self, *, limit: int) -> Sequence[bytes]:
+        return [row[0] for row in self._read_all("namespaces_with_faults", limit=limit)]
+
     async def append_journal(
         self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
     ) -> None:
@@ -436,7 +492,7 @@ class SQLiteStore:
 
     async def _remove_rows(self, generation: int) -> None:
         """Removes the rows of a deleted namespace."""
-        for table in ("calls", "idempotency_keys"):
+        for table in ("calls", "idempotency_keys", "faults"):
             removed = PIECE_ROWS
             while removed == PIECE_ROWS:
                 async with self._piece:

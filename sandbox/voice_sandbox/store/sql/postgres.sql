@@ -42,7 +42,7 @@ ORDER BY used_at LIMIT :limit;
 SELECT FROM namespaces WHERE namespace = :namespace;
 
 -- name: lock_namespace
-SELECT anchor_wall, anchor, rate, generation FROM namespaces WHERE namespace = :namespace
+SELECT {clock_columns} FROM namespaces WHERE namespace = :namespace
 FOR UPDATE SKIP LOCKED;
 
 -- name: is_used_since
@@ -149,13 +149,17 @@ WHERE generation = {generation} AND idempotency_key = :idempotency_key AND expir
 
 -- name: read_calls
 -- For each pair the clock of the namespace, and the call where the pair names one.
-SELECT anchor_wall, anchor, rate,
+SELECT {clock_columns},
        {call_columns}
 FROM unnest(:namespace::bytea[], :call_id::uuid[]) WITH ORDINALITY
     AS requested (namespace, call_id, number)
 LEFT JOIN namespaces USING (namespace)
 LEFT JOIN calls ON calls.generation = namespaces.generation AND calls.call_id = requested.call_id
 ORDER BY number;
+
+-- name: read_rings
+SELECT seq, phone, call_id, requested_by FROM calls
+WHERE generation = {generation} AND seq > :after ORDER BY seq LIMIT :limit;
 
 -- name: newest_call_id
 SELECT call_id FROM calls WHERE generation = {generation} ORDER BY seq DESC LIMIT 1;
@@ -337,7 +341,64 @@ SELECT idempotency_key FROM piece ORDER BY idempotency_key;
 -- name: delete_generation
 DELETE FROM namespaces WHERE generation = :generation AND namespace IS NULL
 AND NOT EXISTS (SELECT FROM calls WHERE generation = :generation)
-AND NOT EXISTS (SELECT FROM idempotency_keys WHERE generation = :generation);
+AND NOT EXISTS (SELECT FROM idempotency_keys WHERE generation = :generation)
+AND NOT EXISTS (SELECT FROM faults WHERE generation = :generation);
+
+-- name: count_faults
+SELECT count(*) FROM faults WHERE generation = {generation};
+
+-- name: arm_fault
+INSERT INTO faults (generation, fault_id, operation_id, phone, skip, times, fault)
+SELECT generation, :fault_id, :operation_id, :phone, :skip::integer, :times::integer, :fault
+FROM namespaces WHERE namespace = :namespace;
+
+-- name: read_faults
+SELECT fault_id, operation_id, fault, phone, skip, times, met
+FROM faults WHERE generation = {generation} ORDER BY seq;
+
+-- name: strike_fault
+-- The first fault that fits strikes. Those before it let this request pass, as `skip` says.
+-- Whoever comes at the same time waits for the first row that fits, and sees it as it is then.
+WITH fitting AS MATERIALIZED (
+    SELECT fault_id, seq, met >= skip AS strikes FROM faults
+    WHERE generation = {generation} AND operation_id IN (:operation_id, 'any')
+      AND (phone IS NULL OR phone = :phone::text) AND {may_strike}
+    ORDER BY seq FOR UPDATE
+)
+UPDATE faults SET met = met + 1
+WHERE generation = {generation} AND fault_id IN (
+    SELECT fault_id FROM fitting
+    WHERE NOT EXISTS (SELECT FROM fitting AS earlier WHERE strikes AND earlier.seq < fitting.seq)
+)
+RETURNING fault_id, operation_id, fault, phone, skip, times, met;
+
+-- name: mark_faults
+UPDATE namespaces SET has_faults = EXISTS (
+    SELECT FROM faults WHERE faults.generation = namespaces.generation AND {may_strike}
+)
+WHERE namespace = :namespace;
+
+-- name: delete_spent_faults
+DELETE FROM faults WHERE generation = {generation} AND NOT {may_strike};
+
+-- name: disarm_faults
+DELETE FROM faults
+WHERE generation = {generation} AND (:fault_id::text IS NULL OR fault_id = :fault_id)
+RETURNING fault_id;
+
+-- name: namespaces_with_faults
+SELECT namespace FROM namespaces WHERE has_faults AND namespace IS NOT NULL LIMIT :limit;
+
+-- name: delete_faults
+WITH piece AS (
+    SELECT generation, fault_id FROM faults
+    WHERE generation = :generation AND fault_id > :after
+    ORDER BY fault_id LIMIT :limit FOR UPDATE SKIP LOCKED
+), removed AS (
+    DELETE FROM faults USING piece
+    WHERE faults.generation = piece.generation AND faults.fault_id = piece.fault_id
+)
+SELECT fault_id FROM piece ORDER BY fault_id;
 
 -- name: append_journal
 -- Who was cut off and does not know whether it is there may append it again.

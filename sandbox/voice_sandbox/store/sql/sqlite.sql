@@ -4,7 +4,7 @@ UPDATE heartbeat SET beats = beats + 1
 WHERE (SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1) AS one) >= 0;
 
 -- name: read_namespace
-SELECT anchor_wall, anchor, rate FROM namespaces WHERE namespace = :namespace;
+SELECT {clock_columns} FROM namespaces WHERE namespace = :namespace;
 
 -- name: insert_namespace
 INSERT INTO namespaces (
@@ -84,11 +84,15 @@ SELECT {call_columns}
 FROM calls WHERE generation = {generation} AND call_id = :call_id;
 
 -- name: read_call_with_clock
-SELECT anchor_wall, anchor, rate,
+SELECT {clock_columns},
        {call_columns}
 FROM namespaces LEFT JOIN calls
   ON calls.generation = namespaces.generation AND call_id = :call_id
 WHERE namespace = :namespace;
+
+-- name: read_rings
+SELECT seq, phone, call_id, requested_by FROM calls
+WHERE generation = {generation} AND seq > :after ORDER BY seq LIMIT :limit;
 
 -- name: newest_call_id
 SELECT call_id FROM calls WHERE generation = {generation} ORDER BY seq DESC LIMIT 1;
@@ -198,6 +202,56 @@ DELETE FROM idempotency_keys WHERE generation = :generation AND idempotency_key 
 
 -- name: delete_generation
 DELETE FROM namespaces WHERE generation = :generation AND namespace IS NULL;
+
+-- name: count_faults
+SELECT count(*) FROM faults WHERE generation = {generation};
+
+-- name: arm_fault
+INSERT INTO faults (generation, fault_id, seq, operation_id, phone, skip, times, fault)
+SELECT
+    generation, :fault_id,
+    (SELECT coalesce(max(seq), 0) + 1 FROM faults WHERE faults.generation = namespaces.generation),
+    :operation_id, :phone, :skip, :times, :fault
+FROM namespaces WHERE namespace = :namespace;
+
+-- name: read_faults
+SELECT fault_id, operation_id, fault, phone, skip, times, met
+FROM faults WHERE generation = {generation} ORDER BY seq;
+
+-- name: strike_fault
+-- The first fault that fits strikes. Those before it let this request pass, as `skip` says.
+WITH fitting AS MATERIALIZED (
+    SELECT fault_id, seq, met >= skip AS strikes FROM faults
+    WHERE generation = {generation} AND operation_id IN (:operation_id, 'any')
+      AND (phone IS NULL OR phone = :phone) AND {may_strike}
+)
+UPDATE faults SET met = met + 1
+WHERE generation = {generation} AND fault_id IN (
+    SELECT fault_id FROM fitting
+    WHERE NOT EXISTS (SELECT 1 FROM fitting AS earlier WHERE strikes AND earlier.seq < fitting.seq)
+)
+RETURNING fault_id, operation_id, fault, phone, skip, times, met;
+
+-- name: mark_faults
+UPDATE namespaces SET has_faults = EXISTS (
+    SELECT 1 FROM faults WHERE faults.generation = namespaces.generation AND {may_strike}
+)
+WHERE namespace = :namespace;
+
+-- name: delete_spent_faults
+DELETE FROM faults WHERE generation = {generation} AND NOT {may_strike};
+
+-- name: disarm_faults
+DELETE FROM faults
+WHERE generation = {generation} AND (:fault_id IS NULL OR fault_id = :fault_id);
+
+-- name: namespaces_with_faults
+SELECT namespace FROM namespaces WHERE has_faults AND namespace IS NOT NULL LIMIT :limit;
+
+-- name: delete_faults
+DELETE FROM faults WHERE generation = :generation AND fault_id IN (
+    SELECT fault_id FROM faults WHERE generation = :generation LIMIT :limit
+);
 
 -- name: append_journal
 INSERT INTO journal (namespace, last_seq, newest_at, exchanges, entries)

@@ -1,0 +1,295 @@
+"""Faults that a key has armed, for programs that nobody may change: what each does to a response.
+
+Owns the one table of faults, from which the control API, the commands and the page are made, and
+the checks of a fault before it is armed. A fault strikes a request that the contract accepts, of an
+integrator and never of the simulated provider. How a broken response is sent is written in
+``broken_responses``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+import msgspec
+import orjson
+
+from voice_sandbox.contract import problems
+from voice_sandbox.contract.model import Operation
+from voice_sandbox.contract.problems import FieldError, ProblemError
+from voice_sandbox.http.exchange import EncodedResponse, Response
+from voice_sandbox.http.preferences import documented_body, documented_headers
+
+ANY_OPERATION: Final = "any"
+FAULTS_LIMIT: Final = 1000
+"""Armed faults of a key."""
+SLOW_BODY_SECONDS: Final = 5.0
+"""Within which a slow body has arrived, unless the fault says otherwise."""
+
+_BEFORE: Final = "before the work"
+_AFTER: Final = "after the work"
+
+
+class FaultKind(msgspec.Struct, frozen=True):
+    """One row of the table; all but ``members`` are words for people."""
+
+    kind: str
+    line: str
+    strikes: str
+    """When it strikes: before or after the work."""
+    seen: str
+    """What the client sees."""
+    members: tuple[str, ...] = ()
+    """What it may be told; the first of them must be, where it is ``code`` or ``status``."""
+    is_documented: bool = False
+    """Whether the client gets a response that keeps the contract."""
+
+
+_TABLE: Final = (
+    FaultKind(
+        "problem",
+        "The request is rejected with a documented problem.",
+        _BEFORE,
+        "The problem `code` of the contract, with `Retry-After: retry_after` where that is given.",
+        ("code", "retry_after"),
+        is_documented=True,
+    ),
+    FaultKind(
+        "internal_error",
+        "The service breaks before it has done anything.",
+        _BEFORE,
+        "500 with the problem `internal_error`. Nothing was created or changed.",
+    ),
+    FaultKind(
+        "internal_error_after_work",
+        "The service breaks when everything is done and saved.",
+        _AFTER,
+        "500 with the problem `internal_error`, although the call exists.",
+    ),
+    FaultKind(
+        "reset",
+        "The connection is reset before anything is done.",
+        _BEFORE,
+        "No response: the connection is reset. Nothing was created or changed.",
+    ),
+    FaultKind(
+        "lost_response",
+        "Everything is done and saved, then the connection is reset.",
+        _AFTER,
+        "No response: the connection is reset, although the call exists.",
+    ),
+    FaultKind(
+        "late_response",
+        "Everything is done and saved, then the response waits for `seconds`.",
+        _AFTER,
+        "The usual response, after `seconds`. A client that gives up earlier has a call that "
+        "exists.",
+        ("seconds",),
+        is_documented=True,
+    ),
+    FaultKind(
+        "slow_body",
+        "The head of the response comes at once, its body byte by byte over `seconds`.",
+        _AFTER,
+        f"The usual response, whose body takes `seconds`, {SLOW_BODY_SECONDS:g} unless told "
+        "otherwise.",
+        ("seconds",),
+        is_documented=True,
+    ),
+    FaultKind(
+        "truncated",
+        "The connection ends in the middle of the body.",
+        _AFTER,
+        "The usual head, then half as many bytes as its `Content-Length` says.",
+    ),
+    FaultKind(
+        "gateway_error",
+        "A gateway in front of the service answers with its own page.",
+        "502 before the work, 504 after it",
+        "502 or 504 with an HTML page, and no problem document. After 504 the call exists.",
+        ("status",),
+    ),
+    FaultKind(
+        "wrong_type",
+        "The body is the usual JSON, and its type is said to be HTML.",
+        _AFTER,
+        "The usual status and body with `Content-Type: text/html; charset=utf-8`.",
+    ),
+    FaultKind(
+        "empty",
+        "The body is missing.",
+        _AFTER,
+        "200 without a body, although the call exists.",
+    ),
+)
+
+FAULTS: Final[Mapping[str, FaultKind]] = {fault.kind: fault for fault in _TABLE}
+
+_GATEWAY_PAGES: Final[Mapping[int, str]] = {502: "Bad Gateway", 504: "Gateway Time-out"}
+_GATEWAY_PAGE: Final = """\
+<html>
+<head><title>{title}</title></head>
+<body>
+<center><h1>{title}</h1></center>
+<hr><center>gateway</center>
+</body>
+</html>
+"""
+
+
+class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
+    """What strikes: its kind, and what it was told."""
+
+    kind: str
+    code: str | None = None
+    retry_after: int | None = None
+    seconds: float | None = None
+    status: int | None = None
+
+    @property
+    def is_before_work(self) -> bool:
+        """Whether it strikes before anything is done."""
+        if self.kind == "gateway_error":
+            return self.status == 502
+        return FAULTS[self.kind].strikes == _BEFORE
+
+
+class StruckBeforeWork(Exception):
+    """Ends the work of a handler before it has begun: a fault strikes in its place."""
+
+
+def check(fault: Fault, *, operation_id: str, operations: Mapping[str, Operation]) -> None:
+    """Whether a fault can be armed for an operation. Raises: `ProblemError` with every reason."""
+    if errors := list(_errors(fault, operation_id, operations)):
+        raise ProblemError(
+            "validation_failed",
+            f"The body does not fit in {len(errors)} {'place' if len(errors) == 1 else 'places'}. "
+            "Fix what errors lists and send it again.",
+            errors=errors,
+        )
+
+
+def with_fault(
+    fault: Fault, outcome: EncodedResponse, operation: Operation, request_id: str
+) -> EncodedResponse:
+    """What becomes of the outcome of a request, after the work or in its place."""
+    response = msgspec.structs.replace(outcome.response, why=_why(fault, outcome))
+    replace = msgspec.structs.replace
+    match fault.kind:
+        case "problem":
+            return _documented_problem(fault, operation, request_id, why=response.why)
+        case "internal_error" | "internal_error_after_work":
+            problem = ProblemError(
+                "internal_error",
+                "An armed fault let the service break. "
+                "Send the request again, or disarm it with DELETE /sandbox/faults.",
+            )
+            return EncodedResponse(
+                500,
+                replace(response, headers={}),
+                orjson.dumps(problems.document(problem, request_id=request_id)),
+                problems.MEDIA_TYPE,
+                problem.code,
+            )
+        case "gateway_error":
+            status = fault.status or 502
+            page = _GATEWAY_PAGE.format(title=f"{status} {_GATEWAY_PAGES[status]}")
+            return EncodedResponse(
+                status, replace(response, headers={}), page.encode(), "text/html", None
+            )
+        case "wrong_type":
+            return replace(outcome, response=response, media_type="text/html; charset=utf-8")
+        case "empty":
+            return EncodedResponse(
+                200, replace(response, headers={}), b"", outcome.media_type, None
+            )
+        case _:
+            return replace(outcome, response=response)
+
+
+def nothing_done() -> EncodedResponse:
+    """The outcome of a request whose work was never begun; its status 0 is that of no response."""
+    return EncodedResponse(0, Response(), b"", "", None)
+
+
+def _errors(
+    fault: Fault, operation_id: str, operations: Mapping[str, Operation]
+) -> Iterator[FieldError]:
+    if operation_id not in operations and operation_id != ANY_OPERATION:
+        names = ", ".join((*operations, ANY_OPERATION))
+        yield FieldError("/operation", f"There is no such operation. This must be one of: {names}.")
+        return
+    members = FAULTS[fault.kind].members
+    for name in ("code", "retry_after", "seconds", "status"):
+        given = getattr(fault, name) is not None
+        if given and name not in members:
+            yield FieldError(f"/fault/{name}", f"The fault {fault.kind} has no {name}. Remove it.")
+        elif not given and name in members and (name != "retry_after"):
+            if name == "seconds" and fault.kind == "slow_body":
+                continue
+            yield FieldError(
+                f"/fault/{name}", f"This field is missing: the fault {fault.kind} needs it."
+            )
+    if fault.kind == "problem" and fault.code is not None:
+        yield from _problem_errors(fault, operation_id, operations)
+
+
+def _problem_errors(
+    fault: Fault, operation_id: str, operations: Mapping[str, Operation]
+) -> Iterator[FieldError]:
+    named = [op for name, op in operations.items() if operation_id in (name, ANY_OPERATION)]
+    # With any operation, those that every operation documents.
+    known = sorted(set.intersection(*(set(documented_problems(op)) for op in named)))
+    if fault.code not in known:
+        yield FieldError(
+            "/fault/code",
+            f"This problem is not documented for {operation_id}. "
+            f"This must be one of: {', '.join(known)}.",
+        )
+    elif fault.retry_after is not None and not all(
+        "Retry-After" in documented_problems(operation)[fault.code].headers for operation in named
+    ):
+        yield FieldError(
+            "/fault/retry_after", f"A response with {fault.code} has no Retry-After. Remove it."
+        )
+
+
+def documented_problems(operation: Operation) -> Mapping[str, Any]:
+    """The responses of an operation that are problems, by code."""
+    return {
+        code: response
+        for response in operation.responses.values()
+        if response.status >= 400
+        for code in response.examples
+    }
+
+
+def _documented_problem(
+    fault: Fault, operation: Operation, request_id: str, *, why: str
+) -> EncodedResponse:
+    response = documented_problems(operation)[fault.code or ""]
+    body = documented_body(response.examples[fault.code], request_id)
+    headers = documented_headers(response)
+    if fault.retry_after is not None:
+        headers["Retry-After"] = str(fault.retry_after)
+    return EncodedResponse(
+        response.status,
+        Response(headers=headers, why=why),
+        orjson.dumps(body),
+        problems.MEDIA_TYPE,
+        body["code"],
+    )
+
+
+def _why(fault: Fault, outcome: EncodedResponse) -> str:
+    """One sentence for the journal."""
+    if fault.is_before_work:
+        return (
+            f"An armed fault ({fault.kind}) struck before any work: nothing was created or changed."
+        )
+    is_done = outcome.code is None
+    about = "the call exists" if outcome.response.call_id is not None else "the work was done"
+    state = about if is_done else f"the request had been rejected with {outcome.code}"
+    if fault.kind in ("late_response", "slow_body"):
+        return f"An armed fault ({fault.kind}) held this response back; {state}."
+    return f"An armed fault ({fault.kind}) took this response away; {state}."
