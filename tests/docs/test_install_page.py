@@ -99,18 +99,9 @@ def test_uv_installs_and_runs_the_command(page: str, folder: Path, wheelhouse: P
 def test_requirements_install_by_hash(page: str, folder: Path, wheelhouse: Path) -> None:
     """The requirements name the wheel and every package by hash, and fit together."""
     [install] = lines_of(page, "pip install --require-hashes")
-    # These wheels are packed anew from what is installed here, so only our own hash can hold.
-    pins = folder / "requirements.txt"
-    own, *others = [line for line in pins.read_text("utf-8").splitlines() if line[:1] not in "# "]
-    assert "--hash=sha256:" in own
-    pins.write_text("\n".join([own.partition(" ")[0], *(o.rstrip(" \\") for o in others)]), "utf-8")
-    said = run(
-        folder,
-        wheelhouse,
-        *lines_of(page, "python3", ". "),
-        install.replace("--require-hashes ", ""),
-        "voice-sandbox --version",
-    )
+    wheelhouse_of.pin(folder / "requirements.txt", wheelhouse)
+    create = lines_of(page, "python3", ". ")
+    said = run(folder, wheelhouse, *create, install, "voice-sandbox --version")
     assert VERSION in said
 
 

@@ -62,7 +62,7 @@ def test_page_as_markdown_needs_nothing_else(site: Path, name: str) -> None:
     assert "{{" not in text
     assert "--8<--" not in text
     fences = set(re.findall(r"^```([\w-]+)", text, re.MULTILINE))
-    assert fences <= {"sh", "python", "json", "text", "yaml", "toml", "ini", "nginx"}
+    assert fences <= {"sh", "python", "json", "text", "dockerfile", "yaml", "toml", "ini", "nginx"}
     assert not re.search(r"\{ ?[#.][\w-]+ ?\}", text)
 
 

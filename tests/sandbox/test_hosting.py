@@ -218,14 +218,13 @@ PROGRAM = "/srv/voice-sandbox/.venv/bin/voice-sandbox"
 @pytest.fixture
 def command(unit: configparser.ConfigParser, tmp_path: Path) -> list[str]:
     """The unit's command with this machine's folders, ports and program."""
-    state, settings, site = tmp_path / "state", tmp_path / "etc", tmp_path / "site"
-    for folder in (state / "voice-sandbox", settings / "voice-sandbox", site):
+    state, settings = tmp_path / "state", tmp_path / "etc"
+    for folder in (state / "voice-sandbox", settings / "voice-sandbox"):
         folder.mkdir(parents=True)
     (settings / "voice-sandbox" / "keys").write_text(KEY)
-    (site / "index.html").write_text("Overview")
     words = shlex.split(unit["Service"]["ExecStart"])
     assert words[0] == PROGRAM
-    places = {"%S": state, "%E": settings, "/srv/voice-sandbox/site": site}
+    places = {"%S": state, "%E": settings}
     for place, folder in places.items():
         assert any(place in word for word in words), f"the unit no longer names {place}"
         words = [word.replace(place, str(folder)) for word in words]
@@ -249,7 +248,6 @@ def test_command_of_the_unit_serves(command: list[str], unit: configparser.Confi
             assert line, said
             said += line
         url = re.search(r"API +(http://\S+)/v1", said)[1]  # type: ignore[index]
-        assert httpx.get(f"{url}/").text == "Overview"
         assert httpx.get(f"{url}/v1/agents", headers=TOKEN).status_code == 200
         metrics = f"http://127.0.0.1:{command[command.index('--metrics-port') + 1]}"
         assert "voice_sandbox_requests_total" in httpx.get(metrics).text

@@ -4,6 +4,7 @@
 """
 
 import csv
+import hashlib
 import io
 import os
 import re
@@ -64,6 +65,19 @@ def new_environment(folder: Path, *packages: str, wheels: Path) -> Path:
     return commands
 
 
+def pin(requirements: Path, wheels: Path) -> None:
+    """Puts the hashes of these wheels into the requirements, for they are packed anew."""
+    pinned = []
+    for line in requirements.read_text("utf-8").splitlines():
+        if line.startswith("./"):
+            pinned.append(line)
+        elif match := re.match(r"([a-z0-9._-]+)==(\S+)", line):
+            for wheel in wheels.glob(f"{_file_name(match[1])}-{match[2]}-*.whl"):
+                digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+                pinned.append(f"{match[0]} --hash=sha256:{digest}")
+    requirements.write_text("\n".join(pinned), "utf-8")
+
+
 def _closure(requirements: Iterable[str]) -> Iterator[Distribution]:
     seen: set[tuple[str, str]] = set()
     packed: set[str] = set()
@@ -87,7 +101,7 @@ def _closure(requirements: Iterable[str]) -> Iterator[Distribution]:
 
 
 def _pack(found: Distribution, folder: Path) -> None:
-    name = re.sub(r"[-_.]+", "_", found.metadata["Name"])
+    name = _file_name(found.metadata["Name"])
     target = folder / f"{name}-{found.version}-{_tag(found)}.whl"
     if target.exists():
         return
@@ -102,6 +116,10 @@ def _pack(found: Distribution, folder: Path) -> None:
         written = io.StringIO()
         csv.writer(written).writerows([*rows, [record, "", ""]])
         archive.writestr(record, written.getvalue())
+
+
+def _file_name(name: str) -> str:
+    return canonicalize_name(name).replace("-", "_")
 
 
 def _tag(found: Distribution) -> Tag:
