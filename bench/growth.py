@@ -142,13 +142,13 @@ async def _fill(path: Path, size: int) -> list[str]:
     for start in range(0, size, 1000):
         calls = [
             Call(
-                new_call_id(),
-                SAMPLE.phone,
-                CATALOGUE.agents[0].key,
-                "answered",
-                now,
-                Result(SAMPLE.status, SAMPLE.transcript, SAMPLE.duration_seconds),
-                now + 8,
+                call_id=new_call_id(),
+                phone=SAMPLE.phone,
+                agent=CATALOGUE.agents[0].key,
+                scenario="answered",
+                created_at=now,
+                result=Result(SAMPLE.status, SAMPLE.transcript, SAMPLE.duration_seconds),
+                ended_at=now + 8,
             )
             for _ in range(min(1000, size - start))
         ]
@@ -178,13 +178,13 @@ async def _open(path: Path, keys: tuple[str, ...]) -> None:
 async def _open_all(store: Any, namespaces: list[bytes]) -> None:
     now = wall()
     sample = Call(
-        SAMPLE.call_id,
-        SAMPLE.phone,
-        SAMPLE.agent,
-        "answered",
-        now,
-        Result(SAMPLE.status, SAMPLE.transcript, SAMPLE.duration_seconds),
-        now,
+        call_id=SAMPLE.call_id,
+        phone=SAMPLE.phone,
+        agent=SAMPLE.agent,
+        scenario="answered",
+        created_at=now,
+        result=Result(SAMPLE.status, SAMPLE.transcript, SAMPLE.duration_seconds),
+        ended_at=now,
     )
     for start in range(0, len(namespaces), 1000):
         await asyncio.gather(

@@ -12,7 +12,6 @@ from pathlib import Path
 
 import pytest
 from msgspec.structs import replace
-from uuid_utils import UUID
 
 from postgres_server import PASSWORD, PostgresServer
 from voice_sandbox.calls.call import Call, Result
@@ -40,6 +39,7 @@ from .conftest import (
     client_of,
     running_sandbox,
 )
+from .stored_calls import DONE, OLD_CALL, SAMPLE, new_call
 
 NEXT_SEQ = Sequence(lambda: START)
 
@@ -49,8 +49,6 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 NAMES = [bytes([number]) * 16 for number in range(1, 5)]
 ONE = NAMES[0]
 CLOCK = VirtualClock(START, START)
-DONE = Result("completed", "agent: Hello", 5)
-SAMPLE = Call(new_call_id(), "+12025550100", "a", "answered", START - 9, DONE, START)
 LEASE = 5.0
 EVERYTHING = Search()
 
@@ -72,10 +70,6 @@ async def opened(*urls: str) -> AsyncIterator[list[Store]]:
     finally:
         for store in stores:
             await store.close()
-
-
-def new_call(created_at: float = START) -> Call:
-    return Call(new_call_id(), "+12025550100", "a", "answered", created_at)
 
 
 async def create(store: Store, namespace: bytes = ONE, *, due_at: float | None = START + 8) -> Call:
@@ -150,12 +144,6 @@ async def test_schema_of_another_build_is_rejected(postgres: PostgresServer, url
         pass
     postgres.execute("UPDATE voice_sandbox_schema SET digest = 'x' WHERE version = 1", url=url)
     assert "schema 1 was made by another build" in await _rejected(url)
-
-
-OLD_CALL = Call(
-    UUID("01890a5d-ac96-774b-bcce-b302099a8057"),
-    *("+12025550131", "a", "answered", START, DONE, START + 8, "req_1", (422, 200)),
-)
 
 
 async def test_database_of_the_first_release_opens(postgres: PostgresServer, url: str) -> None:

@@ -33,7 +33,13 @@ COMPLETING = pytest.mark.parametrize(
 
 
 def call_of(scenario: Scenario) -> Call:
-    return Call(CALL_ID, scenario.number, "agent", scenario.name, START)
+    return Call(
+        call_id=CALL_ID,
+        phone=scenario.number,
+        agent="agent",
+        scenario=scenario.name,
+        created_at=START,
+    )
 
 
 def plan_of(scenario: Scenario, catalogue: Catalogue) -> Plan:

@@ -40,7 +40,7 @@ class Result(msgspec.Struct, frozen=True):
     duration_seconds: int
 
 
-class Call(msgspec.Struct, frozen=True):
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One call as it is stored. ``result`` is ``None`` until a completion was accepted."""
 
     call_id: UUID
