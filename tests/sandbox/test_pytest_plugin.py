@@ -20,7 +20,8 @@ def test_what_we_do_when_the_line_is_busy(voice_sandbox):
     voice_sandbox.until_idle()
     assert voice_sandbox.status(call_id)["status"] == "busy"
 """
-OPERATIONS = len(contracts()[0].operations)
+OPERATIONS = len(contracts()[0].operations) - 1
+"""Without the provider's webhook."""
 
 
 def test_a_busy_line_takes_three_lines(tmp_path: Path) -> None:
@@ -142,13 +143,13 @@ def test_call(voice_sandbox, scenario):
 
 
 @pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
-def test_a_run_says_what_its_tests_have_met(tmp_path: Path, workers: tuple[str, ...]) -> None:
-    """What each key has met is summed up for the whole run, and what is missing is listed."""
+def test_a_run_says_what_its_tests_have_covered(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """What each key has covered is summed up for the whole run, and what is missing is listed."""
     (tmp_path / "test_calls.py").write_text(THREE_SCENARIOS)
     ran = run_pytest(tmp_path, "--voice-coverage", *workers)
     assert ran.returncode == 0, ran.stdout + ran.stderr
     assert f"      3  of {len(list(SCENARIOS))} scenarios" in ran.stdout
-    assert f"      2  of {OPERATIONS} operations" in ran.stdout
+    assert f"      1  of {OPERATIONS} operations" in ran.stdout
     assert "      0  scenario   no_answer\n" in ran.stdout
     assert "scenario   busy" not in ran.stdout
 
@@ -162,6 +163,21 @@ def test_a_run_under_its_goal_fails(tmp_path: Path, workers: tuple[str, ...]) ->
     assert "under the goal of 90 %" in missed.stdout
     assert "3 passed" in missed.stdout
     assert run_pytest(tmp_path, "--voice-fail-under", "1", *workers).returncode == 0
+
+
+def test_a_run_can_be_measured_by_one_operation(tmp_path: Path) -> None:
+    """`--voice-operation` leaves the items of one operation, the provider's where it is named."""
+    (tmp_path / "test_calls.py").write_text(THREE_SCENARIOS)
+    ran = run_pytest(tmp_path, "--voice-coverage", "--voice-operation", "callCompleted")
+    assert "      1  of 1 operations" in ran.stdout, ran.stdout + ran.stderr
+    assert "createCall" not in ran.stdout
+
+
+def test_a_run_can_be_measured_with_the_provider(tmp_path: Path) -> None:
+    """`--voice-provider` counts the webhook too."""
+    (tmp_path / "test_calls.py").write_text(THREE_SCENARIOS)
+    ran = run_pytest(tmp_path, "--voice-coverage", "--voice-provider")
+    assert f"      2  of {OPERATIONS + 1} operations" in ran.stdout, ran.stdout + ran.stderr
 
 
 def test_a_run_without_a_sandbox_reaches_no_goal(tmp_path: Path) -> None:
@@ -179,7 +195,7 @@ def test_a_goal_is_a_percentage(tmp_path: Path, goal: str) -> None:
 
 
 def test_the_asgi_variant_is_measured_too(tmp_path: Path) -> None:
-    """What async tests have met counts for the run."""
+    """What async tests have covered counts for the run."""
     (tmp_path / "test_asgi.py").write_text(
         "import asyncio\n"
         "def test_busy(voice_sandbox_asgi):\n"

@@ -217,9 +217,14 @@ async def read_exchange(context: ControlContext, request: Request) -> Response:
 
 
 async def read_coverage(context: ControlContext, request: Request) -> Response:
-    """What the requests of the namespace have met of the contract and the catalogue."""
-    covered = await context.journal.coverage(request.principal.namespace)
-    items = coverage.measure(context.simulation.contract, context.simulation.scenarios, covered)
+    """What the requests of the namespace have covered of the contract and the catalogue."""
+    items = coverage.measure(
+        context.simulation.contract,
+        context.simulation.scenarios,
+        await context.journal.coverage(request.principal.namespace),
+        operation=request.parameters.get("operation"),
+        provider=request.parameters.get("provider") == "true",
+    )
     return Response(
         {
             "percent": coverage.percent(items),

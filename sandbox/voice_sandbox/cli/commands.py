@@ -40,7 +40,7 @@ P = ParamSpec("P")
 Command = Callable[Concatenate["SandboxClient", bool, P], None]
 
 
-class _Number(click.FloatRange):
+class Number(click.FloatRange):
     """A range that does not hold ``nan``, which is neither under it nor over it."""
 
     def convert(
@@ -240,7 +240,7 @@ def show_clock(client: SandboxClient, as_json: bool) -> None:
 
 
 @clock.command("advance")
-@click.argument("seconds", type=_Number(0, 31_536_000))
+@click.argument("seconds", type=Number(0, 31_536_000))
 @remote
 def advance_clock(client: SandboxClient, as_json: bool, seconds: float) -> None:
     """Move the clock forward; everything due by then has happened on return."""
@@ -315,14 +315,32 @@ def scenarios(client: SandboxClient, as_json: bool) -> None:
 @click.command()
 @click.option(
     "--fail-under",
-    type=_Number(0, 100),
-    help="Exit with 1 where less than this percentage was met.",
+    type=Number(0, 100),
+    help="Exit with 1 where less than this percentage is covered.",
 )
-@click.option("--missing", is_flag=True, help="Only what was not met.")
+@click.option("--missing", is_flag=True, help="Only what is not covered.")
+@click.option(
+    "--operation", shell_complete=_operation_ids, help="Only the items of this operationId."
+)
+@click.option("--provider", is_flag=True, help="Count the provider's webhook as well.")
 @remote
-def coverage(client: SandboxClient, as_json: bool, fail_under: float | None, missing: bool) -> None:
-    """Show which operations, answers, problems and scenarios the key's requests have met."""
-    measured = client.coverage()
+def coverage(
+    client: SandboxClient,
+    as_json: bool,
+    fail_under: float | None,
+    missing: bool,
+    operation: str | None,
+    provider: bool,
+) -> None:
+    """Show which operations, statuses, problems and scenarios your requests cover.
+
+    The provider's webhook is left out unless you ask for it: your code never sends its requests.
+    """
+    measured = client.coverage(operation=operation, provider=provider)
+    if not measured["items"]:
+        raise click.BadParameter(
+            f"the contract has no operation {operation}.", param_hint="--operation"
+        )
     if as_json:
         _print_json(measured)
     else:

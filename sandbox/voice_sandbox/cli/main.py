@@ -23,6 +23,7 @@ _IMPORTED_LATE: Final = {
         ("call", "clock", "coverage", "end", "logs", "reset", "scenarios"),
         "voice_sandbox.cli.commands",
     ),
+    "exec": "voice_sandbox.cli.execute",
     "verify": "voice_sandbox.verification.command",
 }
 """Commands by the module that is imported for them alone, so that each command starts faster."""
@@ -42,7 +43,8 @@ class _Commands(click.Group):
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if module := _IMPORTED_LATE.get(cmd_name):
-            command: click.Command = getattr(import_module(module), cmd_name)
+            name = "execute" if cmd_name == "exec" else cmd_name
+            command: click.Command = getattr(import_module(module), name)
             return command
         return super().get_command(ctx, cmd_name)
 

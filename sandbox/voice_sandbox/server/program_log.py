@@ -13,7 +13,7 @@ import orjson
 
 from voice_sandbox.server.log_writer import LogWriter
 
-_LOGGERS: Final = ("voice_sandbox", "uvicorn", "asyncio")
+LOGGERS: Final = ("voice_sandbox", "uvicorn", "asyncio")
 
 
 def notify(stream: TextIO) -> None:
@@ -21,7 +21,7 @@ def notify(stream: TextIO) -> None:
     handler = _Handler(stream)
     if not stream.isatty():
         handler.setFormatter(_JSON())
-    for name in _LOGGERS:
+    for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(logging.WARNING)

@@ -145,9 +145,17 @@ class Operations:
         """One exchange with headers and bodies, as curl and as a pytest test."""
         return _json(ClientRequest("GET", f"/sandbox/exchanges/{_segment(request_id)}"))
 
-    def coverage(self) -> Steps[dict[str, Any]]:
-        """What the requests of the key have covered of the contract and the catalogue."""
-        return _json(ClientRequest("GET", "/sandbox/coverage"))
+    def coverage(
+        self, *, operation: str | None = None, provider: bool = False
+    ) -> Steps[dict[str, Any]]:
+        """What the requests of the key have covered of the contract and the catalogue.
+
+        With an ``operation`` only its own items; with ``provider`` those of the webhook too.
+        """
+        wanted = {"operation": operation} if operation is not None else {}
+        if provider:
+            wanted["provider"] = "true"
+        return _json(ClientRequest("GET", "/sandbox/coverage", params=wanted))
 
     def reset(self) -> Steps[None]:
         """Empties the namespace."""

@@ -2,7 +2,7 @@
 
 ``voice_sandbox`` is a key of its own on a sandbox that runs in this process. Place a call to a
 scenario, let the virtual clock run, and look at what became of it; nothing sleeps.
-``--voice-coverage`` and ``--voice-fail-under`` say what all of the tests together have met.
+``--voice-coverage`` and ``--voice-fail-under`` say what all of the tests together have covered.
 Nothing is imported until a test asks for a fixture.
 """
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from voice_sandbox.testing.async_client import AsyncSandboxClient
     from voice_sandbox.testing.client import SandboxClient
 
-_MET: pytest.StashKey[dict[tuple[str, str], int]] = pytest.StashKey()
-"""How often the keys of this process have met each item: kind and name → exchanges."""
+_COVERED: pytest.StashKey[dict[tuple[str, str], int]] = pytest.StashKey()
+"""How often the keys of this process have covered each item: kind and name → exchanges."""
 
 
 # Fixtures
@@ -53,7 +53,7 @@ def voice_sandbox(
     with _client(voice_sandbox_url, catalogue=_voice_catalogue) as client:
         yield client
         if _is_measured(pytestconfig):
-            _add(pytestconfig, client.coverage()["items"])
+            _add(pytestconfig, client.coverage(**_measured(pytestconfig))["items"])
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def voice_sandbox_asgi(
         ):
             yield client
             if _is_measured(pytestconfig):
-                _add(pytestconfig, (await client.coverage())["items"])
+                _add(pytestconfig, (await client.coverage(**_measured(pytestconfig)))["items"])
 
     return running
 
@@ -111,18 +111,28 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--voice-coverage",
         action="store_true",
-        help="Say at the end what the tests with a voice_sandbox have met of the voice API.",
+        help="Say at the end what the tests with a voice_sandbox have covered of the voice API.",
     )
     group.addoption(
         "--voice-fail-under",
         type=_percentage,
         metavar="PERCENT",
-        help="The same, and fail where they have met less than this percentage.",
+        help="The same, and fail where they have covered less than this percentage.",
+    )
+    group.addoption(
+        "--voice-operation",
+        metavar="OPERATION",
+        help="Measure the coverage of this operationId alone, such as createCall.",
+    )
+    group.addoption(
+        "--voice-provider",
+        action="store_true",
+        help="Count the provider's webhook in the coverage as well.",
     )
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.stash[_MET] = {}
+    config.stash[_COVERED] = {}
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -131,9 +141,9 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if not _is_measured(config):
         return
     if hasattr(config, "workeroutput"):  # a worker of xdist tells the process that sums up
-        config.workeroutput["voice_met"] = [
+        config.workeroutput["voice_covered"] = [
             {"kind": kind, "name": name, "exchanges": exchanges}
-            for (kind, name), exchanges in config.stash[_MET].items()
+            for (kind, name), exchanges in config.stash[_COVERED].items()
         ]
         return
     goal = config.getoption("voice_fail_under")
@@ -143,13 +153,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_testnodedown(node: Any, error: object) -> None:
-    _add(node.config, getattr(node, "workeroutput", {}).get("voice_met", ()))
+    _add(node.config, getattr(node, "workeroutput", {}).get("voice_covered", ()))
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     if not _is_measured(config):
         return
-    terminalreporter.section("what the tests have met of the voice API")
+    terminalreporter.section("what the tests have covered of the voice API")
     if items := _items(config):
         from voice_sandbox.journal.coverage import table
 
@@ -168,19 +178,27 @@ def _is_measured(config: pytest.Config) -> bool:
     )
 
 
+def _measured(config: pytest.Config) -> dict[str, Any]:
+    """The arguments of a client's ``coverage``."""
+    return {
+        "operation": config.getoption("voice_operation"),
+        "provider": config.getoption("voice_provider"),
+    }
+
+
 def _add(config: pytest.Config, items: Iterable[Mapping[str, Any]]) -> None:
-    met = config.stash[_MET]
+    covered = config.stash[_COVERED]
     for item in items:
         key = item["kind"], item["name"]
-        met[key] = met.get(key, 0) + item["exchanges"]
+        covered[key] = covered.get(key, 0) + item["exchanges"]
 
 
 def _items(config: pytest.Config) -> list[Item]:
-    if not config.stash[_MET]:
+    if not config.stash[_COVERED]:
         return []
     from voice_sandbox.journal.coverage import Item
 
-    return [Item(*key, exchanges) for key, exchanges in config.stash[_MET].items()]
+    return [Item(*key, exchanges) for key, exchanges in config.stash[_COVERED].items()]
 
 
 def _percent(config: pytest.Config) -> float:

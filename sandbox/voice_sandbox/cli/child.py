@@ -1,0 +1,138 @@
+"""A command as a process of ours: started, told what we are told, and never left behind.
+
+Owns signals and exit codes of a foreign command. Nothing on the way needs POSIX. Where there are
+process groups and no terminal the command gets a group of its own, so that what it has started
+ends with it. At a terminal it stays in ours, which the terminal sends Ctrl+C to.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from types import FrameType
+from typing import Any, Final
+
+from voice_sandbox.cli import exit_codes
+
+_STOPPING: Final = frozenset(
+    getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
+)
+"""Signals after which a command has only so long to end."""
+_PASSED_ON: Final = _STOPPING | {
+    getattr(signal, name)
+    for name in ("SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
+    if hasattr(signal, name)
+}
+
+
+class CannotStart(Exception):
+    """The command could not be started; ``exit_code`` is the one that shells use."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def run(command: Sequence[str], environment: Mapping[str, str], *, kill_after: float) -> int:
+    """Runs a command to its end and returns its exit code, 128 + n where signal n ended it.
+
+    It is killed where it has not ended ``kill_after`` seconds after it was told to stop.
+    Raises: `CannotStart`.
+    """
+    # Windows looks for programs by name and `.exe` alone; npm is a `.cmd`.
+    program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
+    child = _Child(is_apart=hasattr(os, "killpg") and not _at_a_terminal(), kill_after=kill_after)
+    with child.signals():
+        try:
+            if not program:
+                raise FileNotFoundError
+            child.start([program, *command[1:]], environment)
+        except FileNotFoundError as error:
+            raise CannotStart(
+                f"The command {command[0]} was not found. Check its name and PATH.",
+                exit_codes.NOT_FOUND,
+            ) from error
+        except (OSError, ValueError) as error:
+            reason = (isinstance(error, OSError) and error.strerror) or str(error)
+            raise CannotStart(
+                f"The command {command[0]} cannot be executed: {reason}.",
+                exit_codes.NOT_EXECUTABLE,
+            ) from error
+        return child.wait()
+
+
+def _at_a_terminal() -> bool:
+    return any(stream is not None and stream.isatty() for stream in (sys.__stdin__, sys.__stderr__))
+
+
+class _Child:
+    def __init__(self, *, is_apart: bool, kill_after: float) -> None:
+        self._is_apart = is_apart
+        self._process: subprocess.Popen[bytes] | None = None
+        self._early: list[int] = []
+        """Signals that came before the process was there."""
+        self._told_to_stop = False
+        self._bound = threading.Timer(kill_after, self._kill)
+        self._bound.daemon = True
+
+    @contextmanager
+    def signals(self) -> Iterator[None]:
+        """Passes on what we are sent until the block ends."""
+        before: dict[int, Any] = {}
+        for number in _PASSED_ON:
+            if signal.getsignal(number) is not signal.SIG_IGN:  # as after nohup
+                before[number] = signal.signal(number, self._pass_on)
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        options: dict[str, Any] = {"process_group": 0} if self._is_apart else {}
+        self._process = subprocess.Popen(command, env=environment, **options)  # noqa: S603
+        for number in self._early:
+            self._send(number)
+
+    def wait(self) -> int:
+        assert self._process is not None
+        code = self._process.wait()
+        self._bound.cancel()
+        if self._told_to_stop and self._is_apart:
+            self._kill()  # what it has started and left
+        return code if code >= 0 else exit_codes.SIGNAL - code
+
+    def _pass_on(self, number: int, frame: FrameType | None) -> None:
+        if number in _STOPPING and not self._told_to_stop:
+            self._told_to_stop = True
+            self._bound.start()
+        if self._process is None:
+            self._early.append(number)
+        elif number != signal.SIGINT or self._is_apart:
+            self._send(number)
+
+    def _send(self, number: int) -> None:
+        assert self._process is not None
+        if sys.platform == "win32":
+            if number != signal.SIGINT:  # which its console has sent to both
+                self._process.terminate()
+        elif not self._is_apart:
+            self._process.send_signal(number)
+        else:
+            with suppress(ProcessLookupError, PermissionError):  # macOS: only zombies are left
+                os.killpg(self._process.pid, number)
+
+    def _kill(self) -> None:
+        if self._process is None:
+            return
+        if sys.platform != "win32" and self._is_apart:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+        else:
+            self._process.kill()
