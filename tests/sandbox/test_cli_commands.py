@@ -2,12 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import threading
 import unicodedata
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -82,9 +84,7 @@ def test_watch_shows_every_delivery(
     run: Run, voice_sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call whose completions contradict each other is followed to the second one."""
-    monkeypatch.setattr(
-        "voice_sandbox.cli.commands.sleep", lambda seconds: voice_sandbox.advance(0.5)
-    )
+    monkeypatch.setattr("voice_sandbox.cli.calls.sleep", lambda seconds: voice_sandbox.advance(0.5))
     watched = run("call", "conflicting", "--watch").output
     assert "the provider delivers completed: 200" in watched
     assert "the provider delivers failed: 409" in watched
@@ -146,6 +146,7 @@ def test_the_clock_is_read_and_advanced(run: Run, voice_sandbox: SandboxClient) 
     """After `clock advance` whatever was due has happened."""
     call_id = voice_sandbox.call(voice_sandbox.scenarios()["busy"])
     assert "next completion due" in run("clock", "show").output
+    assert run("clock").output.split("due")[1] == run("clock", "show").output.split("due")[1]
     assert "nothing pending" in run("clock", "advance", "30").output
     assert voice_sandbox.status(call_id)["status"] == "busy"
 
@@ -153,6 +154,10 @@ def test_the_clock_is_read_and_advanced(run: Run, voice_sandbox: SandboxClient) 
 @pytest.mark.parametrize(
     "words",
     [
+        ("clock", "advance"),
+        ("clock", "idle", "30"),
+        ("clock", "back"),
+        ("coverage", "--operation", "noSuch"),
         *(("clock", "advance", seconds) for seconds in ("nan", "inf", "3155760000", "x")),
         *(("coverage", "--fail-under", goal) for goal in ("nan", "101")),
     ],
@@ -160,7 +165,7 @@ def test_the_clock_is_read_and_advanced(run: Run, voice_sandbox: SandboxClient) 
 def test_a_wrong_number_is_wrong_usage(
     run: Run, voice_sandbox: SandboxClient, words: tuple[str, ...]
 ) -> None:
-    """What is no number of seconds, or no percentage, is rejected before anything is sent."""
+    """What is no number of seconds, no percentage and no operation is wrong usage."""
     assert run(*words).exit_code == 2
 
 
@@ -227,10 +232,189 @@ def test_scenarios_are_listed_with_their_numbers(run: Run, voice_sandbox: Sandbo
 
 
 def test_coverage_fails_under_the_goal(run: Run, voice_sandbox: SandboxClient) -> None:
-    """`--fail-under` leaves with 1 where too little was met, and with 0 where enough was."""
+    """`--fail-under` exits with 1 where too little is covered, and with 0 where enough is."""
     voice_sandbox.call(voice_sandbox.scenarios()["busy"])
     assert run("coverage", "--fail-under", "90").exit_code == 1
     assert run("coverage", "--fail-under", "1").exit_code == 0
+
+
+def test_coverage_of_one_operation(run: Run, voice_sandbox: SandboxClient) -> None:
+    """`--operation` and `--provider` choose what is measured."""
+    voice_sandbox.call("busy")
+    assert "getCall" not in run("coverage", "--operation", "createCall").output
+    assert "callCompleted" not in run("coverage").output
+    assert "callCompleted" in run("coverage", "--provider").output
+
+
+@pytest.mark.parametrize("word", ["no_answer", "no-answer"])
+def test_end_takes_the_status_in_both_spellings(
+    run: Run, voice_sandbox: SandboxClient, word: str
+) -> None:
+    """The contract's word and the provider's word for an outcome mean the same."""
+    call_id = voice_sandbox.call("never_completes")
+    assert run("end", call_id, "--status", word).exit_code == 0
+    assert voice_sandbox.status(call_id)["status"] == "no_answer"
+
+
+def test_show_tells_what_happened_to_a_call(run: Run, voice_sandbox: SandboxClient) -> None:
+    """Status, scenario, timeline and result of one call are printed, and JSON has all of them."""
+    call_id = voice_sandbox.call("answered")
+    assert "completed" not in run("show", call_id).output
+    voice_sandbox.until_idle()
+    told = run("show", call_id).output
+    assert all(word in told for word in (call_id, "queued", "ringing", "completed", "agent:"))
+    shown = json.loads(run("show", call_id, "--json").output)
+    assert (shown["status"], shown["scenario"]) == ("completed", "answered")
+    assert {"timeline", "deliveries", "transcript"} <= set(shown)
+
+
+def test_calls_are_listed_with_their_status(run: Run, voice_sandbox: SandboxClient) -> None:
+    """Each call that was created has a line, the newest last, and a replay is no call."""
+    first, second = voice_sandbox.call("busy"), voice_sandbox.call("never_completes")
+    body = {"phone": "+12025550111", "agent": CATALOGUE.agents[0].key}
+    for _ in range(2):
+        voice_sandbox.client.post("/v1/calls", json=body, headers={"Idempotency-Key": "once"})
+    voice_sandbox.until_idle()
+    listed = [json.loads(line) for line in run("calls", "--json").output.splitlines()]
+    assert [call["call_id"] for call in listed][:2] == [first, second]
+    assert [call["status"] for call in listed] == ["busy", "ringing", "busy"]
+    assert run("calls").output.count("\n") == 3
+
+
+def test_agents_are_listed(run: Run) -> None:
+    """Every agent of the contract has a line with its key."""
+    listed = run("agents").output
+    assert all(agent.key in listed for agent in CATALOGUE.agents)
+
+
+def test_an_exchange_is_printed_whole(run: Run, voice_sandbox: SandboxClient) -> None:
+    """Headers and bodies of both sides are shown, or the request as curl or as a test."""
+    voice_sandbox.call("busy")
+    [made] = voice_sandbox.journal(operation="createCall")
+    whole = run("exchange", made["request_id"]).output
+    assert "> content-type: application/json" in whole
+    assert '< {"call_id"' in whole
+    assert run("exchange", made["request_id"], "--as", "curl").output.startswith("curl ")
+    assert "def test_" in run("exchange", made["request_id"], "--as", "pytest").output
+    assert run("exchange", "req_" + "0" * 32).exit_code == 1
+
+
+def test_the_journal_is_exported(run: Run, voice_sandbox: SandboxClient, tmp_path: Path) -> None:
+    """`har` prints the archive, or writes it to a file."""
+    voice_sandbox.client.get("/v1/agents")
+    printed = json.loads(run("har").output)
+    assert run("har", "--output", str(tmp_path / "it.har")).exit_code == 0
+    assert json.loads((tmp_path / "it.har").read_text("utf-8")) == printed
+    assert len(printed["log"]["entries"]) == 1
+    assert run("har", "--output", str(tmp_path / "gone" / "it.har")).exit_code == 1
+
+
+def test_a_line_of_the_journal_can_be_found_again(run: Run, voice_sandbox: SandboxClient) -> None:
+    """It carries the date, the request_id and the call_id."""
+    call_id = voice_sandbox.call("busy")
+    [made] = voice_sandbox.journal()
+    [line] = run("logs").output.splitlines()
+    assert line.startswith(made["at"][:10])
+    assert {made["request_id"], call_id} <= set(line.split())
+
+
+# Errors
+
+
+def test_an_error_is_json_where_the_output_is(run: Run, voice_sandbox: SandboxClient) -> None:
+    """With `--json` stderr has code, detail and seconds to wait, and stdout stays empty."""
+    limited = run("call", "rate_limited", "--json")
+    told = json.loads(limited.stderr)
+    assert (told["code"], told["exit_code"], limited.stdout) == ("rate_limited", 1, "")
+    assert told["retry_after"] > 0
+    assert "rate" in told["detail"].lower()
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [
+        (("call", "bussy"), 2),
+        (("call",), 2),
+        (("clock", "back"), 2),
+        (("logs", "--limit", "x"), 2),
+        (("scenarios", "--key", "live"), 2),
+        (("scenarios", "--url", "http://127.0.0.1:9"), 3),
+        (("scenarios", "--url", "http://a..b"), 3),
+        (("show", "nothing"), 1),
+        (("coverage", "--fail-under", "99"), 1),
+    ],
+)
+def test_every_error_is_json(run: Run, words: tuple[str, ...], code: int) -> None:
+    """Wrong usage, an address without a sandbox and a rejection have the same members."""
+    failed = run(*words, "--json")
+    told = json.loads(failed.stderr)
+    assert set(told) == {"code", "detail", "retry_after", "exit_code"}
+    assert (failed.exit_code, told["exit_code"]) == (code, code)
+
+
+def test_an_api_address_is_answered_with_what_to_drop(
+    run: Run, voice_sandbox: SandboxClient
+) -> None:
+    """A URL that ends in /v1 is not the sandbox's, and the message has the one that is."""
+    failed = run("scenarios", "--url", f"{voice_sandbox.url}/v1/")
+    assert failed.exit_code == 3
+    assert f"Leave /v1 out of the URL: {voice_sandbox.url}." in failed.output
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:9",
+        "http://a..b",
+        "x",
+        "ftp://127.0.0.1",
+        "http://",
+    ],
+)
+def test_no_exception_is_shown(run: Run, url: str) -> None:
+    """Why no sandbox responds is said in words, without the names of Python."""
+    output = run("scenarios", "--url", url).output
+    assert not re.search(r"Errno|Error\(|Exception|\w+Error\b", output.removeprefix("Error: "))
+
+
+def test_an_interrupted_command_says_so_by_its_exit_code(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl+C ends a command with 130, as shells expect it."""
+
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(SandboxClient, "identify", interrupt)
+    assert run("logs", "--follow").exit_code == 130
+
+
+# Colours and width
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"),
+    [({}, False), ({"FORCE_COLOR": "1"}, True), ({"FORCE_COLOR": "1", "NO_COLOR": "1"}, False)],
+)
+def test_the_environment_chooses_colours(
+    run: Run, voice_sandbox: SandboxClient, variables: dict[str, str], coloured: bool
+) -> None:
+    """Off a terminal there are none, unless FORCE_COLOR asks for them; NO_COLOR wins."""
+    voice_sandbox.client.get("/v1/agents")
+    assert ("\x1b[" in run("logs", **variables).output) == coloured
+
+
+@pytest.mark.parametrize("columns", [40, 60, 80, 200])
+def test_help_is_whole_in_every_width(columns: int) -> None:
+    """The list of commands fits the terminal, and no sentence is cut."""
+    told = subprocess.run(
+        [sys.executable, "-m", "voice_sandbox", "--help"],
+        env={**os.environ, "COLUMNS": str(columns)},
+        capture_output=True,
+        text=True,
+    ).stdout
+    assert "..." not in told.split("Commands:")[1]
+    assert max(map(len, told.splitlines())) <= max(columns, 52)
 
 
 def test_reset_empties_the_namespace(run: Run, voice_sandbox: SandboxClient) -> None:
@@ -308,11 +492,34 @@ def test_completion_is_printed_for_each_shell(run: Run, shell: str) -> None:
 # What a deployment sends is shown, and nothing that it sends acts on the terminal
 
 HOSTILE = "\x1b]0;title\x07\x1b[2J\r\n\x9b31m\u2028\u2029\x85\u202e"
+HOSTILE_MEMBERS = ("at", "sender", "method", "path", "code", "seq", "call_id", "request_id")
+MESSAGE = {"headers": [[HOSTILE, HOSTILE]], "body": HOSTILE, "truncated": True, "body_bytes": 9}
 REPLIES: dict[str, Any] = {
     "/sandbox": {"sandbox": True},
     "/v1/calls": {"call_id": HOSTILE},
-    f"/v1/calls/{HOSTILE}": {"duration": 1, "transcript": HOSTILE},
+    "/v1/agents": {
+        "agents": [
+            {**dict.fromkeys(("key", "name", "description"), HOSTILE), "languages": [HOSTILE]}
+        ]
+    },
+    f"/sandbox/exchanges/{HOSTILE}": {
+        **dict.fromkeys(HOSTILE_MEMBERS, HOSTILE),
+        **dict.fromkeys(("why", "curl", "pytest"), HOSTILE),
+        **dict.fromkeys(("request", "response"), MESSAGE),
+        "status": 404,
+        "duration_ms": 1.0,
+        "replayed": False,
+    },
+    "/sandbox/journal/har": {"log": {"entries": [HOSTILE]}},
+    f"/v1/calls/{HOSTILE}": {
+        "call_id": HOSTILE,
+        "status": HOSTILE,
+        "duration": 1,
+        "transcript": HOSTILE,
+    },
     f"/sandbox/calls/{HOSTILE}": {
+        "status": HOSTILE,
+        "scenario": HOSTILE,
         "timeline": [{"at": "2026-11-24T09:30:00Z", "status": HOSTILE}],
         "deliveries": [
             {"due_at": "2026-11-24T09:30:00Z", "answered": 200, "payload": {"status": HOSTILE}}
@@ -331,7 +538,7 @@ REPLIES: dict[str, Any] = {
     "/sandbox/journal": {
         "exchanges": [
             {
-                **dict.fromkeys(("at", "sender", "method", "path", "code", "seq"), HOSTILE),
+                **dict.fromkeys(HOSTILE_MEMBERS, HOSTILE),
                 "status": 404,
                 "duration_ms": 1.0,
                 "replayed": False,
@@ -365,6 +572,12 @@ def hostile_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
     ("command", "lines"),
     [
         (("call", "busy", "--watch"), 7),
+        (("agents",), 1),
+        (("calls",), 1),
+        (("show", HOSTILE), 7),
+        (("exchange", HOSTILE), 12),
+        (("exchange", HOSTILE, "--as", "curl"), 2),
+        (("har",), 1),
         (("clock", "show"), 1),
         (("coverage",), 4),
         (("end", HOSTILE), 1),

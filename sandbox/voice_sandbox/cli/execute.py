@@ -21,7 +21,8 @@ import click
 from voice_sandbox.calls.scenarios import load_scenarios
 from voice_sandbox.cli import exit_codes
 from voice_sandbox.cli.child import CannotStart, run
-from voice_sandbox.cli.commands import Number
+from voice_sandbox.cli.remote import Number
+from voice_sandbox.cli.shell_completion import operation_ids
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.reader import find_contract, load_contract
 from voice_sandbox.http.authentication import DEMO_KEY
@@ -81,7 +82,11 @@ class _Variable(click.ParamType[Any]):
     type=Number(0, 100),
     help="Exit with 1 where the command succeeds and less than this percentage is covered.",
 )
-@click.option("--operation", help="Measure the coverage of this operationId alone.")
+@click.option(
+    "--operation",
+    shell_complete=operation_ids,
+    help="Measure the coverage of this operationId alone.",
+)
 @click.option(
     "--provider", is_flag=True, help="Count the provider's webhook in the coverage as well."
 )

@@ -17,7 +17,6 @@ SIGNAL: Final = 128
 """Added to the number of the signal, as shells do."""
 INTERRUPTED: Final = SIGNAL + 2
 """By Ctrl+C, which is signal 2 on every system."""
-TERMINATED: Final = SIGNAL + 15
 
 MEANINGS: Final = {
     "0": "Done. `verify`: the deployment conforms to the contract.",
@@ -33,6 +32,6 @@ MEANINGS: Final = {
 """Exit code → what it means. `exec` exits with the status of its command wherever it has one."""
 
 
-def as_help() -> str:
-    """The table as lines for a help text, marked so that click keeps the line breaks."""
-    return "\n".join(f"{code:>3}  {meaning.replace('`', '')}" for code, meaning in MEANINGS.items())
+def rows() -> list[tuple[str, str]]:
+    """The table for a help text, without marks of code."""
+    return [(code, meaning.replace("`", "")) for code, meaning in MEANINGS.items()]

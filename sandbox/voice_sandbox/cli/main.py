@@ -14,36 +14,62 @@ import click
 from click.shell_completion import get_completion_class
 
 import voice_sandbox
+from voice_sandbox.cli import exit_codes
 from voice_sandbox.server.options import serve_options, settings_of
 from voice_sandbox.site import INSTALLED_PORTAL
 
 _CONTEXT: Final = {"help_option_names": ["-h", "--help"], "max_content_width": 100}
 _IMPORTED_LATE: Final = {
-    **dict.fromkeys(
-        ("call", "clock", "coverage", "end", "logs", "reset", "scenarios"),
-        "voice_sandbox.cli.commands",
-    ),
-    "exec": "voice_sandbox.cli.execute",
-    "verify": "voice_sandbox.verification.command",
+    "agents": "voice_sandbox.cli.calls:agents",
+    "call": "voice_sandbox.cli.calls:call",
+    "calls": "voice_sandbox.cli.calls:list_calls",
+    "clock": "voice_sandbox.cli.state:clock",
+    "coverage": "voice_sandbox.cli.journal:coverage",
+    "end": "voice_sandbox.cli.calls:end",
+    "exchange": "voice_sandbox.cli.journal:exchange",
+    "exec": "voice_sandbox.cli.execute:execute",
+    "har": "voice_sandbox.cli.journal:har",
+    "logs": "voice_sandbox.cli.journal:logs",
+    "reset": "voice_sandbox.cli.state:reset",
+    "scenarios": "voice_sandbox.cli.calls:scenarios",
+    "show": "voice_sandbox.cli.calls:show_call",
+    "verify": "voice_sandbox.verification.command:verify",
 }
-"""Commands by the module that is imported for them alone, so that each command starts faster."""
+"""Command → its place. Its module is imported for it alone, so that each command starts faster."""
 
 
 class _Commands(click.Group):
     def main(self, *args: Any, **options: Any) -> Any:
         _prepare_output()
         try:
-            return super().main(*args, **options)
+            return super().main(*args, color=_colour(), **options)
         except OSError as error:  # such as a full disk behind the output
             click.echo(f"Error: {error.strerror or error}", err=True)
-            raise SystemExit(1) from error
+            raise SystemExit(exit_codes.FAILED) from error
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo(err=True)  # the prompt does not follow ^C on its line
+            raise SystemExit(exit_codes.INTERRUPTED) from None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Every command with its whole first sentence, wrapped where the terminal is narrow."""
+        commands = [(name, self.get_command(ctx, name)) for name in self.list_commands(ctx)]
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, c.get_short_help_str(500)) for name, c in commands if c])
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Exit codes"):
+            formatter.write_dl(exit_codes.rows())
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted([*super().list_commands(ctx), *_IMPORTED_LATE])
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if module := _IMPORTED_LATE.get(cmd_name):
-            name = "execute" if cmd_name == "exec" else cmd_name
+        if place := _IMPORTED_LATE.get(cmd_name):
+            module, _, name = place.partition(":")
             command: click.Command = getattr(import_module(module), name)
             return command
         return super().get_command(ctx, cmd_name)
@@ -57,6 +83,15 @@ def main() -> None:
     Start it with "voice-sandbox serve", then send requests with any key of the form
     sandbox_ plus 4 to 64 letters, digits, _ or -. Each key has calls of its own.
     """
+
+
+def _colour() -> bool | None:
+    """What the environment says of colours: https://no-color.org, https://force-color.org."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return None
 
 
 def _prepare_output() -> None:

@@ -93,6 +93,7 @@ class SandboxClient:
     call = _blocking(Operations.call)
     status = _blocking(Operations.status)
     inspect = _blocking(Operations.inspect)
+    agents = _blocking(Operations.agents)
     clock = _blocking(Operations.clock)
     advance = _blocking(Operations.advance)
     until_idle = _blocking(Operations.until_idle)
@@ -101,6 +102,7 @@ class SandboxClient:
     catalogue = _blocking(Operations.catalogue)
     journal = _blocking(Operations.journal)
     exchange = _blocking(Operations.exchange)
+    har = _blocking(Operations.har)
     coverage = _blocking(Operations.coverage)
     reset = _blocking(Operations.reset)
 

@@ -6,6 +6,7 @@ that the blocking client and the async client are two short drivers of the same 
 
 from __future__ import annotations
 
+import re
 import socket
 from collections.abc import Generator, Mapping
 from contextlib import suppress
@@ -28,12 +29,16 @@ T = TypeVar("T")
 class SandboxError(Exception):
     """The sandbox rejected the request, or no sandbox responded; the message says what to do.
 
-    ``code`` is the problem's code, ``None`` where no sandbox responded.
+    ``code`` is the problem's code, ``None`` where no sandbox responded. ``retry_after`` is the
+    number of seconds after which the same request may succeed, where the sandbox named one.
     """
 
-    def __init__(self, message: str, *, code: str | None = None) -> None:
+    def __init__(
+        self, message: str, *, code: str | None = None, retry_after: int | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
+        self.retry_after = retry_after
 
 
 class ClientRequest(NamedTuple):
@@ -78,7 +83,8 @@ class Operations:
         if not isinstance(identity, dict) or identity.get("sandbox") is not True:
             raise SandboxError(
                 f"{self.url} does not say that it is a sandbox, so nothing more was sent there. "
-                "A live service rings real phones. Start a sandbox with voice-sandbox serve."
+                "A live service rings real phones. "
+                f"{without_version(self.url) or 'Start a sandbox with voice-sandbox serve.'}"
             )
         return identity
 
@@ -100,6 +106,12 @@ class Operations:
     def inspect(self, call_id: str) -> Steps[dict[str, Any]]:
         """The provider's side of a call."""
         return _json(ClientRequest("GET", f"/sandbox/calls/{_segment(call_id)}"))
+
+    def agents(self) -> Steps[list[dict[str, Any]]]:
+        """The agents, as the contract's ``listAgents`` returns them."""
+        listed = yield from _json(ClientRequest("GET", "/v1/agents"))
+        agents: list[dict[str, Any]] = listed["agents"]
+        return agents
 
     def clock(self) -> Steps[dict[str, Any]]:
         """What the virtual clock shows."""
@@ -145,6 +157,10 @@ class Operations:
         """One exchange with headers and bodies, as curl and as a pytest test."""
         return _json(ClientRequest("GET", f"/sandbox/exchanges/{_segment(request_id)}"))
 
+    def har(self) -> Steps[dict[str, Any]]:
+        """The whole journal as an HTTP Archive."""
+        return _json(ClientRequest("GET", "/sandbox/journal/har"))
+
     def coverage(
         self, *, operation: str | None = None, provider: bool = False
     ) -> Steps[dict[str, Any]]:
@@ -177,12 +193,32 @@ def is_loopback(url: str) -> bool:
     return ip.is_loopback or ip.is_unspecified
 
 
+def without_version(url: str) -> str:
+    """What to drop from a URL that names the API in place of the sandbox; empty for others."""
+    origin, found, rest = url.rstrip("/").rpartition("/v1")
+    return f"Leave /v1 out of the URL: {origin}." if found and not rest else ""
+
+
 def unreachable(url: str, error: Exception) -> SandboxError:
     """No response came."""
     hints = "Start one with voice-sandbox serve, or name another by --url."
     if getproxies():  # whose addresses may hold a password
         hints += " A proxy of the environment is used for every host but this machine."
-    return SandboxError(f"No sandbox responds at {url} ({error!r}). {hints}")
+    return SandboxError(f"No sandbox responds at {url}: {_in_words(error)}. {hints}")
+
+
+def _in_words(error: Exception) -> str:
+    """Why no response came, without the names of Python."""
+    if isinstance(error, httpx.TimeoutException):
+        return f"nothing was received for {TIMEOUT_SECONDS:g} seconds"
+    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError | ValueError):
+        return "this is not a URL such as http://127.0.0.1:8010"
+    if isinstance(error, httpx.RemoteProtocolError):
+        return "the connection was closed, or what was received is not HTTP"
+    if isinstance(error, ImportError):
+        return "a proxy of the environment needs a package that is not installed"
+    reason = re.sub(r"^\[[^\]]*\]\s*", "", str(error)).rstrip(".")
+    return reason[:1].lower() + reason[1:] or "the connection failed"
 
 
 def rejected(response: httpx.Response) -> SandboxError:
@@ -192,7 +228,12 @@ def rejected(response: httpx.Response) -> SandboxError:
         kind = f"{problem['title']} ({response.status_code} {problem['code']})"
         lines = [f"{kind}: {problem['detail']}"]
         lines += [f"  {e['pointer']}: {e['detail']}" for e in problem.get("errors", ())]
-        return SandboxError("\n".join(lines), code=problem["code"])
+        after = response.headers.get("Retry-After", "")
+        return SandboxError(
+            "\n".join(lines),
+            code=problem["code"],
+            retry_after=int(after) if after.isdecimal() else None,
+        )
     except (ValueError, KeyError, TypeError):
         return SandboxError(
             f"{response.url} responded with {response.status_code}, "
