@@ -13,6 +13,7 @@ from read_once import contracts, load_once
 from sandbox_process import SandboxServer
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.verification import api, command, identity
+from voice_sandbox.verification.http1 import Http1Client
 
 LONGEST = ["test_schemathesis_control.py", "test_schemathesis.py", "test_verify_keys.py"]
 
@@ -66,5 +67,7 @@ def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a server never answers nobody waits five seconds; elsewhere a busy machine may."""
-    monkeypatch.setattr(identity, "IDENTIFY_SECONDS", 0.5)
+    """Where a server never responds nobody waits ten seconds; elsewhere a busy machine may."""
+    monkeypatch.setattr(
+        command, "Http1Client", lambda url, **_: Http1Client(url, timeout_seconds=0.5)
+    )

@@ -2,7 +2,9 @@
 
 import json
 import logging
+import socket
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -17,6 +19,7 @@ from prism_process import free_port, prism_proxy
 from read_once import contracts
 from sandbox_process import SandboxServer
 from verify_command import LISTED, SERVICE_KEY, verify
+from voice_sandbox.verification import command
 from voice_sandbox.verification.curl import as_curl
 from voice_sandbox.verification.http1 import Http1Client, NoResponse, SentRequest
 
@@ -34,6 +37,45 @@ def test_sandbox_conforms(sandbox_server: SandboxServer, tmp_path: Path) -> None
     report = json.loads(as_json.read_text())
     assert report["verdict"] == "conforms"
     assert {check["result"] for check in report["checks"]} == {"passed"}
+
+
+def test_progress_is_shown_off_a_terminal(
+    sandbox_server: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A job that is watched through its output sees which check runs; the report is elsewhere."""
+    monkeypatch.setattr(command, "_PROGRESS_SECONDS", 0.0)
+    result = verify(sandbox_server.url, key=None)
+    assert "[1/" in result.stderr
+    assert "[1/" not in result.stdout
+    assert "\x1b" not in result.stderr
+
+
+def test_generating_needs_its_tool_before_anything_is_sent(
+    sandbox_server: SandboxServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Schemathesis is missing the command says so first, and verifies nothing."""
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    result = verify(sandbox_server.url, "--generate", "1", key=None)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "needs Schemathesis" in result.stderr
+
+
+def test_an_api_address_is_told_what_to_drop(sandbox_server: SandboxServer) -> None:
+    """A URL that ends in /v1 is not the deployment's, and the message has the one that is."""
+    result = verify(f"{sandbox_server.url}/v1")
+    assert result.exit_code == 2
+    assert f"Leave /v1 out of the URL: {sandbox_server.url}." in result.output
+
+
+@pytest.mark.parametrize("seconds", ["0.3", "0.6"])
+def test_the_timeout_governs_identification_too(seconds: str) -> None:
+    """A server that takes connections and says nothing is given up after --timeout."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        result = verify(url, "--timeout", seconds)
+    assert result.exit_code == 2
+    assert f"within {seconds} seconds" in result.output
 
 
 NAMED = (

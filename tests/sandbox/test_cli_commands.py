@@ -632,6 +632,18 @@ def test_every_help_can_be_printed(encoding: str) -> None:
         assert ran.returncode == 0, ran.stderr
 
 
+def test_help_needs_no_docstrings() -> None:
+    """Where Python leaves them out every command still has its options."""
+    for command in ((), ("serve",), ("exec",), ("verify",), ("logs",)):
+        ran = subprocess.run(
+            [sys.executable, "-m", "voice_sandbox", *command, "--help"],
+            env={**os.environ, "PYTHONOPTIMIZE": "2"},
+            capture_output=True,
+            text=True,
+        )
+        assert (ran.returncode, "--help" in ran.stdout) == (0, True), ran.stderr
+
+
 @pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
 def test_a_closed_output_ends_no_command(voice_sandbox: SandboxClient, closed: str) -> None:
     """A command whose output nobody holds open does its work and exits with 0."""

@@ -30,6 +30,7 @@ from voice_sandbox.verification.registry import CHECKS
 from voice_sandbox.verification.report import Report, Verdict, as_json, as_junit
 from voice_sandbox.verification.runner import OWN_KEY, Outcome, applicable, make_target, run_one
 
+_PROGRESS_SECONDS: Final = 5.0
 _KEY: Final = re.compile(r"[!-~]{1,4096}")
 _CONFIGURATION: Final = """\
 hooks = {hooks}
@@ -78,7 +79,7 @@ expected-statuses = ["400", "401", "404", "413", "415", "422"]
     type=click.FloatRange(0.1, 300),
     default=10.0,
     show_default=True,
-    help="Seconds to wait for an answer.",
+    help="Seconds to wait for each response, from the first on.",
 )
 @click.option(
     "--junit", type=click.Path(dir_okay=False, path_type=Path), help="Write JUnit XML to this file."
@@ -116,6 +117,8 @@ def verify(
 
     Exits with 0 when it conforms, with 1 when it does not, with 2 when that cannot be told.
     """
+    if examples is not None:
+        _schemathesis()
     try:
         contract = load_contract(contract_path or find_contract())
         control = load_contract(find_contract("control.yaml"), components_from=contract)
@@ -128,6 +131,8 @@ def verify(
     except NoResponse as error:
         raise _CannotTell(f"{url} gives no answer: {error}.") from error
     if not deployment.is_sandbox:
+        if client.prefix.endswith("/v1"):
+            raise _CannotTell(f"Leave /v1 out of the URL: {url.rstrip('/').removesuffix('/v1')}.")
         _announce(examples, numbers)
         _check_key(client, keys)
     target = make_target(
@@ -287,8 +292,9 @@ def _run(url: str, deployment: _Deployment, target: Target, key: str) -> Report:
         left_out = [one for one in left_out if one.needs is not Needs.CALL]
     outcomes: list[Outcome] = []
     stopped = ""
+    progress = _Progress()
     for number, one in enumerate(checks, start=1):
-        _progress(f"[{number}/{len(checks)}] {one.name}")
+        progress.show(f"[{number}/{len(checks)}] {one.name}")
         # A deployment may be replaced while it is verified, so no proof is trusted for long.
         if stopped := deployment.why_stop():
             break
@@ -297,7 +303,7 @@ def _run(url: str, deployment: _Deployment, target: Target, key: str) -> Report:
         if outcome.has_no_response and not _still_responds(target, key):
             stopped = "The deployment stopped answering, so the rest was not tried."
             break
-    _progress("")
+    progress.end()
     return Report(url, deployment.identity, outcomes, left_out, stopped)
 
 
@@ -311,9 +317,23 @@ def _still_responds(target: Target, key: str) -> bool:
     return True
 
 
-def _progress(text: str) -> None:
-    if sys.stderr.isatty():
-        click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+class _Progress:
+    """How far the checks are: at a terminal in one line, elsewhere a line every few seconds."""
+
+    def __init__(self) -> None:
+        self._is_terminal = sys.stderr.isatty()
+        self._next = clock.monotonic() + _PROGRESS_SECONDS
+
+    def show(self, text: str) -> None:
+        if self._is_terminal:
+            click.echo(f"\r\x1b[K{text}", err=True, nl=False)
+        elif clock.monotonic() >= self._next:
+            self._next = clock.monotonic() + _PROGRESS_SECONDS
+            click.echo(text, err=True)
+
+    def end(self) -> None:
+        if self._is_terminal:
+            click.echo("\r\x1b[K", err=True, nl=False)
 
 
 def _say(report: Report) -> None:
@@ -359,10 +379,6 @@ def _generate(deployment: _Deployment, examples: int, *, new_key: Callable[[], s
     if why_not := deployment.why_stop():
         raise _CannotTell(why_not)
     client, contract, key = deployment.client, deployment.contract, new_key()
-    beside = Path(sys.executable).with_name("schemathesis")
-    program = str(beside) if beside.is_file() else shutil.which("schemathesis")
-    if program is None:
-        raise _CannotTell("--generate needs Schemathesis: pip install schemathesis.")
     inherited = {
         name: value
         for name, value in os.environ.items()
@@ -376,7 +392,7 @@ def _generate(deployment: _Deployment, examples: int, *, new_key: Callable[[], s
             + schemathesis_values(contract),
             "utf-8",
         )
-        command = [program, f"--config-file={configuration}", "run", str(contract.path)]
+        command = [_schemathesis(), f"--config-file={configuration}", "run", str(contract.path)]
         ran = subprocess.run(  # noqa: S603  (its own arguments, no shell)
             [*command, f"--url={client.origin}{client.prefix}"],
             env={
@@ -390,3 +406,12 @@ def _generate(deployment: _Deployment, examples: int, *, new_key: Callable[[], s
             check=False,
         )
     return {0: 0, 1: 1}.get(ran.returncode, Verdict.UNCLEAR.value)
+
+
+def _schemathesis() -> str:
+    """The program. Raises: `_CannotTell` where it is not installed."""
+    beside = Path(sys.executable).with_name("schemathesis")
+    program = str(beside) if beside.is_file() else shutil.which("schemathesis")
+    if program is None:
+        raise _CannotTell("--generate needs Schemathesis: pip install schemathesis.")
+    return program

@@ -173,7 +173,7 @@ class Http1Client:
         try:
             found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         except UnicodeError as error:  # such as a..b
-            raise OSError(f"{self.host} is not the name of a host: {error}") from error
+            raise OSError(f"{self.host} is not the name of a host") from error
         return [(family, address) for family, _, _, _, address in found]
 
     def _exchange_over(

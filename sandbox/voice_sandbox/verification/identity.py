@@ -35,7 +35,6 @@ from voice_sandbox.verification.http1 import (
     SentRequest,
 )
 
-IDENTIFY_SECONDS: Final = 5.0
 _PRISM: Final = b"stoplight.io/prism"
 
 
@@ -62,9 +61,9 @@ def identify(
     if _is_named_as_live(client, contract):
         return Identity(Kind.OTHER, "The contract lists this host as a server of its own.")
     try:
-        said = _exchange_quickly(client, SentRequest("GET", "/sandbox"))
+        said = client.exchange(SentRequest("GET", "/sandbox"))
     except NoResponse as error:
-        _exchange_quickly(client, SentRequest("GET", "/v1/agents"))
+        client.exchange(SentRequest("GET", "/v1/agents"))
         return Identity(Kind.OTHER, f"GET /sandbox gave no answer: {error}.")
     if _PRISM in said.body:
         return Identity(
@@ -92,7 +91,7 @@ def identify(
 def unproved(client: Http1Client, contract: Contract, control: Contract, *, key: str) -> str:
     """Why a deployment is not proved to be a sandbox just now; empty where it is."""
     try:
-        if not _says_sandbox(_exchange_quickly(client, SentRequest("GET", "/sandbox")), control):
+        if not _says_sandbox(client.exchange(SentRequest("GET", "/sandbox")), control):
             return "GET /sandbox was not answered as a sandbox identifies itself."
         operations = [one for one in contract.operations.values() if "{" not in one.path]
         for operation in sorted(operations, key=lambda one: one.body is not None):
@@ -146,7 +145,7 @@ def _rejects(client: Http1Client, key: str) -> bool:
     """Whether the sandbox itself, not only the service, rejects a key of the right form."""
     signed = (("Authorization", f"Bearer {key}"),)
     try:
-        response = _exchange_quickly(client, SentRequest("GET", "/sandbox/clock", signed))
+        response = client.exchange(SentRequest("GET", "/sandbox/clock", signed))
         problem = response.json()
     except (NoResponse, ValueError, RecursionError):
         return False
@@ -157,29 +156,21 @@ def _rejects(client: Http1Client, key: str) -> bool:
     )
 
 
-def _exchange_quickly(client: Http1Client, sent: SentRequest) -> ReceivedResponse:
-    return client.exchange(sent, timeout_seconds=IDENTIFY_SECONDS)
-
-
 def _journal_has_seen(client: Http1Client, operation: Operation, key: str) -> bool:
     """Whether the journal holds a request that was made just now and can change nothing."""
     signed = (("Authorization", f"Bearer {key}"),)
     if operation.body is None:
-        response = _exchange_quickly(client, SentRequest(operation.method, operation.path, signed))
+        response = client.exchange(SentRequest(operation.method, operation.path, signed))
     else:
         headers = (*signed, ("Content-Type", "application/json"))
-        response = _exchange_quickly(
-            client, SentRequest(operation.method, operation.path, headers, b"{}")
-        )
+        response = client.exchange(SentRequest(operation.method, operation.path, headers, b"{}"))
     request_ids = response.values("x-request-id")
     if len(request_ids) != 1 or not request_ids[0].replace("_", "").replace("-", "").isalnum():
         return False
     look_up = SentRequest("GET", f"/sandbox/exchanges/{request_ids[0]}", signed)
     deadline = clock.monotonic() + JOURNAL_SECONDS
     # Each request may reach another worker, which sees it a little later.
-    while (
-        found := _exchange_quickly(client, look_up)
-    ).status == 404 and clock.monotonic() < deadline:
+    while (found := client.exchange(look_up)).status == 404 and clock.monotonic() < deadline:
         clock.sleep(PAUSE_SECONDS)
     try:
         entry = found.json()
