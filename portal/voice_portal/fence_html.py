@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from voice_portal import card, inspector, recordings, serve_options, tables
+from voice_portal import card, command_line, inspector, recordings, serve_options, tables
 from voice_portal.fence_options import FenceError, choose
 from voice_portal.fields import listed
 from voice_portal.markup import phrase, render
@@ -69,6 +69,19 @@ def scenarios(page: Page, options: Mapping[str, Any]) -> str:
 
 def serve_options_table(page: Page, options: Mapping[str, Any]) -> str:
     return render("options", rows=serve_options.options(options.get("names", "").split()))
+
+
+def command(page: Page, options: Mapping[str, Any]) -> str:
+    name = options["name"]
+    return render("command", name=name, **command_line.command(name))
+
+
+def commands(page: Page, options: Mapping[str, Any]) -> str:
+    return render("commands", rows=command_line.commands())
+
+
+def exit_codes(page: Page, options: Mapping[str, Any]) -> str:
+    return render("exit-codes", rows=command_line.codes())
 
 
 def workflows(page: Page, options: Mapping[str, Any]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from voice_portal import card, serve_options, tables
+from voice_portal import card, command_line, serve_options, tables
 from voice_portal.fields import Field, listed
 from voice_portal.markup import first_sentence, phrase, pretty
 from voice_portal.page import Page
@@ -90,6 +90,27 @@ def serve_options_list(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     for row in serve_options.options(options.get("names", "").split()):
         default = f" Default: {row['default']}." if row["default"] else ""
         yield f"- `{row['name']}` (`{row['variable']}`): {row['meaning']}{default}"
+
+
+def command(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
+    shown = command_line.command(options["name"])
+    yield from (f"`{shown['usage']}`", "")
+    for paragraph in shown["paragraphs"]:
+        yield from (paragraph, "")
+    for row in shown["options"]:
+        variable = f" (`{row['variable']}`)" if row["variable"] else ""
+        default = f" Default: {row['default']}." if row["default"] else ""
+        yield f"- `{row['name']}`{variable}: {row['meaning']}{default}"
+
+
+def commands(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
+    for row in command_line.commands():
+        yield f"- `{row['name']}`: {row['meaning']}"
+
+
+def exit_codes(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
+    for row in command_line.codes():
+        yield f"- `{row['code']}`: {row['meaning']}"
 
 
 def workflows(page: Page, options: Mapping[str, Any]) -> Iterator[str]:

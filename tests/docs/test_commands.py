@@ -143,11 +143,12 @@ def is_run_elsewhere(words: list[str]) -> bool:
     test_container runs what ``docker`` would.
     """
     match words:
+        case ["javac", *_] | ["voice-sandbox", "exec", *_]:
+            return True
         case ["pytest", *_] | ["schemathesis", "run", *_] | ["printf", "%s", _, "|", "sha256sum"]:
             return True
         case ["docker", "build" | "run", *_]:
-            return True
-    return words[0].startswith("CALL_ID=")
+            return words[0].startswith(("CALL_ID=", "REQUEST_ID="))
 
 
 def options_of(command: str) -> set[str]:
@@ -169,6 +170,8 @@ def exists(words: list[str], root: Path) -> bool:
                 [sys.executable, root / program, "--help"], capture_output=True, text=True
             )
             return set(options) <= set(helped.stdout.split())
+        case ["eval", completion]:
+            return completion.startswith("$(voice-sandbox completion ")
         case ["export", assignment]:
             return assignment == "VOICE_API_KEY=sandbox_demo"
         case ["pip", "install", package]:
@@ -182,6 +185,13 @@ def test_every_other_command_exists(articles: Mapping[str, Any], root: Path) -> 
     """Targets of make, commands of voice-sandbox and tools that pages name are there."""
     others = [words for words in shell_lines(articles) if not is_run_elsewhere(words)]
     assert [words for words in others if not exists(words, root)] == []
+
+
+def test_every_command_has_its_place(root: Path) -> None:
+    """The page of the command line has a section for each command, and for no other."""
+    page = (root / "docs" / "command-line.md").read_text("utf-8")
+    shown = set(re.findall(r"^### (\S+) \{", page, re.MULTILINE))
+    assert shown == set(main.list_commands(click.Context(main)))
 
 
 def test_schemathesis_command_succeeds(

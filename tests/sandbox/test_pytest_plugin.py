@@ -130,6 +130,56 @@ def test_no_installed_module_is_called_sandbox(tmp_path: Path) -> None:
     assert found.stdout == "None\n", found.stderr
 
 
+# The report of a test that failed
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")], ids=["alone", "xdist"])
+def test_a_failed_test_shows_what_happened(tmp_path: Path, workers: tuple[str, ...]) -> None:
+    """Its report has the timeline of its calls and every exchange; a passed test has none."""
+    (tmp_path / "test_calls.py").write_text(
+        "def test_fails(voice_sandbox):\n"
+        "    voice_sandbox.call('busy')\n"
+        "    voice_sandbox.until_idle()\n"
+        "    voice_sandbox.client.post('/v1/calls', json={'phone': 1})\n"
+        "    assert False\n"
+        "def test_passes(voice_sandbox):\n"
+        "    voice_sandbox.call('dropped')\n"
+    )
+    shown = run_pytest(tmp_path, *workers).stdout
+    section = shown.partition("voice_sandbox: calls and exchanges")[2]
+    for word in ("scenario busy", "ringing", "delivers busy: 200", "POST   /v1/calls", "phone"):
+        assert word in section, shown
+    assert "dropped" not in shown
+
+
+def test_a_failed_async_test_shows_what_happened(tmp_path: Path) -> None:
+    """The variant without a socket has the same section."""
+    (tmp_path / "test_asgi.py").write_text(
+        "import pytest\n"
+        "@pytest.mark.anyio\n"
+        "async def test_fails(voice_sandbox_asgi):\n"
+        "    async with voice_sandbox_asgi() as sandbox:\n"
+        "        await sandbox.call('busy')\n"
+        "        await sandbox.until_idle()\n"
+        "        assert False\n"
+    )
+    (tmp_path / "conftest.py").write_text(
+        "import pytest\n@pytest.fixture\ndef anyio_backend(): return 'asyncio'\n"
+    )
+    shown = run_pytest(tmp_path).stdout
+    assert "delivers busy: 200" in shown.partition("voice_sandbox: calls and exchanges")[2], shown
+
+
+def test_a_test_may_fail_with_its_client_closed(tmp_path: Path) -> None:
+    """What cannot be read any more is said, and hides no failure."""
+    (tmp_path / "test_closed.py").write_text(
+        "def test_fails(voice_sandbox):\n    voice_sandbox.close()\n    assert 'this' == 'that'\n"
+    )
+    shown = run_pytest(tmp_path).stdout
+    assert "'this' == 'that'" in shown
+    assert "The journal could not be read" in shown
+
+
 # Coverage of a whole run
 
 THREE_SCENARIOS = """

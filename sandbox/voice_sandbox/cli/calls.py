@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from voice_sandbox.calls.call import IN_PROGRESS, QUEUED, RINGING
-from voice_sandbox.cli.output import escaped, escaped_lines, print_json, show, status
+from voice_sandbox.cli.output import escaped_lines, print_json, show, status
 from voice_sandbox.cli.remote import Remote, remote
 from voice_sandbox.cli.shell_completion import agent_keys, provider_words, scenario_names
-from voice_sandbox.clock import from_rfc3339, sleep
+from voice_sandbox.clock import sleep
+from voice_sandbox.testing.description import escaped, event_line, events
 
 if TYPE_CHECKING:
     from voice_sandbox.testing.client import SandboxClient
@@ -43,7 +44,7 @@ def call(client: SandboxClient, as_json: bool, number: str, agent: str | None, w
     if not watch:
         return
     for event in _watched(client, call_id):
-        show(event, _event_line(event), as_json=as_json)
+        show(event, event_line(event, status=status), as_json=as_json)
     ended = client.status(call_id)
     if as_json:
         print_json(ended)
@@ -66,8 +67,8 @@ def show_call(client: SandboxClient, as_json: bool, call_id: str) -> None:
         return
     scenario = f"  scenario {inspected['scenario']}" if inspected["scenario"] else ""
     click.echo(escaped(f"{read['call_id']}  {read['status']}{scenario}"))
-    for event in _events(inspected):
-        click.echo(_event_line(event))
+    for event in events(inspected):
+        click.echo(event_line(event, status=status))
     _print_result(read)
 
 
@@ -150,41 +151,13 @@ def _watched(client: SandboxClient, call_id: str) -> Iterator[dict[str, Any]]:
     shown: list[dict[str, Any]] = []
     while True:
         seen = client.inspect(call_id)
-        events = _events(seen)
-        yield from ({"call_id": call_id, **event} for event in events if event not in shown)
-        shown = events
+        found = events(seen)
+        yield from ({"call_id": call_id, **event} for event in found if event not in shown)
+        shown = found
         has_ended = seen["timeline"][-1]["status"] not in (QUEUED, RINGING, IN_PROGRESS)
         if has_ended and all(delivery["answered"] for delivery in seen["deliveries"]):
             return
         sleep(_WATCH_SECONDS)
-
-
-def _events(seen: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """States and deliveries of a call in order, with seconds from its beginning."""
-    began = from_rfc3339(seen["timeline"][0]["at"])
-    events = [{"at": s["at"], "status": s["status"]} for s in seen["timeline"]]
-    events += [
-        {
-            "at": delivery["due_at"],
-            "delivered": delivery["payload"]["status"],
-            "answered": delivery["answered"],
-        }
-        for delivery in seen["deliveries"]
-        if delivery["answered"] is not None
-    ]
-    # A completion that ends the call is delivered in the very instant of the end.
-    events.sort(key=lambda event: (event["at"], "status" in event))
-    return [
-        {"after_seconds": round(from_rfc3339(event["at"]) - began, 3), **event} for event in events
-    ]
-
-
-def _event_line(event: Mapping[str, Any]) -> str:
-    began = f"{event['after_seconds']:8.1f} s  "
-    if "status" in event:
-        return escaped(began + event["status"])
-    delivers = f"the provider delivers {event['delivered']}: "
-    return escaped(began + delivers) + status(event["answered"])
 
 
 def _print_result(call: Mapping[str, Any]) -> None:

@@ -10,10 +10,12 @@ import click
 import orjson
 
 from voice_sandbox.cli import exit_codes
-from voice_sandbox.cli.output import escaped, escaped_lines, exchange_line, print_json, show
+from voice_sandbox.cli.output import escaped_lines, print_json, show
+from voice_sandbox.cli.output import status as coloured
 from voice_sandbox.cli.remote import Number, Remote, fail, remote
 from voice_sandbox.cli.shell_completion import operation_ids
 from voice_sandbox.journal.coverage import Item, table
+from voice_sandbox.testing.description import escaped, exchange_line
 
 if TYPE_CHECKING:
     from voice_sandbox.testing.client import SandboxClient
@@ -56,12 +58,12 @@ def logs(
     span = {name: value for name, value in (("since", since), ("until", until)) if value}
     newest = client.journal(limit=str(limit), **search, **span)
     for entry in reversed(newest):
-        show(entry, exchange_line(entry), as_json=as_json)
+        show(entry, exchange_line(entry, status=coloured), as_json=as_json)
     if follow:
         # From the last that was shown on, so that none is missed in between.
         after = newest[0]["seq"] if newest else "0" * 32 if span == {} else None
         for entry in client.follow(after=after, **search):
-            show(entry, exchange_line(entry), as_json=as_json)
+            show(entry, exchange_line(entry, status=coloured), as_json=as_json)
         fail("The sandbox was stopped.", exit_codes.UNREACHABLE, as_json=as_json)
 
 
@@ -93,7 +95,7 @@ def exchange(client: SandboxClient, as_json: bool, request_id: str, form: str | 
 
 def _whole(entry: Mapping[str, Any]) -> Iterator[str]:
     """The lines of an exchange: what was sent, and what was received."""
-    yield exchange_line(entry)
+    yield exchange_line(entry, status=coloured)
     if entry["why"]:
         yield escaped(entry["why"])
     for sign, message in ((">", entry["request"]), ("<", entry["response"])):

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from voice_sandbox.cli.output import escaped, show
+from voice_sandbox.cli.output import show
 from voice_sandbox.cli.remote import Number, Remote, remote
+from voice_sandbox.testing.description import escaped
 
 if TYPE_CHECKING:
     from voice_sandbox.testing.client import SandboxClient

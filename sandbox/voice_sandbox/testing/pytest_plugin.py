@@ -8,7 +8,15 @@ Nothing is imported until a test asks for a fixture.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import (
+    AsyncIterator,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Mapping,
+    Sequence,
+)
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +29,10 @@ if TYPE_CHECKING:
 
 _COVERED: pytest.StashKey[dict[tuple[str, str], int]] = pytest.StashKey()
 """How often the keys of this process have covered each item: kind and name → exchanges."""
+
+_HAPPENED: pytest.StashKey[list[str]] = pytest.StashKey()
+"""What happened under the keys of an async test that failed, as lines."""
+_REPORTED_EXCHANGES = 100
 
 
 # Fixtures
@@ -58,11 +70,13 @@ def voice_sandbox(
 
 @pytest.fixture
 def voice_sandbox_asgi(
-    pytestconfig: pytest.Config,
+    pytestconfig: pytest.Config, request: pytest.FixtureRequest
 ) -> Callable[[], AbstractAsyncContextManager[AsyncSandboxClient]]:
     """The same without any socket: ``async with voice_sandbox_asgi() as sandbox``.
 
     It has what ``voice_sandbox`` has, to be awaited, and runs in the test's own event loop.
+    pytest runs no async test by itself: install ``pytest-asyncio``, or mark the test with
+    ``@pytest.mark.anyio``, whose plugin the sandbox brings along.
     """
     import httpx
 
@@ -78,7 +92,14 @@ def voice_sandbox_asgi(
                 "http://voice-sandbox.test", _fresh_key(), transport=httpx.ASGITransport(app)
             ) as client,
         ):
-            yield client
+            try:
+                yield client
+            except (Exception, pytest.fail.Exception):
+                exchanges = await client.journal(limit=str(_REPORTED_EXCHANGES))
+                calls = [await client.inspect(call_id) for call_id in _call_ids(exchanges)]
+                lines = request.node.stash.setdefault(_HAPPENED, [])
+                lines += _described(exchanges, calls)
+                raise
             if _is_measured(pytestconfig):
                 _add(pytestconfig, (await client.coverage(**_measured(pytestconfig)))["items"])
 
@@ -101,6 +122,48 @@ def _fresh_key() -> str:
     import secrets
 
     return f"sandbox_{secrets.token_hex(12)}"
+
+
+# The report of a test that failed
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.when == "call" and report.failed:
+        lines = item.stash.get(_HAPPENED, [])
+        client = getattr(item, "funcargs", {}).get("voice_sandbox")
+        if client is not None:
+            lines = [*lines, *_happened(client)]
+        if lines:
+            report.sections.append(("voice_sandbox: calls and exchanges", "\n".join(lines)))
+    return report
+
+
+def _happened(client: SandboxClient) -> list[str]:
+    from voice_sandbox.testing.client import SandboxError
+
+    try:
+        exchanges = client.journal(limit=str(_REPORTED_EXCHANGES))
+        return _described(exchanges, [client.inspect(one) for one in _call_ids(exchanges)])
+    except (SandboxError, RuntimeError) as error:  # RuntimeError: the test has closed its client
+        return [f"The journal could not be read: {error}"]
+
+
+def _call_ids(exchanges: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The calls that were created, in order."""
+    created = (e for e in reversed(exchanges) if e["operation_id"] == "createCall")
+    return list(dict.fromkeys(e["call_id"] for e in created if e["status"] < 400))
+
+
+def _described(
+    exchanges: Sequence[Mapping[str, Any]], calls: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    from voice_sandbox.testing.description import report
+
+    return list(report(exchanges[::-1], calls))
 
 
 # Coverage of the whole run
