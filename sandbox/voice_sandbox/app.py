@@ -126,6 +126,7 @@ def create_app(
     database: str = "sqlite:///:memory:",
     site: Path | None = None,
     speed: float = 1.0,
+    clock_mode: str = clock.WALL_MODE,
     contract_path: Path | None = None,
     limits: Limits = _DEFAULTS,
     keys: frozenset[bytes] | None = None,
@@ -143,6 +144,7 @@ def create_app(
         database: A URL such as ``sqlite:///calls.db``; see `voice_sandbox.store.open_store`.
         site: The folder of a built portal.
         speed: Seconds of virtual time for each second on the wall.
+        clock_mode: What moves the clock of a new key: ``wall``, ``manual`` or ``polls``.
         contract_path: Another ``openapi.yaml``.
         limits: What the deployment allows.
         keys: Digests of the keys that are accepted, where not all are.
@@ -155,6 +157,8 @@ def create_app(
     """
     if not 0 < speed < inf:  # not a number is not greater than 0 either
         raise ValueError(f"The speed {speed} is no number of times. Use 1, or 10 for haste.")
+    if clock_mode not in clock.MODES:
+        raise ValueError(f"No clock goes by {clock_mode!r}. Use one of: {', '.join(clock.MODES)}.")
     contract = within(load_contract(contract_path or find_contract()), limits)
     control_contract = within(
         load_contract(find_contract("control.yaml"), components_from=contract), limits
@@ -181,6 +185,7 @@ def create_app(
         store=store,
         wall=steady_wall,
         speed=speed,
+        clock_mode=clock_mode,
         admit_call=None if calls is None else Quota(store, calls, workers=workers).admit,
         wake_up=WakeUp(),
         faults=ArmedFaults(store, monotonic=clock.monotonic),
@@ -214,9 +219,10 @@ def create_app(
         journal.record(exchange)
         observe_control(exchange)
 
+    deliverer = Deliverer(simulation, keyring)
     served = Pipeline(
         contract,
-        service.handlers(simulation),
+        service.handlers(simulation, deliverer.advance),
         keyring=keyring,
         may_name_provider=False,
         unusable_number="malformed_json",
@@ -226,7 +232,7 @@ def create_app(
         wall=steady_wall,
         strike=simulation.faults.strike,
     )
-    deliverer = Deliverer(simulation, served.route("callCompleted").app, keyring)
+    deliverer.endpoint = served.route("callCompleted").app
     controlled = Pipeline(
         control_contract,
         control.handlers(

@@ -27,6 +27,12 @@ DAY_SECONDS: Final = 24 * 60 * 60
 END_OF_TIME: Final = 253_402_300_799.0
 """The last second of the year 9999, which RFC 3339 can still write; clocks stop there."""
 
+WALL_MODE: Final = "wall"
+MANUAL_MODE: Final = "manual"
+POLLS_MODE: Final = "polls"
+MODES: Final = (WALL_MODE, MANUAL_MODE, POLLS_MODE)
+"""What moves a virtual clock: the wall, an advance alone, or each read of an unfinished call."""
+
 _LONGEST_HOLD_SECONDS: Final = 1.0
 """For which a clock may stand still, so that small corrections do not add up."""
 
@@ -127,16 +133,22 @@ class VirtualClock(msgspec.Struct, frozen=True):
     anchor_wall: float
     anchor: float
     rate: float = 1.0
+    mode: str = WALL_MODE
+    """One of `MODES`; with any but the first one the clock stands until it is advanced."""
     has_faults: bool = False
     """Whether an armed fault of the key may strike: read with the clock, which requests need."""
 
     def now(self, wall_now: float) -> float:
         """What the clock shows at that wall time."""
+        if self.mode != WALL_MODE:
+            return self.anchor
         shown = self.anchor + max(0.0, wall_now - self.anchor_wall) * self.rate
         return min(shown, END_OF_TIME)
 
     def wall_at(self, instant: float) -> float:
-        """The wall time at which the clock will show ``instant``."""
+        """The wall time at which the clock will show ``instant``, infinite where it stands."""
+        if self.mode != WALL_MODE:
+            return inf
         return self.anchor_wall + (instant - self.anchor) / self.rate
 
     def advanced_to(self, instant: float, *, wall_now: float) -> VirtualClock:

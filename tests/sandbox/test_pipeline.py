@@ -642,4 +642,4 @@ def test_every_problem_is_triggered() -> None:
 
 def test_every_handler_has_its_operation() -> None:
     """The handlers of the service are the operations of the contract."""
-    assert set(service_module.handlers(None)) == set(CONTRACT.operations)  # type: ignore[arg-type]
+    assert set(service_module.handlers(None, None)) == set(CONTRACT.operations)  # type: ignore[arg-type]

@@ -240,9 +240,15 @@ async def read_clock(context: ControlContext, request: Request) -> Response:
 
 
 async def advance_clock(context: ControlContext, request: Request) -> Response:
-    """Moves the clock forward and delivers everything that becomes due."""
-    namespace = request.principal.namespace
+    """Moves the clock forward and delivers everything that becomes due, or sets what moves it."""
+    namespace, wall = request.principal.namespace, context.simulation.wall
     clock = await context.simulation.clock(namespace)
+    if mode := request.body.get("mode"):
+        store = context.simulation.store
+        clock = await store.move_clock(namespace, -inf, wall_now=wall(), mode=mode) or clock
+        # What was due already is not left behind by a clock that stands from now on.
+        clock = await context.deliverer.advance(namespace, clock.now(wall()))
+        return await _clock(context, namespace, clock)
     seconds = request.body.get("advance_seconds", inf)
     until = clock.now(context.simulation.wall()) + seconds
     advanced = await context.deliverer.advance(namespace, until, is_given_up=request.is_given_up)
@@ -289,6 +295,7 @@ async def _clock(context: ControlContext, namespace: bytes, clock: VirtualClock)
         {
             "now": rfc3339(clock.now(context.simulation.wall())),
             "rate": clock.rate,
+            "mode": clock.mode,
             "next_due_at": None if next_due_at is None else rfc3339(next_due_at),
         },
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
 from typing import Final
 
@@ -28,11 +28,15 @@ The pytest export of the journal sends them again before the exchange that it te
 IDEMPOTENCY_SECONDS: Final = clock.DAY_SECONDS
 
 
-def handlers(simulation: Simulation) -> Mapping[str, Handler]:
+Advance = Callable[[bytes, float], Awaitable[object]]
+"""Moves the clock of a namespace to an instant, and delivers what is due by then."""
+
+
+def handlers(simulation: Simulation, advance: Advance) -> Mapping[str, Handler]:
     """One handler for each operationId of the service's contract."""
     return {
         "createCall": partial(create_call, simulation),
-        "getCall": partial(get_call, simulation),
+        "getCall": partial(get_call, simulation, advance),
         "listAgents": partial(list_agents, simulation),
         "callCompleted": partial(call_completed, simulation),
     }
@@ -76,25 +80,35 @@ async def create_call(simulation: Simulation, request: Request) -> Response:
     return _created(simulation, call.call_id, scenario)
 
 
-async def get_call(simulation: Simulation, request: Request) -> Response:
-    """Reads one call. Raises: `ProblemError` ``call_not_found``."""
-    virtual, call = await simulation.call(
-        request.principal.namespace, UUID(request.parameters["call_id"])
-    )
+async def get_call(simulation: Simulation, advance: Advance, request: Request) -> Response:
+    """Reads one call, and moves a clock that goes by reads to the call's next change.
+
+    Raises: `ProblemError` ``call_not_found``.
+    """
+    namespace = request.principal.namespace
+    virtual, call = await simulation.call(namespace, UUID(request.parameters["call_id"]))
     if virtual.has_faults:
         await request.meet_faults(None if call is None else call.phone)
     if call is None:
         raise no_such_call()
-    result = call.result
+    result, now, why = call.result, virtual.now(simulation.wall()), ""
+    if virtual.mode == clock.POLLS_MODE and result is None:
+        change = simulation.next_change_at(call, now)
+        if change is not None:
+            await advance(namespace, change)
+            why = (
+                f"This read moved the clock to {clock.rfc3339(change)}, when its call changes next."
+            )
     return Response(
         {
             "call_id": str(call.call_id),
-            "status": simulation.status(call, virtual.now(simulation.wall())),
+            "status": simulation.status(call, now),
             "transcript": result and result.transcript,
             "duration": None if result is None else result.duration_seconds,
         },
         call_id=call.call_id,
         scenario=call.scenario,
+        why=why,
     )
 
 

@@ -74,6 +74,19 @@ def status_at(call: Call, scenario: Scenario, instant: float) -> str:
     return QUEUED
 
 
+def next_change_at(call: Call, scenario: Scenario, instant: float) -> float | None:
+    """When an unfinished call changes next after that instant: rings, is answered, or completes.
+
+    ``None`` where nothing is planned any more.
+    """
+    seconds = [scenario.ringing_after_seconds, scenario.answered_after_seconds]
+    changes = [call.created_at + s for s in seconds if s is not None]
+    changes = [change for change in changes if change > instant]
+    for completion in scenario.completions[len(call.delivery_statuses) :][:1]:
+        changes.append(call.created_at + completion.after_seconds)
+    return min(changes, default=None)
+
+
 def first_due_at(call: Call, scenario: Scenario) -> float | None:
     """When the first completion of a new call is due, without planning the rest."""
     if not scenario.completions:

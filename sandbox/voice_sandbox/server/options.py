@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import click
 import msgspec
 
+from voice_sandbox.clock import MODES, WALL_MODE
 from voice_sandbox.http.proxy import Network, proxies, root_path
 from voice_sandbox.limits import HELP, Limits
 
@@ -30,6 +31,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     database: str
     site: Path | None
     speed: float
+    clock: str
     contract: Path | None
     workers: int
     keys_file: Path | None
@@ -148,6 +150,14 @@ _OPTIONS: Final = (
         type=click.FloatRange(0, 1_000_000, min_open=True),
         help="How many times faster than the wall calls go by: at 10 a call of 8 seconds "
         "takes 0.8. A namespace keeps the speed it was opened with.",
+    ),
+    _option(
+        "--clock",
+        type=click.Choice(MODES),
+        default=WALL_MODE,
+        show_default=True,
+        help="What moves the clock of a new key: the wall; with manual, nothing but an advance; "
+        "with polls, each read of an unfinished call moves it to the next change of that call.",
     ),
     _option(
         "--contract",

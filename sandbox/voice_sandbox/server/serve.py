@@ -164,6 +164,7 @@ def _app(settings: Settings, metrics: Metrics | None, log: Log) -> Starlette:
         database=settings.database,
         site=settings.site,
         speed=settings.speed,
+        clock_mode=settings.clock,
         contract_path=settings.contract,
         limits=settings.limits,
         keys=None if settings.keys_file is None else read_keys(settings.keys_file),

@@ -47,12 +47,12 @@ class Posted(msgspec.Struct, frozen=True):
 class Deliverer:
     """Plays the provider's side of every call."""
 
-    def __init__(self, simulation: Simulation, endpoint: ASGIApp, keyring: Keyring) -> None:
-        """``endpoint`` is that of ``callCompleted``, the operation that takes completions."""
+    def __init__(self, simulation: Simulation, keyring: Keyring) -> None:
         self._simulation = simulation
         self._webhook = simulation.contract.operations["callCompleted"]
-        self._endpoint = endpoint
         self._keyring = keyring
+        self.endpoint: ASGIApp
+        """That of ``callCompleted``, the operation that takes completions: set where it is made."""
 
     def wake(self) -> None:
         """Looks for what is due at once."""
@@ -167,7 +167,7 @@ class Deliverer:
         async def send(message: Message) -> None:
             responses.append(message)
 
-        await self._endpoint(
+        await self.endpoint(
             {
                 "type": "http",
                 "asgi": {"version": "3.0"},

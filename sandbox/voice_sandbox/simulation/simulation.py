@@ -11,7 +11,7 @@ import msgspec
 from uuid_utils import UUID
 
 from voice_sandbox.calls.call import Call, Result
-from voice_sandbox.calls.provider import Plan, plan, status_at
+from voice_sandbox.calls.provider import Plan, next_change_at, plan, status_at
 from voice_sandbox.calls.scenarios import Scenario, Scenarios
 from voice_sandbox.clock import VirtualClock, Wall
 from voice_sandbox.contract.catalogue import Catalogue
@@ -30,6 +30,8 @@ class Simulation(msgspec.Struct, frozen=True):
     wall: Wall
     speed: float
     """Seconds of virtual time for each second on the wall, for namespaces opened from now on."""
+    clock_mode: str
+    """What moves their clocks."""
     admit_call: Callable[[bytes], Awaitable[None]] | None
     """Rejects a namespace that holds too many calls; ``None`` where there is no such limit."""
     wake_up: WakeUp
@@ -58,6 +60,10 @@ class Simulation(msgspec.Struct, frozen=True):
         """Where a call stands at an instant of its namespace's clock."""
         return call.result.status if call.result else status_at(call, self._scenario(call), now)
 
+    def next_change_at(self, call: Call, now: float) -> float | None:
+        """When an unfinished call changes next."""
+        return next_change_at(call, self._scenario(call), now)
+
     def _scenario(self, call: Call) -> Scenario:
         # A database may be older than the catalogue, and hold a scenario that is gone.
         return self.scenarios.by_name.get(call.scenario, self.scenarios.default)
@@ -65,7 +71,9 @@ class Simulation(msgspec.Struct, frozen=True):
     async def _opened(self, namespace: bytes) -> VirtualClock:
         now = self.wall()
         return await self.store.open_namespace(
-            namespace, fresh=VirtualClock(now, now, self.speed), sample=self._sample_call(now)
+            namespace,
+            fresh=VirtualClock(now, now, self.speed, self.clock_mode),
+            sample=self._sample_call(now),
         )
 
     def _sample_call(self, now: float) -> Call:

@@ -32,11 +32,22 @@ _RESULT_COLUMNS: Final = (
     "delivery_statuses",
 )
 
-CLOCK_COLUMNS: Final = ("anchor_wall", "anchor", "rate", "has_faults")
+CLOCK_COLUMNS: Final = ("anchor_wall", "anchor", "rate", "mode", "has_faults")
 """What each request reads of its namespace, in the order of the fields of `VirtualClock`."""
+
+
+def _wake_at(due_at: str) -> str:
+    """The wall time at which a clock shows an instant; while the wall does not move it, never."""
+    # The engines have no way in common to write infinity.
+    never = f"{due_at} + 1e300"
+    return f"CASE mode WHEN 'wall' THEN anchor_wall + ({due_at} - anchor) / rate ELSE {never} END"
+
 
 FRAGMENTS: Final[Mapping[str, str]] = {
     "clock_columns": ", ".join(f"namespaces.{column}" for column in CLOCK_COLUMNS),
+    "wake_at": _wake_at("due_at"),
+    "wake_at_of_placed": _wake_at("placed.due_at"),
+    "wake_at_of_value": _wake_at(":due_at"),
     "may_strike": "(times IS NULL OR met < skip + times)",
     "call_columns": ", ".join(
         f"calls.{column}" for column in ("call_id", *REQUEST_COLUMNS, *_RESULT_COLUMNS)

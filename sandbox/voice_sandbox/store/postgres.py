@@ -14,7 +14,7 @@ from math import inf
 from typing import Any, Final, TypeVar
 
 import msgspec
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from uuid_utils import UUID
 
 from voice_sandbox.calls.call import Call, Result
@@ -113,6 +113,7 @@ class PostgresStore:
                 anchor_wall=fresh.anchor_wall,
                 anchor=fresh.anchor,
                 rate=fresh.rate,
+                mode=fresh.mode,
                 call_id=sample.call_id,
                 **sample_values(sample),
             )
@@ -258,7 +259,13 @@ class PostgresStore:
         await self._db.rows("drop_plan", namespace=namespace, call_id=call_id)
 
     async def move_clock(
-        self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
+        self,
+        namespace: bytes,
+        instant: float,
+        *,
+        wall_now: float,
+        wakes: bool = True,
+        mode: str | None = None,
     ) -> VirtualClock | None:
         async def move(transaction: Transaction) -> VirtualClock | None:
             row = await self._lock(transaction, namespace)
@@ -270,8 +277,9 @@ class PostgresStore:
                 namespace=namespace,
                 anchor_wall=clock.anchor_wall,
                 anchor=clock.anchor,
+                mode=mode or clock.mode,
             )
-            return clock
+            return replace(clock, mode=mode or clock.mode)
 
         clock = await self._alone_with(namespace, move)
         if wakes:

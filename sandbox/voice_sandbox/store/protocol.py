@@ -140,9 +140,15 @@ class NamespaceStore(Protocol):
         """Starts a namespace with clock and sample call, unless it is open; returns its clock."""
 
     async def move_clock(
-        self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
+        self,
+        namespace: bytes,
+        instant: float,
+        *,
+        wall_now: float,
+        wakes: bool = True,
+        mode: str | None = None,
     ) -> VirtualClock | None:
-        """Advances the clock to ``instant`` where it is not already later.
+        """Advances the clock to ``instant`` where it is not already later, and sets its ``mode``.
 
         The wall times of pending completions follow in pieces. Without ``wakes`` they stay as
         they are: for a step of several, of which the last one moves them.

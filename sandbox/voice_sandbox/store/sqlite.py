@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import orjson
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from uuid_utils import UUID
 
 from voice_sandbox.calls.call import Call, Result
@@ -132,6 +132,7 @@ class SQLiteStore:
                 anchor_wall=fresh.anchor_wall,
                 anchor=fresh.anchor,
                 rate=fresh.rate,
+                mode=fresh.mode,
             )
             if inserted:
                 self._write(
@@ -299,7 +300,13 @@ class SQLiteStore:
         await self._committed()
 
     async def move_clock(
-        self, namespace: bytes, instant: float, *, wall_now: float, wakes: bool = True
+        self,
+        namespace: bytes,
+        instant: float,
+        *,
+        wall_now: float,
+        wakes: bool = True,
+        mode: str | None = None,
     ) -> VirtualClock | None:
         await self._begin()  # before reading: another process may move the same clock
         with self._writer():
@@ -312,11 +319,12 @@ class SQLiteStore:
                 namespace=namespace,
                 anchor_wall=clock.anchor_wall,
                 anchor=clock.anchor,
+                mode=mode or clock.mode,
             )
         await self._committed()
         if wakes:
             await self._move_wakes(namespace)
-        return clock
+        return clock if mode is None else replace(clock, mode=mode)
 
     async def claim_due(
         self, *, wall_now: float, lease_seconds: float, limit: int

@@ -51,8 +51,8 @@ export class ClockView {
 
   draw() {
     if (!this.known || document.hidden) return;
-    const { at, read, rate, next_due_at: due } = this.known;
-    const now = at + (performance.now() - read) * rate;
+    const { at, read, rate, mode, next_due_at: due } = this.known;
+    const now = mode === "wall" ? at + (performance.now() - read) * rate : at;
     write(this.time, timeOfDay(now));
     write(this.due, sentence(due === null ? null : Date.parse(due) - now, now - Date.now()));
   }

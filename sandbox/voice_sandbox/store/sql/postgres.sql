@@ -6,8 +6,8 @@ WHERE (SELECT count(*) FROM (SELECT 1 FROM namespaces LIMIT 1) AS one) >= 0;
 -- name: open_namespace
 -- Whoever comes second, on whichever replica, finds the namespace with its sample call.
 WITH opened AS (
-    INSERT INTO namespaces (namespace, anchor_wall, anchor, rate, used_at)
-    VALUES (:namespace, :anchor_wall, :anchor, :rate, (SELECT seconds FROM uptime))
+    INSERT INTO namespaces (namespace, anchor_wall, anchor, rate, mode, used_at)
+    VALUES (:namespace, :anchor_wall, :anchor, :rate, :mode, (SELECT seconds FROM uptime))
     ON CONFLICT (namespace) DO NOTHING
     RETURNING generation
 )
@@ -54,7 +54,8 @@ SELECT
 FROM namespaces WHERE namespace = :namespace;
 
 -- name: move_clock
-UPDATE namespaces SET anchor_wall = :anchor_wall, anchor = :anchor, moves = moves + 1
+UPDATE namespaces
+SET anchor_wall = :anchor_wall, anchor = :anchor, mode = :mode, moves = moves + 1
 WHERE namespace = :namespace;
 
 -- name: late_wakes
@@ -67,7 +68,7 @@ SELECT moves FROM namespaces WHERE namespace = :namespace AND moves > settled_mo
 -- Of the next completions in the order in which they are due. The share lock keeps the clock where
 -- it is meanwhile: who moves it later moves these wakes later too.
 WITH open AS (
-    SELECT generation, anchor_wall, anchor, rate FROM namespaces WHERE namespace = :namespace
+    SELECT generation, anchor_wall, anchor, rate, mode FROM namespaces WHERE namespace = :namespace
     FOR SHARE
 ), next AS (
     SELECT generation, call_id FROM calls
@@ -76,7 +77,7 @@ WITH open AS (
     ORDER BY due_at, call_id LIMIT :limit
     FOR NO KEY UPDATE
 ), moved AS (
-    UPDATE calls SET wake_at = anchor_wall + (due_at - anchor) / rate
+    UPDATE calls SET wake_at = {wake_at}
     FROM open, next
     WHERE open.generation = calls.generation
       AND next.generation = calls.generation AND next.call_id = calls.call_id
@@ -100,7 +101,7 @@ WITH requested AS (
         idempotency_key, fingerprint, expires_at, number
     )
 ), open AS (
-    SELECT generation, namespace, anchor_wall, anchor, rate FROM namespaces
+    SELECT generation, namespace, anchor_wall, anchor, rate, mode FROM namespaces
     WHERE namespace = ANY (:namespace)
     FOR SHARE SKIP LOCKED
 ), kept AS (
@@ -121,7 +122,7 @@ WITH requested AS (
     INSERT INTO calls (generation, call_id, {request_columns}, due_at, wake_at)
     SELECT
         generation, call_id, {request_columns},
-        due_at, anchor_wall + (due_at - anchor) / rate
+        due_at, {wake_at}
     FROM requested JOIN open USING (namespace)
     WHERE idempotency_key IS NULL OR call_id IN (SELECT call_id FROM kept)
     ORDER BY number
@@ -258,7 +259,7 @@ WITH requested AS (
     ) WITH ORDINALITY AS requested (namespace, call_id, made, response, due_at, number)
     ORDER BY namespace, call_id, number
 ), open AS (
-    SELECT generation, anchor_wall, anchor, rate FROM namespaces
+    SELECT generation, anchor_wall, anchor, rate, mode FROM namespaces
     WHERE namespace IN (SELECT namespace FROM requested WHERE due_at IS NOT NULL)
     FOR SHARE SKIP LOCKED
 ), placed AS (
@@ -273,7 +274,7 @@ WITH requested AS (
     SET delivery_statuses = array_append(calls.delivery_statuses, placed.response),
         due_at = CASE WHEN calls.due_at IS NULL THEN NULL ELSE placed.due_at END,
         wake_at = CASE WHEN calls.due_at IS NULL THEN NULL
-                  ELSE anchor_wall + (placed.due_at - anchor) / rate END,
+                  ELSE {wake_at_of_placed} END,
         leased_until = 0
     FROM placed JOIN claimed USING (generation, call_id) LEFT JOIN open USING (generation)
     WHERE calls.generation = placed.generation AND calls.call_id = placed.call_id

@@ -8,9 +8,9 @@ SELECT {clock_columns} FROM namespaces WHERE namespace = :namespace;
 
 -- name: insert_namespace
 INSERT INTO namespaces (
-    namespace, anchor_wall, anchor, rate, used_at, used_seq, moves, settled_moves
+    namespace, anchor_wall, anchor, rate, mode, used_at, used_seq, moves, settled_moves
 )
-VALUES (:namespace, :anchor_wall, :anchor, :rate, (SELECT seconds FROM uptime), 0, 0, 0)
+VALUES (:namespace, :anchor_wall, :anchor, :rate, :mode, (SELECT seconds FROM uptime), 0, 0, 0)
 ON CONFLICT (namespace) DO NOTHING;
 
 -- name: move_uptime
@@ -35,7 +35,8 @@ SELECT
 FROM namespaces WHERE namespace = :namespace;
 
 -- name: move_clock
-UPDATE namespaces SET anchor_wall = :anchor_wall, anchor = :anchor, moves = moves + 1
+UPDATE namespaces
+SET anchor_wall = :anchor_wall, anchor = :anchor, mode = :mode, moves = moves + 1
 WHERE namespace = :namespace;
 
 -- name: late_wakes
@@ -47,7 +48,7 @@ SELECT moves FROM namespaces WHERE namespace = :namespace AND moves > settled_mo
 -- name: move_wakes
 -- Of the next completions in the order in which they are due.
 UPDATE calls SET wake_at = (
-    SELECT anchor_wall + (due_at - anchor) / rate FROM namespaces WHERE namespace = :namespace
+    SELECT {wake_at} FROM namespaces WHERE namespace = :namespace
 )
 WHERE generation = {generation} AND call_id IN (
     SELECT call_id FROM calls
@@ -67,7 +68,7 @@ INSERT INTO calls (generation, call_id, seq, {request_columns}, due_at, wake_at)
 SELECT
     generation, :call_id,
     (SELECT max(seq) + 1 FROM calls WHERE calls.generation = namespaces.generation),
-    {request_values}, :due_at, anchor_wall + (:due_at - anchor) / rate
+    {request_values}, :due_at, {wake_at_of_value}
 FROM namespaces WHERE namespace = :namespace;
 
 -- name: insert_sample
@@ -170,7 +171,7 @@ UPDATE calls
 SET delivery_statuses = json_insert(delivery_statuses, '$[#]', :response),
     due_at = iif(due_at IS NULL, NULL, :due_at),
     wake_at = iif(due_at IS NULL, NULL, (
-        SELECT anchor_wall + (:due_at - anchor) / rate FROM namespaces WHERE namespace = :namespace
+        SELECT {wake_at_of_value} FROM namespaces WHERE namespace = :namespace
     )),
     leased_until = 0
 WHERE generation = {generation} AND call_id = :call_id
