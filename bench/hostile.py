@@ -24,7 +24,7 @@ from typing import Final
 import click
 import httpx
 from load import resident_mb
-from subjects import Running, Subject, running, sandbox_command
+from subjects import CATALOGUE, Running, Subject, running, sandbox_command
 
 ATTACKER: Final = b"Authorization: Bearer sandbox_attacker\r\n"
 GET: Final = b"GET /v1/agents HTTP/1.1\r\nHost: x\r\n" + ATTACKER
@@ -36,7 +36,7 @@ CONNECTIONS: Final = 8
 SENT_LIMIT_BYTES: Final = 400_000_000
 PATIENCE_SECONDS: Final = 10.0
 OTHER: Final = {"Authorization": "Bearer sandbox_bystander"}
-CALL: Final = {"phone": "+12025550100", "agent": "akylai"}
+CALL: Final = {"phone": "+12025550100", "agent": CATALOGUE.agents[0].key}
 
 Send = Callable[[], Awaitable[httpx.Response]]
 Attack = tuple[bytes, bytes, bool]

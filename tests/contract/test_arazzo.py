@@ -97,4 +97,5 @@ def test_workflows_are_well_made(node_tools: NodeTools, root: Path) -> None:
         for workflow in yaml.safe_load(path.read_text())["workflows"]
         for step in workflow["steps"]
     }
-    assert used == set(contracts()[0].operations)
+    unused = set(contracts()[0].operations) - used
+    assert unused == set(), "add a step with the operation to a workflow of arazzo.yaml"

@@ -71,7 +71,7 @@ def test_operation_without_a_check_is_named(seen: set[tuple[str, int]]) -> None:
     contract, _ = contracts()
     model = contract.operations["getCall"]
     added = msgspec.structs.replace(
-        model, operation_id="cancelCall", method="POST", path=f"{model.path}/cancel"
+        model, operation_id="recordCall", method="POST", path=f"{model.path}/recording"
     )
     grown = msgspec.structs.replace(
         contract, operations={**contract.operations, added.operation_id: added}
@@ -79,5 +79,5 @@ def test_operation_without_a_check_is_named(seen: set[tuple[str, int]]) -> None:
     sentences = unchecked(grown, seen)
     assert len(sentences) == len([status for status in added.responses if status not in BUSY])
     assert all(
-        "cancelCall" in one and "POST /v1/calls/{call_id}/cancel" in one for one in sentences
+        "recordCall" in one and "POST /v1/calls/{call_id}/recording" in one for one in sentences
     )

@@ -152,9 +152,9 @@ async def test_unknown_agent_is_told_the_known_ones(
     sandbox: Sandbox, wrong: dict[str, Any]
 ) -> None:
     """An agent that is not in the catalogue is 422 at /agent, which names every one that is."""
-    answer = await post_call(sandbox, **wrong, phone="1")
-    assert answer.status_code == 422
-    phone, agent = sorted(answer.json()["errors"], key=lambda e: e["pointer"], reverse=True)
+    response = await post_call(sandbox, **wrong, phone="1")
+    assert response.status_code == 422
+    phone, agent = sorted(response.json()["errors"], key=lambda e: e["pointer"], reverse=True)
     assert (agent["pointer"], phone["pointer"]) == ("/agent", "/phone")
     assert all(known.key in agent["detail"] for known in CATALOGUE.agents)
 

@@ -3,8 +3,11 @@
 from typing import Any
 
 import pytest
+from uuid_utils import UUID
 
 from voice_sandbox.testing.client import SandboxClient
+
+from .conftest import CONTRACT
 
 
 def covered(voice_sandbox: SandboxClient, **measured: Any) -> dict[str, int]:
@@ -79,18 +82,13 @@ def test_everything_can_be_covered(voice_sandbox: SandboxClient) -> None:
         client.post("/v1/calls", json={"phone": number, "agent": agent})
     voice_sandbox.until_idle()
     client.get("/v1/calls/00000000-0000-0000-0000-000000000000", headers={"Prefer": "code=200"})
-    paths = {
-        "createCall": ("POST", "/v1/calls"),
-        "getCall": ("GET", "/v1/calls/00000000-0000-0000-0000-000000000000"),
-        "listAgents": ("GET", "/v1/agents"),
-        "callCompleted": ("POST", "/v1/webhooks/call-completed"),
-    }
     for item in voice_sandbox.coverage(provider=True)["items"]:
         if item["kind"] == "problem":
-            operation, status, code = item["name"].split()
-            method, path = paths[operation]
+            operation_id, status, code = item["name"].split()
+            operation = CONTRACT.operations[operation_id]
+            path = operation.path_with(call_id=UUID(int=0))
             prefer = f"code={status}, example={code}"
-            client.request(method, path, headers={"Prefer": prefer})
+            client.request(operation.method, path, headers={"Prefer": prefer})
     items = voice_sandbox.coverage(provider=True)["items"]
     missing = [item["name"] for item in items if not item["exchanges"]]
     assert missing == []

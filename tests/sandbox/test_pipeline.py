@@ -504,8 +504,8 @@ def test_operation_without_handler_stops_the_start(operation_id: str) -> None:
 
 def test_handler_without_operation_stops_the_start() -> None:
     """A handler that nobody can reach is named before the first request."""
-    with pytest.raises(ContractError, match=r"handler for cancelCall.*no such operation"):
-        routed({"cancelCall": _nothing})
+    with pytest.raises(ContractError, match=r"handler for sendFax.*no such operation"):
+        routed({"sendFax": _nothing})
 
 
 def test_app_with_a_renamed_operation_does_not_start(
