@@ -1,6 +1,7 @@
 """The operations of the service: what they save, what they replay, and what they reject."""
 
 import asyncio
+from inspect import getsource
 from typing import Any
 
 import anyio
@@ -8,6 +9,7 @@ import httpx
 import pytest
 from uuid_utils import UUID
 
+from voice_sandbox.api import service
 from voice_sandbox.api.service import IDEMPOTENCY_SECONDS
 from voice_sandbox.calls.provider import provider_call_id
 from voice_sandbox.contract.model import Contract
@@ -566,3 +568,16 @@ async def test_rejected_creation_leaves_its_key_free(sandbox: Sandbox) -> None:
         body = new_call() | {"phone": number}
         await sandbox.client.post("/v1/calls", json=body, headers={"Idempotency-Key": "one"})
     await sandbox.create(NEVER, **{"Idempotency-Key": "one"})
+
+
+def test_each_field_of_a_request_is_read() -> None:
+    """A field that the contract takes is not dropped, but for one that has a single value."""
+    code = getsource(service)
+    unread = [
+        f"{operation.operation_id}: {name}"
+        for operation in CONTRACT.operations.values()
+        if operation.body is not None
+        for name, schema in CONTRACT.resolve(operation.body.schema)["properties"].items()
+        if f'"{name}"' not in code and len(CONTRACT.resolve(schema).get("enum", "any")) > 1
+    ]
+    assert unread == [], "read each in the handler of its operation in api/service.py"

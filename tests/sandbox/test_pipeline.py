@@ -27,6 +27,7 @@ from .conftest import (
     CATALOGUE,
     CONTRACT,
     KEY,
+    SCENARIOS,
     RawResponse,
     Sandbox,
     completion,
@@ -590,8 +591,6 @@ TRIGGERED = {
     "invalid_parameter": ("GET", "/sandbox/journal?limit=0", b""),
     "method_not_allowed": ("PUT", "/v1/calls", b""),
     "validation_failed": ("POST", "/v1/calls", b"{}"),
-    "provider_unavailable": ("POST", "/v1/calls", b"scenario"),
-    "rate_limited": ("POST", "/v1/calls", b"scenario"),
     "call_already_ended": ("POST", "/v1/webhooks/call-completed", b"other"),
 }
 TRIGGERED_BY_HEADERS = {
@@ -600,6 +599,9 @@ TRIGGERED_BY_HEADERS = {
     "invalid_token": [(b"authorization", b"Bearer x"), JSON],
     "unsupported_media_type": [TOKEN],
     "body_too_large": [TOKEN, JSON, (b"content-length", b"99999999")],
+}
+TRIGGERED_BY_NUMBERS = {
+    scenario.rejection.code: scenario.number for scenario in SCENARIOS if scenario.rejection
 }
 TRIGGERED_ELSEWHERE = {
     "internal_error": test_broken_handler_is_an_internal_error,
@@ -611,12 +613,10 @@ TRIGGERED_ELSEWHERE = {
 
 @pytest.mark.parametrize(("code", "how"), TRIGGERED.items(), ids=TRIGGERED.keys())
 async def test_problem_is_triggered_by_a_request(
-    sandbox: Sandbox, scenarios: Any, code: str, how: tuple[str, str, bytes]
+    sandbox: Sandbox, code: str, how: tuple[str, str, bytes]
 ) -> None:
     """The request that means to meet a problem meets it."""
     method, path, body = how
-    if body == b"scenario":
-        body = json.dumps({**new_call(), "phone": scenarios.by_name[code].number}).encode()
     if body == b"other":
         body = json.dumps(completion(duration=7)).encode()
     response = await sandbox.client.request(
@@ -635,9 +635,20 @@ async def test_problem_is_triggered_by_headers(
     assert_problem(await sandbox.raw("POST", "/v1/calls", headers=headers, chunks=[CALL]), code)
 
 
+@pytest.mark.parametrize(
+    ("code", "number"), TRIGGERED_BY_NUMBERS.items(), ids=TRIGGERED_BY_NUMBERS.keys()
+)
+async def test_problem_is_triggered_by_a_number(sandbox: Sandbox, code: str, number: str) -> None:
+    """The number of a scenario meets the problem that the scenario names."""
+    response = await sandbox.client.post("/v1/calls", json={**new_call(), "phone": number})
+    assert (response.json()["code"], response.status_code) == (code, PROBLEMS[code].status)
+
+
 def test_every_problem_is_triggered() -> None:
     """No code of the table exists on paper only."""
-    assert set(TRIGGERED) | set(TRIGGERED_BY_HEADERS) | set(TRIGGERED_ELSEWHERE) == set(PROBLEMS)
+    triggered = {*TRIGGERED, *TRIGGERED_BY_HEADERS, *TRIGGERED_BY_NUMBERS, *TRIGGERED_ELSEWHERE}
+    assert set(PROBLEMS) - triggered == set(), "add the request that triggers it to TRIGGERED"
+    assert triggered - set(PROBLEMS) == set()
 
 
 def test_every_handler_has_its_operation() -> None:
