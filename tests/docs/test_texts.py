@@ -6,13 +6,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import httpx
 import jsonschema_rs
 import pytest
 import yaml
 
 from built_pages import PAGES
-from voice_portal.links import evaluate
 from voice_portal.sources import Sources
 from voice_sandbox.contract.problems import PROBLEMS
 
@@ -115,40 +113,6 @@ def test_collection_can_be_imported(site: Path, sources: Sources) -> None:
     for operation in sources.contract.operations.values():
         bodies = [e.value for e in operation.body.examples.values()] if operation.body else [None]
         assert all((operation.method, body) in sent for body in bodies)
-
-
-def test_requests_of_the_collection_succeed(
-    site: Path, client: httpx.Client, sources: Sources
-) -> None:
-    """Each request of the collection runs, after the one whose link leads to it, if any does."""
-    operations = sources.contract.operations
-    routes = {(each.method, each.path): each for each in operations.values()}
-    leading = {
-        link.operation_id: (each, link)
-        for each in operations.values()
-        for link in each.success.links.values()
-    }
-    collection = json.loads((site / "postman.json").read_text("utf-8"))
-    for folder in collection["item"]:
-        for item in folder["item"]:
-            request = item["request"]
-            path = "/" + "/".join(
-                re.sub(r"^:(.+)", r"{\1}", part) for part in request["url"]["path"]
-            )
-            operation = routes[request["method"], path]
-            values = {each["key"]: each["value"] for each in request["url"]["variable"]}
-            if operation.operation_id in leading:
-                first, link = leading[operation.operation_id]
-                body = next(iter(first.body.examples.values())).value if first.body else None
-                earlier = client.request(first.method, first.path, json=body).json()
-                values |= {n: evaluate(each, earlier) for n, each in link.parameters.items()}
-            response = client.request(
-                request["method"],
-                path.format(**values),
-                content=request.get("body", {}).get("raw"),
-                headers={"content-type": operation.body.media_type} if operation.body else {},
-            )
-            assert response.is_success, (item["name"], response.text)
 
 
 def test_changelog_knows_the_version_of_the_contract(
