@@ -243,6 +243,8 @@ VARIABLES = {
     "VOICE_SANDBOX_METRICS_HOST": "127.0.0.3",
     "VOICE_SANDBOX_METRICS_PORT": "9123",
     "VOICE_SANDBOX_DRAIN_DELAY": "7.5",
+    "VOICE_SANDBOX_LOG_LEVEL": "error",
+    "VOICE_SANDBOX_QUIET": "1",
     "VOICE_SANDBOX_MAX_BODY": "5000",
     "VOICE_SANDBOX_MAX_HEAD": "4000",
     "VOICE_SANDBOX_MAX_CONNECTIONS": "50",
@@ -279,6 +281,8 @@ def test_every_option_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
         metrics_host="127.0.0.3",
         metrics_port=9123,
         drain_delay=7.5,
+        log_level="error",
+        quiet=True,
         limits=Limits(
             max_body=5000,
             max_head=4000,

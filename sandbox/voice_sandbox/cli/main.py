@@ -7,6 +7,7 @@ import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
+from logging import ERROR, WARNING
 from pathlib import Path
 from typing import Any, Final
 
@@ -44,7 +45,8 @@ class _Commands(click.Group):
         try:
             return super().main(*args, color=_colour(), **options)
         except OSError as error:  # such as a full disk behind the output
-            click.echo(f"Error: {error.strerror or error}", err=True)
+            reason = error.strerror or error
+            click.echo(f"Error: The output cannot be written: {reason}.", err=True)
             raise SystemExit(exit_codes.FAILED) from error
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -120,9 +122,10 @@ def serve(**given: Any) -> None:
     from voice_sandbox.server.program_log import notify
     from voice_sandbox.server.serve import EXPLAINED, deploy
 
-    notify(sys.stderr)
+    notify(sys.stderr, level=ERROR if given["log_level"] == "error" else WARNING)
+    say = _say_nothing if given["quiet"] else click.echo
     try:
-        deploy(settings_of({**given, "site": _site_folder(given["site"])}), say=click.echo)
+        deploy(settings_of({**given, "site": _site_folder(given["site"])}), say=say)
     except EXPLAINED as error:
         raise click.ClickException(str(error)) from error
     finally:
@@ -141,6 +144,10 @@ def completion(shell: str) -> None:
     scripts = get_completion_class(shell)
     assert scripts is not None, "click knows each of the shells above"
     click.echo(scripts(main, {}, "voice-sandbox", variable).source())
+
+
+def _say_nothing(_: str) -> None:
+    """In place of the welcome."""
 
 
 def _site_folder(site: Path | None) -> Path | None:

@@ -20,6 +20,8 @@ from voice_sandbox.clock import MODES, WALL_MODE
 from voice_sandbox.http.proxy import Network, proxies, root_path
 from voice_sandbox.limits import HELP, Limits
 
+LOG_LEVELS: Final = ("info", "warning", "error")
+
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 
@@ -41,6 +43,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     metrics_host: str
     metrics_port: int | None
     drain_delay: float
+    log_level: str
+    quiet: bool
     limits: Limits
 
 
@@ -212,6 +216,19 @@ _OPTIONS: Final = (
         type=click.FloatRange(0, 600),
         help="Seconds for which it still takes requests after it was told to stop, while /readyz "
         "already says no.",
+    ),
+    _option(
+        "--log-level",
+        type=click.Choice(LOG_LEVELS),
+        default=LOG_LEVELS[0],
+        show_default=True,
+        help="What the log holds: info each request, warning what went wrong in the sandbox, "
+        "error only what it could not do.",
+    ),
+    _option(
+        "--quiet",
+        is_flag=True,
+        help="Print no welcome and log no requests; warnings and errors are still logged.",
     ),
     *map(_limit, Limits.__struct_fields__),
 )

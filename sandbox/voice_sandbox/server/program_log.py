@@ -16,15 +16,15 @@ from voice_sandbox.server.log_writer import LogWriter
 LOGGERS: Final = ("voice_sandbox", "uvicorn", "asyncio")
 
 
-def notify(stream: TextIO) -> None:
-    """Sends what the program says to the stream, from now on."""
+def notify(stream: TextIO, *, level: int = logging.WARNING) -> None:
+    """Sends what the program says to the stream, from now on, if it is of this level or above."""
     handler = _Handler(stream)
     if not stream.isatty():
         handler.setFormatter(_JSON())
     for name in LOGGERS:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
-        logger.setLevel(logging.WARNING)
+        logger.setLevel(level)
         logger.propagate = False
 
 

@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 from starlette.applications import Starlette
 
 import voice_sandbox
-from voice_sandbox.app import Runtime, create_app, runtime_of
+from voice_sandbox.app import Runtime, create_app, ignore, runtime_of
 from voice_sandbox.calls.scenarios import ScenarioError
 from voice_sandbox.contract.model import ContractError
 from voice_sandbox.http.authentication import DEMO_KEY, KeysError, read_keys
 from voice_sandbox.http.exchange import Exchange, Observer
 from voice_sandbox.installation import how_to_install
 from voice_sandbox.server.access_log import Log
-from voice_sandbox.server.options import Settings, default_database_file
+from voice_sandbox.server.options import LOG_LEVELS, Settings, default_database_file
 from voice_sandbox.server.sockets import ListenError, listen, make_room, origin_of
 from voice_sandbox.server.uvicorn_server import (
     DrainingServer,
@@ -169,9 +169,15 @@ def _app(settings: Settings, metrics: Metrics | None, log: Log) -> Starlette:
         limits=settings.limits,
         keys=None if settings.keys_file is None else read_keys(settings.keys_file),
         workers=settings.workers,
-        observe=log if metrics is None else _both(log, metrics.observe),
+        observe=_observer(settings, metrics, log),
         wrap_store=None if metrics is None else metrics.counting,
     )
+
+
+def _observer(settings: Settings, metrics: Metrics | None, log: Log) -> Observer:
+    logs_requests = settings.log_level == LOG_LEVELS[0] and not settings.quiet
+    observe = log if logs_requests else ignore
+    return observe if metrics is None else _both(observe, metrics.observe)
 
 
 def _both(first: Observer, second: Observer) -> Observer:

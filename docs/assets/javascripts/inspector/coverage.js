@@ -53,7 +53,7 @@ export class CoverageView {
     const covered = items.filter((item) => item.exchanges > 0).length;
     this.figure.textContent = `${percent} %`;
     this.bar.value = percent;
-    this.sum.textContent = `${covered} of ${items.length} met`;
+    this.sum.textContent = `${covered} of ${items.length} covered`;
     for (const body of this.table.querySelectorAll("tbody")) body.remove();
     this.table.append(...present(groups(items).map((group) => this.body(group))));
   }
