@@ -45,8 +45,12 @@ class _Commands(click.Group):
         try:
             return super().main(*args, color=_colour(), **options)
         except OSError as error:  # such as a full disk behind the output
-            reason = error.strerror or error
-            click.echo(f"Error: The output cannot be written: {reason}.", err=True)
+            what = (
+                f"{error.filename} cannot be used"
+                if error.filename
+                else "The output cannot be written"
+            )
+            click.echo(f"Error: {what}: {error.strerror or error}.", err=True)
             raise SystemExit(exit_codes.FAILED) from error
 
     def invoke(self, ctx: click.Context) -> Any:
