@@ -136,7 +136,7 @@ async def _fill(path: Path, size: int) -> list[str]:
     store = open_store(f"sqlite:///{path}")
     await store.open()
     namespaces = [namespace_of(KEY)] + [namespace_of(f"sandbox_other_{n}") for n in range(100)]
-    await _open_all(store, namespaces)
+    await open_all(store, namespaces)
     made: list[str] = []
     now = wall()
     for start in range(0, size, 1000):
@@ -171,11 +171,11 @@ async def _fill(path: Path, size: int) -> list[str]:
 async def _open(path: Path, keys: tuple[str, ...]) -> None:
     store = open_store(f"sqlite:///{path}")
     await store.open()
-    await _open_all(store, [namespace_of(key) for key in keys])
+    await open_all(store, [namespace_of(key) for key in keys])
     await store.close()
 
 
-async def _open_all(store: Any, namespaces: list[bytes]) -> None:
+async def open_all(store: Any, namespaces: list[bytes]) -> None:
     now = wall()
     sample = Call(
         call_id=SAMPLE.call_id,

@@ -11,6 +11,7 @@ from profiling import PARTS, Profile
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 TABLES: Final = ROOT / "docs" / "examples" / "performance.txt"
+ATTACKS: Final = ROOT / "docs" / "examples" / "attacks.txt"
 PICTURE: Final = ROOT / "docs" / "examples" / "performance.svg"
 
 OPERATIONS: Final = ("create a call", "read a call", "list the agents")
@@ -99,10 +100,10 @@ def _compared(rows: Sequence[Results]) -> str:
             ]
             for row in measured
         ]
-        tables.append(f"**{operation.capitalize()}**\n\n{_table(names, cells)}")
+        tables.append(f"**{operation.capitalize()}**\n\n{table(names, cells)}")
     memory = [[row["name"], row["about"], f"{row['start_mb']:.0f}"] for row in measured]
     names = ["server", "what it is", "MB"]
-    tables.append(f"**Memory at start**\n\n{_table(names, memory, texts=2)}")
+    tables.append(f"**Memory at start**\n\n{table(names, memory, texts=2)}")
     return "\n\n".join(tables)
 
 
@@ -120,7 +121,7 @@ def _starts(results: Results) -> str:
 def _profiled(profile: Profile) -> str:
     names = ["at work", *OPERATIONS]
     rows = [[part, *(f"{profile[o][part]:.0%}" for o in OPERATIONS)] for part in PARTS]
-    return f"**Where the sandbox's time goes**\n\n{_table(names, rows)}"
+    return f"**Where the sandbox's time goes**\n\n{table(names, rows)}"
 
 
 def _grown(what: str, rows: Sequence[Results]) -> str:
@@ -136,19 +137,19 @@ def _grown(what: str, rows: Sequence[Results]) -> str:
                 f"{figures['p99_ms']:.1f}",
             ]
         body.append(cells)
-    return f"**By {what}**\n\n{_table(names, body)}"
+    return f"**By {what}**\n\n{table(names, body)}"
 
 
 def _soaked(seen: Sequence[tuple[int, float]]) -> str:
     rows = [[f"{seconds}", f"{megabytes:.1f}"] for seconds, megabytes in seen]
-    return "**Memory under load**\n\n" + _table(["seconds", "MB"], rows)
+    return "**Memory under load**\n\n" + table(["seconds", "MB"], rows)
 
 
 def _missing(results: Results) -> Iterable[Results]:
     return (row for row in results["subjects"] if row["missing"] is not None)
 
 
-def _table(names: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
+def table(names: Sequence[str], rows: Iterable[Sequence[str]], *, texts: int = 1) -> str:
     """A table whose first ``texts`` columns are words and the others figures."""
     lines = [names, ["---"] * texts + ["---:"] * (len(names) - texts), *rows]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in lines)
