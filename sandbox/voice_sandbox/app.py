@@ -115,6 +115,11 @@ class Runtime:
             else:
                 self._wall.follow(instant)
 
+    def allow(self, keys: frozenset[bytes]) -> None:
+        """Accepts the keys of those digests alone; the streams of all others end."""
+        self.keyring.allow(keys)
+        self.journal.check_streams()
+
     def drain(self) -> None:
         """Is not ready any more, and ends what would never end, the live streams."""
         self._health.leave()
@@ -202,6 +207,7 @@ def create_app(
         limit=limits.max_journal,
         wall=steady_wall,
         charge=None if limiter is None else limiter.charge,
+        accepts=keyring.accepts,
     )
     expiry = NamespaceExpiry(
         store,

@@ -583,6 +583,21 @@ async def test_a_slow_follower_misses_nothing(store: Store) -> None:
 
 
 @pytest.mark.anyio
+async def test_a_slow_follower_is_told_nothing_after_its_key_was_taken_away(store: Store) -> None:
+    """What was read for a stream before its key left the list is not sent afterwards."""
+    accepted = {b"n" * 16}
+    journal = Journal(store, frozenset(), wall=clock.wall, accepts=accepted.__contains__)
+    events = journal.follow(b"n" * 16, Search(), after=None)
+    assert b"event: ready" in await anext(events)
+    for number in range(3):
+        journal.record(an_exchange(number))
+    await journal.write()
+    assert b"event: exchange" in await anext(events)
+    accepted.clear()
+    assert [event async for event in events] == []
+
+
+@pytest.mark.anyio
 async def test_a_long_search_lets_others_have_their_turn(store: Store) -> None:
     """While a thousand exchanges are searched by text, the loop goes round hundreds of times."""
     journal = journal_on(store)

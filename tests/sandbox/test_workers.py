@@ -1,5 +1,6 @@
 """Several workers: one port and one database, whoever of them answers, and whoever of them dies."""
 
+import itertools
 import os
 import signal
 import sys
@@ -7,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx
@@ -214,6 +216,34 @@ def test_hang_up_reads_the_keys_again(tmp_path: Path) -> None:
         until(lambda: "keys stay as they were" in server.log_path.read_text(), "it complained")
         assert status("sandbox_second") == 200
         assert "sandbox_second" not in server.log_path.read_text()
+
+
+def test_streams_of_a_key_that_left_the_list_end(tmp_path: Path) -> None:
+    """A key that is no longer listed is told nothing more by any worker; other streams go on."""
+    keys = tmp_path / "keys"
+    keys.write_text("sandbox_first\nsandbox_second\n")
+
+    with (
+        start_sandbox(tmp_path, "--workers", "2", "--keys-file", str(keys)) as server,
+        httpx.Client(base_url=server.url, timeout=10) as client,
+        ExitStack() as stack,
+    ):
+
+        def follow(key: str) -> Iterator[str]:
+            headers = {"Authorization": f"Bearer {key}"}
+            lines = stack.enter_context(
+                client.stream("GET", "/sandbox/journal/stream", headers=headers)
+            ).iter_lines()
+            assert "event: ready" in itertools.islice(lines, 2)
+            return lines
+
+        ending = [follow("sandbox_first") for _ in range(6)]
+        going_on = follow("sandbox_second")
+        keys.write_text("sandbox_second\n")
+        server.process.send_signal(signal.SIGHUP)
+        assert [line for lines in ending for line in lines if line.startswith("event:")] == []
+        client.get("/v1/agents", headers={"Authorization": "Bearer sandbox_second"})
+        assert "event: exchange" in going_on
 
 
 def test_python_is_the_same(server: SandboxServer) -> None:

@@ -39,6 +39,7 @@ _NOTHING_FOLLOWS: Final = (
     "Write Authorization: Bearer YOUR_SERVICE_API_KEY."
 )
 _MOST_KNOWN: Final = 4096
+_NAMESPACE_BYTES: Final = 16
 
 _SANDBOX_KEY: Final = re.compile(PATTERN)
 _DIGEST: Final = re.compile(r"[0-9A-Fa-f]{64}")
@@ -74,6 +75,7 @@ class Keyring:
         """
         self._provider_prefix = f"provider.{secret}."
         self._allowed = allowed
+        self._namespaces = _namespaces(allowed)
         self._admit = admit
         # The same key comes again and again. A rejection is not kept, so nobody can fill this.
         self._known = lru_cache(_MOST_KNOWN)(self._principal)
@@ -81,7 +83,12 @@ class Keyring:
     def allow(self, allowed: frozenset[bytes]) -> None:
         """Accepts the keys of those digests, and no others, from now on."""
         self._allowed = allowed
+        self._namespaces = _namespaces(allowed)
         self._known.cache_clear()
+
+    def accepts(self, namespace: bytes) -> bool:
+        """Whether the key of a namespace is still accepted, for a response that has not ended."""
+        return self._namespaces is None or namespace in self._namespaces
 
     def principal(self, authorization: Sequence[bytes]) -> Principal:
         """From all values of the header ``Authorization``.
@@ -162,7 +169,11 @@ def is_sandbox_key(token: str) -> bool:
 
 def namespace_of(token: str) -> bytes:
     """The name of a key's namespace: 16 bytes of its SHA-256."""
-    return _digest(token)[:16]
+    return _digest(token)[:_NAMESPACE_BYTES]
+
+
+def _namespaces(allowed: frozenset[bytes] | None) -> frozenset[bytes] | None:
+    return None if allowed is None else frozenset(digest[:_NAMESPACE_BYTES] for digest in allowed)
 
 
 def _wrong_form(authorization: bytes) -> str:

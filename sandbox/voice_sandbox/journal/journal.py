@@ -71,11 +71,13 @@ class Journal:
         wall: Wall,
         limit: int = EXCHANGES_LIMIT,
         charge: Callable[[bytes, int], None] | None = None,
+        accepts: Callable[[bytes], bool] | None = None,
     ) -> None:
         """``limit`` is how many exchanges a key keeps.
 
         ``public`` are the words that are shown although they look like a secret or a number.
         ``charge`` is told of a namespace that reads as much as so many requests cost.
+        ``accepts`` says whether the key of a namespace may follow its stream any longer.
         """
         self._store = store
         self._public = public
@@ -83,6 +85,7 @@ class Journal:
         self._next_seq = clock.Sequence(wall)
         self.limit = limit
         self._charge = charge
+        self._accepts = accepts
         self._pending: dict[bytes, deque[bytes]] = {}
         self._pending_bytes = 0
         self._unwritten: list[JournalSegment] = []
@@ -218,7 +221,7 @@ class Journal:
             sent_at = clock.monotonic()
             data = orjson.dumps(ready).decode()
             yield f"id: {start or '0' * 32}\nevent: ready\ndata: {data}\n\n".encode()
-            while not self._ended:
+            while self._goes_on(namespace):
                 changed = feed.changed.event
                 events, position = await feed.since(position, cursor)
                 for event in events:
@@ -228,6 +231,8 @@ class Journal:
                     sent.add(seq)
                     cursor = max(cursor, seq)
                     if search.matches(event.entry) and search.matches_shown(event.shown):
+                        if not self._goes_on(namespace):  # a slow reader has much to come
+                            return
                         sent_at = clock.monotonic()
                         yield event.data
                 settled = settled_before(cursor)
@@ -248,8 +253,16 @@ class Journal:
     def end(self) -> None:
         """Ends all streams, so that a server can stop."""
         self._ended = True
+        self.check_streams()
+
+    def check_streams(self) -> None:
+        """Ends the streams of keys that are not accepted any more."""
         for feed in self._feeds.values():
             feed.changed.notify()
+
+    def _goes_on(self, namespace: bytes) -> bool:
+        """Whether a stream of the namespace may go on."""
+        return not self._ended and (self._accepts is None or self._accepts(namespace))
 
     def _latest_seq(self) -> str:
         """A `seq` that sorts after all that any process can have given so far."""

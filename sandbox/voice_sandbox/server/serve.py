@@ -235,7 +235,7 @@ def _forget_gauges_of(folder: str) -> Callable[[int], None]:
 
 def _read_keys_again(runtime: Runtime, path: Path) -> None:
     try:
-        runtime.keyring.allow(read_keys(path))
+        runtime.allow(read_keys(path))
     except KeysError as error:
         logger.error("the keys stay as they were: %s", error)
 
