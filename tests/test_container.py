@@ -20,6 +20,7 @@ import yaml
 import voice_sandbox
 import wheelhouse as wheelhouse_of
 from prism_process import free_port
+from sandbox_process import read_banner
 from voice_sandbox.cli.main import serve
 from voice_sandbox.server.options import Settings, settings_of
 
@@ -184,12 +185,7 @@ def running(
         text=True,
     )
     try:
-        assert process.stdout is not None
-        said = ""
-        while "Ctrl+C" not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
+        read_banner(process)
         yield f"http://127.0.0.1:{port}", environment
         process.terminate()
         assert process.wait(LIMIT_SECONDS) == 0

@@ -16,6 +16,7 @@ import pytest
 
 import wheelhouse as wheelhouse_of
 from built_pages import PAGES, address
+from sandbox_process import read_banner
 
 ROOT = Path(__file__).resolve().parent.parent
 LIMIT_SECONDS = 30
@@ -50,12 +51,7 @@ def serving(command: Path, folder: Path, *arguments: str) -> Iterator[str]:
         text=True,
     )
     try:
-        assert process.stdout is not None
-        said = ""
-        while "Ctrl+C" not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
+        said = read_banner(process)
         [portal] = re.findall(r"Portal +(\S+)/\s", said)
         yield portal
     finally:

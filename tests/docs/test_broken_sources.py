@@ -1,14 +1,11 @@
 """The build stops on whatever is wrong, quiet or not, and says the file, the line and the fix."""
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from built_pages import SOURCES, python_path
+from built_pages import build_in, copy_sources
 
 BROKEN = {
     "operation": (
@@ -94,20 +91,12 @@ BROKEN = {
 def test_build_stops_and_says_where_and_what(root: Path, tmp_path: Path, case: Any) -> None:
     """One slip in pages, recordings or contract: no site, no traceback, one sentence that helps."""
     name, old, new, told = BROKEN[case]
-    for part in SOURCES:
-        copy = shutil.copytree if (root / part).is_dir() else shutil.copyfile
-        copy(root / part, tmp_path / part)
+    copy_sources(root, tmp_path)
     file = tmp_path / name
     text = file.read_text("utf-8")
     assert old in text
     file.write_text(text.replace(old, new, 1), "utf-8")
-    built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"],
-        cwd=tmp_path,
-        env=python_path(tmp_path),
-        capture_output=True,
-        text=True,
-    )
+    built = build_in(tmp_path)
     said = built.stdout + built.stderr
     assert built.returncode != 0
     assert told in said

@@ -1,11 +1,8 @@
 """One file to change: a new base URL and renamed agents in the contract reach every page."""
 
-import shutil
-import subprocess
-import sys
 from pathlib import Path
 
-from built_pages import SOURCES, python_path
+from built_pages import build_in, copy_sources
 from voice_portal.sources import Sources
 
 
@@ -17,22 +14,14 @@ def test_contract_alone_changes_every_page(root: Path, tmp_path: Path, sources: 
         old_agent["key"]: "zamira",
         old_agent["name"]: "Zamira",
     }
-    for part in SOURCES:
-        copy = shutil.copytree if (root / part).is_dir() else shutil.copyfile
-        copy(root / part, tmp_path / part)
+    copy_sources(root, tmp_path)
     contract = tmp_path / "openapi.yaml"
     text = contract.read_text("utf-8")
     for old, new in changes.items():
         text = text.replace(old, new)
     contract.write_text(text, "utf-8")
 
-    built = subprocess.run(
-        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"],
-        cwd=tmp_path,
-        env=python_path(tmp_path),
-        capture_output=True,
-        text=True,
-    )
+    built = build_in(tmp_path)
     assert built.returncode == 0, built.stdout + built.stderr
     left = [
         f"{path.relative_to(tmp_path)}: {old}"

@@ -19,7 +19,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox_process import ROOT, STOP_SECONDS, SandboxServer, start_sandbox
+from sandbox_process import ROOT, STOP_SECONDS, SandboxServer, read_banner, start_sandbox
 from voice_sandbox.contract.reader import find_contract, load_contract
 
 from .conftest import CONTRACT, assert_conforms, new_call
@@ -241,12 +241,7 @@ def test_command_of_the_unit_serves(command: list[str], unit: configparser.Confi
         command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     try:
-        assert process.stdout is not None
-        said = ""
-        while "Ctrl+C" not in said:
-            line = process.stdout.readline()
-            assert line, said
-            said += line
+        said = read_banner(process)
         url = re.search(r"API +(http://\S+)/v1", said)[1]  # type: ignore[index]
         assert httpx.get(f"{url}/v1/agents", headers=TOKEN).status_code == 200
         metrics = f"http://127.0.0.1:{command[command.index('--metrics-port') + 1]}"

@@ -4,7 +4,8 @@ import asyncio
 import io
 import json
 import secrets
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -582,6 +583,21 @@ async def test_a_slow_follower_misses_nothing(store: Store) -> None:
     await quick.aclose()
 
 
+@contextmanager
+def counted_turns() -> Iterator[list[None]]:
+    """One item for each turn of the loop that others had."""
+    turns: list[None] = []
+
+    async def count() -> None:
+        while True:
+            turns.append(None)
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    yield turns
+    counting.cancel()
+
+
 @pytest.mark.anyio
 async def test_a_slow_follower_is_told_nothing_after_its_key_was_taken_away(store: Store) -> None:
     """What was read for a stream before its key left the list is not sent afterwards."""
@@ -604,18 +620,9 @@ async def test_a_long_search_lets_others_have_their_turn(store: Store) -> None:
     for number in range(1000):
         journal.record(an_exchange(number))
     await journal.write()
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counting = asyncio.create_task(count())
-    assert await journal.search(b"n" * 16, Search(text="not there")) == []
-    counting.cancel()
-    assert turns >= 200
+    with counted_turns() as turns:
+        assert await journal.search(b"n" * 16, Search(text="not there")) == []
+    assert len(turns) >= 200
 
 
 @pytest.mark.anyio
@@ -625,19 +632,10 @@ async def test_a_long_export_lets_others_have_their_turn(store: Store) -> None:
     for number in range(1000):
         journal.record(an_exchange(number))
     await journal.write()
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    counting = asyncio.create_task(count())
-    exchanges = await journal.all(b"n" * 16)
-    pieces = [piece async for piece in as_har(exchanges, origin="http://x")]
-    counting.cancel()
-    assert turns >= 1000
+    with counted_turns() as turns:
+        exchanges = await journal.all(b"n" * 16)
+        pieces = [piece async for piece in as_har(exchanges, origin="http://x")]
+    assert len(turns) >= 1000
     assert max(map(len, pieces)) < 100_000
     assert len(json.loads(b"".join(pieces))["log"]["entries"]) == 1000
 

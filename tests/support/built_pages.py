@@ -1,6 +1,9 @@
 """Which pages there are, and where each lies in the built site."""
 
 import os
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,3 +39,21 @@ def python_path(root: Path) -> dict[str, str]:
     """The environment in which the code of the copy in `root` is imported."""
     folders = [str(root / "sandbox"), str(root / "portal"), os.environ.get("PYTHONPATH", "")]
     return {**os.environ, "PYTHONPATH": os.pathsep.join(folders)}
+
+
+def copy_sources(root: Path, folder: Path) -> None:
+    """Everything that the portal is built from, to be changed in the folder."""
+    for part in SOURCES:
+        copy = shutil.copytree if (root / part).is_dir() else shutil.copyfile
+        copy(root / part, folder / part)
+
+
+def build_in(folder: Path) -> subprocess.CompletedProcess[str]:
+    """Builds the portal from the folder, with the code that lies there."""
+    return subprocess.run(
+        [sys.executable, "-m", "mkdocs", "build", "--strict", "--quiet"],
+        cwd=folder,
+        env=python_path(folder),
+        capture_output=True,
+        text=True,
+    )

@@ -64,6 +64,17 @@ def start_sandbox(
         reader.join(STOP_SECONDS)
 
 
+def read_banner(process: subprocess.Popen[str]) -> str:
+    """All that `voice-sandbox serve` prints until it is ready. It ends in how to stop it."""
+    assert process.stdout is not None
+    said = ""
+    while "Ctrl+C" not in said:
+        line = process.stdout.readline()
+        assert line, said
+        said += line
+    return said
+
+
 def _copy_output(
     process: subprocess.Popen[str], log_path: Path, lines: queue.Queue[str | None]
 ) -> None:
