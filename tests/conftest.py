@@ -134,12 +134,24 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What an integrator gets from an index: the packages that the sandbox needs, and pytest."""
-    folder = _folder_of_run(tmp_path_factory) / "wheelhouse"
+    needed = ["voice-sandbox[metrics,postgres]", "pytest", "pip"]
+    return _filled(_folder_of_run(tmp_path_factory) / "wheelhouse", needed)
+
+
+@pytest.fixture(scope="session")
+def build_wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What pip gets from an index to build the sandbox from git: what builds the portal."""
+    pins = (ROOT / "requirements" / "serve.txt").read_text("utf-8").splitlines()
+    names = [line.partition("==")[0] for line in pins if line[:1].isalpha() and "win32" not in line]
+    return _filled(_folder_of_run(tmp_path_factory) / "build-wheelhouse", names)
+
+
+def _filled(folder: Path, requirements: list[str]) -> Path:
     with folder.with_suffix(".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not folder.is_dir():
             folder.mkdir()
-            wheelhouse_of.fill(folder, ["voice-sandbox[metrics,postgres]", "pytest", "pip"])
+            wheelhouse_of.fill(folder, requirements)
             for own in folder.glob("voice_sandbox-*"):
                 own.unlink()  # the editable one
     return folder

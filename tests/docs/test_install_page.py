@@ -106,14 +106,14 @@ def test_requirements_install_by_hash(page: str, folder: Path, wheelhouse: Path)
 
 
 def test_tag_of_git_is_installed_with_the_portal(
-    page: str, root: Path, folder: Path, wheelhouse: Path, tmp_path: Path
+    page: str,
+    root: Path,
+    folder: Path,
+    wheelhouse: Path,
+    build_wheelhouse: Path,
+    tmp_path: Path,
 ) -> None:
     """pip builds the portal from a tag, with the versions that the tests have seen."""
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    pins = (root / "requirements" / "serve.txt").read_text("utf-8").splitlines()
-    names = [line.partition("==")[0] for line in pins if line[:1].isalpha() and "win32" not in line]
-    wheelhouse_of.fill(wheels, names)
     clone = tmp_path / "clone"
     git = ["git", "-c", "user.name=Test", "-c", "user.email=test@example.com"]
     subprocess.run([*git, "clone", "--quiet", root, clone], check=True)
@@ -122,13 +122,13 @@ def test_tag_of_git_is_installed_with_the_portal(
     [install] = lines_of(page, 'pip install "git+')
     said = run(
         folder,
-        wheels,
+        wheelhouse,
         *lines_of(page, "python3", ". "),
         install,
         "voice-sandbox --version",
         "ls .venv/lib/python*/site-packages/voice_sandbox/portal/index.html",
         REPOSITORY=clone.as_uri(),
-        PIP_FIND_LINKS=f"{wheels} {wheelhouse}",
+        PIP_FIND_LINKS=f"{wheelhouse} {build_wheelhouse}",
     )
     assert VERSION in said
     assert "portal/index.html" in said
