@@ -37,12 +37,12 @@ CONTRACTS := $(wildcard openapi.yaml sandbox/voice_sandbox/control.yaml)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test record contract faults bench lint format diagram lock site dist clean chromium nginx wrk
+.PHONY: help serve test record contract faults bench lint format diagram lock site dist release-check clean chromium nginx wrk
 
 help: ## Show this list
 	@echo "Voice API Docs"
 	@echo
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' Makefile
 	@echo
 	@echo '  make serve PORT=8123          another port (8010 unless told otherwise)'
 	@echo '  make serve HOST=0.0.0.0       reachable from other machines (127.0.0.1 unless told otherwise)'
@@ -103,6 +103,9 @@ lock: $(VENV)/bin/python ## Pin the newest versions of all packages anew
 	$(NPM_PATH) npm install --ignore-scripts --package-lock-only --loglevel=error
 	cd bench/peers && $(NPM_PATH) npm install --ignore-scripts --package-lock-only --loglevel=error
 
+release-check: dist ## Prove that tag, version, changelog, wheel and pages agree
+	@$(VENV)/bin/python tools/release_check.py
+
 clean: ## Remove everything that was installed or built
 	rm -rf $(VENV) node_modules bench/peers/node_modules site dist reports .pytest_cache .mypy_cache .ruff_cache .hypothesis .schemathesis
 	find sandbox portal tests -name __pycache__ -prune -exec rm -rf {} +
@@ -123,20 +126,21 @@ COMPILE = $(VENV)/bin/uv pip compile pyproject.toml --quiet --upgrade \
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { \
 	  echo 'Python 3.11 or newer is needed, and "$(PYTHON)" is not one. Name another: make serve PYTHON=python3.12' >&2; exit 1; }
+	@echo 'Creating the virtual environment $(VENV) …'
 	@$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); \
 	  echo '"$(PYTHON)" cannot make a virtual environment. On Debian: apt-get install python3-venv' >&2; exit 1; }
 
 # The editable install carries version and commands, so it is made anew when those change.
 $(VENV)/serve.stamp: requirements/serve.txt pyproject.toml sandbox/voice_sandbox/__init__.py | $(VENV)/bin/python
 	@echo 'Installing the Python packages of requirements/serve.txt …'
-	@$(PIP) install --require-hashes --requirement requirements/serve.txt
+	@$(VENV)/bin/python tools/install.py requirements/serve.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # dev.txt holds every pin of serve.txt, so one install serves both.
 $(VENV)/dev.stamp: requirements/dev.txt requirements/serve.txt pyproject.toml sandbox/voice_sandbox/__init__.py | $(VENV)/bin/python
 	@echo 'Installing the Python packages of requirements/dev.txt …'
-	@$(PIP) install --require-hashes --requirement requirements/dev.txt
+	@$(VENV)/bin/python tools/install.py requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $(VENV)/serve.stamp $@
 
