@@ -37,7 +37,7 @@ CONTRACTS := $(wildcard openapi.yaml sandbox/voice_sandbox/control.yaml)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test record contract faults bench lint format diagram lock site dist release-check clean chromium nginx wrk
+.PHONY: help serve test record contract faults bench lint changes format diagram lock site dist release-check clean chromium nginx wrk
 
 help: ## Show this list
 	@echo "Voice API Docs"
@@ -76,6 +76,11 @@ lint: $(VENV)/dev.stamp node_modules/.stamp ## Check code, types and contracts
 	$(NPM_PATH) tsc
 	$(NPM_PATH) redocly lint --extends recommended-strict --max-problems 1000 $(CONTRACTS)
 	$(NPM_PATH) spectral lint --ruleset .spectral.yaml --fail-severity hint --fail-on-unmatched-globs $(CONTRACTS)
+	$(NPM_PATH) python tools/contract_score.py openapi.yaml=93 sandbox/voice_sandbox/control.yaml=87
+	$(NPM_PATH) python tools/contract_guard.py
+
+changes: $(VENV)/dev.stamp node_modules/.stamp ## Write what changed in the contract to its changelog
+	$(NPM_PATH) python tools/contract_guard.py --write
 
 format: $(VENV)/dev.stamp ## Format the code and put right what can be put right
 	$(VENV)/bin/ruff check --fix-only

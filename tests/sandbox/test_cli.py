@@ -405,7 +405,7 @@ def test_variables_reach_the_sandbox(
 ) -> None:
     """A sandbox can be set up by its surroundings alone."""
     port = free_port()
-    contract = changed_contract(("  version: 1.0.0", "  version: 7.7.7"))
+    contract = changed_contract(change=lambda document: document["info"].update(version="7.7.7"))
     environment = {
         "VOICE_SANDBOX_HOST": "127.0.0.2",
         "VOICE_SANDBOX_PORT": str(port),
