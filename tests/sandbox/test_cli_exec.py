@@ -276,3 +276,36 @@ def test_no_call_of_posix_is_needed(tmp_path: Path) -> None:
     path = os.pathsep.join([str(tmp_path), ENVIRONMENT["PYTHONPATH"]])
     ran = execute(*python(CALLS), PYTHONPATH=path)
     assert (ran.returncode, ran.stdout) == (0, "busy\n"), ran.stderr
+
+
+COUNTS_INTERRUPTS = """
+    import signal, sys
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    print("ready", flush=True)
+    signal.sigwait({signal.SIGINT})
+    again = signal.sigtimedwait({signal.SIGINT}, 0.5)
+    sys.exit(9 if again else 5)
+"""
+IN_A_TERMINAL = """
+    import os, pty, sys
+    sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))
+"""
+
+
+@linux
+def test_ctrl_c_at_a_terminal_reaches_the_command_once() -> None:
+    """The terminal sends it to the command already, so `exec` does not send it again."""
+    terminal = python(IN_A_TERMINAL)[1:]
+    with subprocess.Popen(
+        [*terminal, *EXEC, *python(COUNTS_INTERRUPTS)],
+        env=ENVIRONMENT,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == b"ready"
+        process.stdin.write(b"\x03")
+        process.stdin.flush()
+        shown = process.stdout.read()
+        assert process.wait(LIMIT_SECONDS) == 5, shown
