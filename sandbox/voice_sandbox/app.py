@@ -6,17 +6,19 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
+from functools import lru_cache
 from math import inf
 from pathlib import Path
 from typing import Final, cast
 
+import orjson
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import ASGIApp
 
 from voice_sandbox import clock
 from voice_sandbox.api import control, service
-from voice_sandbox.calls.scenarios import load_scenarios
+from voice_sandbox.calls.scenarios import load_scenarios, read_outcome
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.problems import check_documented
 from voice_sandbox.contract.reader import find_contract, load_contract
@@ -39,6 +41,8 @@ from voice_sandbox.store.protocol import StorageUnavailable, Store
 
 _DEFAULTS: Final = Limits()
 _FOLLOW_SECONDS: Final = 10.0
+_OUTCOMES_KEPT: Final = 256
+"""Outcomes of keys' own numbers that are not read again for each call."""
 
 
 def ignore(exchange: Exchange) -> None:
@@ -194,6 +198,9 @@ def create_app(
         admit_call=None if calls is None else Quota(store, calls, workers=workers).admit,
         wake_up=WakeUp(),
         faults=ArmedFaults(store, monotonic=clock.monotonic),
+        own_outcome=lru_cache(_OUTCOMES_KEPT)(
+            lambda outcome: read_outcome(orjson.loads(outcome), catalogue)
+        ),
     )
     # Examples may be shown whole, although they look like tokens and numbers of people.
     public = public_words(

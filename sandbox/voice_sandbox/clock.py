@@ -137,6 +137,8 @@ class VirtualClock(msgspec.Struct, frozen=True):
     """One of `MODES`; with any but the first one the clock stands until it is advanced."""
     has_faults: bool = False
     """Whether an armed fault of the key may strike: read with the clock, which requests need."""
+    has_numbers: bool = False
+    """Whether the key has numbers of its own."""
 
     def now(self, wall_now: float) -> float:
         """What the clock shows at that wall time."""

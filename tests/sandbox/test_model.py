@@ -122,9 +122,8 @@ class Model:
             call = next(call for call in self.calls.values() if call.due_at() == due)
             sent = call.completions[call.delivered]
             text = sent.transcript
-            if sent.repeat_to_limit:
-                limit = CATALOGUE.longest_transcript
-                text = (text * (limit // len(text) + 1))[:limit]
+            if sent.repeat_to:
+                text = (text * (sent.repeat_to // len(text) + 1))[: sent.repeat_to]
             call.complete(sent.status, text, sent.duration_seconds, due)
             call.delivered += 1
         if until < inf:

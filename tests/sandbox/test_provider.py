@@ -43,7 +43,7 @@ def call_of(scenario: Scenario) -> Call:
 
 
 def plan_of(scenario: Scenario, catalogue: Catalogue) -> Plan:
-    return plan(call_of(scenario), scenario, longest_transcript=catalogue.longest_transcript)
+    return plan(call_of(scenario), scenario)
 
 
 @given(UUIDS)

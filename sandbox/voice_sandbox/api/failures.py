@@ -1,4 +1,4 @@
-"""The control API for calls that go wrong on purpose: armed faults and rings.
+"""The control API for calls that go wrong on purpose: armed faults, numbers of one's own, rings.
 
 Owns what a key arranges for requests that nobody may change. Rejects what could never strike.
 """
@@ -6,22 +6,32 @@ Owns what a key arranges for requests that nobody may change. Rejects what could
 from __future__ import annotations
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
 from typing import Any, Final
 
 import msgspec
+import orjson
 
 from voice_sandbox import clock
+from voice_sandbox.calls.scenarios import OWN_SCENARIO, OutcomeError, read_outcome
 from voice_sandbox.contract.problems import FieldError, ProblemError
 from voice_sandbox.http.armed_faults import FAULTS_LIMIT, Fault, check
 from voice_sandbox.http.exchange import Handler, Request, Response
 from voice_sandbox.simulation.faults import decoded, encoded
 from voice_sandbox.simulation.simulation import Simulation
-from voice_sandbox.store.protocol import ArmedFault, Ring
+from voice_sandbox.store.protocol import ArmedFault, BoundNumber, Ring
 
 ALWAYS: Final = "always"
+
+DEFAULT_NUMBER: Final = "default"
+BOUND_NUMBERS_LIMIT: Final = 1000
+_COMPLETION_MEMBERS: Final = (
+    *("after", "status", "unknown_status", "transcript", "repeat_to"),
+    *("repeat_to_limit", "ended", "lasted"),
+)
 
 _RINGS_A_TURN: Final = 500
 _IDS_LIMIT: Final = 100
@@ -38,6 +48,9 @@ def handlers(simulation: Simulation) -> Mapping[str, Handler]:
         "disarmFault": partial(disarm_fault, simulation),
         "disarmFaults": partial(disarm_faults, simulation),
         "countRings": partial(count_rings, simulation),
+        "bindNumber": partial(bind_number, simulation),
+        "listNumbers": partial(list_numbers, simulation),
+        "unbindNumber": partial(unbind_number, simulation),
     }
 
 
@@ -128,6 +141,102 @@ async def count_rings(simulation: Simulation, request: Request) -> Response:
             ]
         }
     )
+
+
+async def bind_number(simulation: Simulation, request: Request) -> Response:
+    """Binds a number. Raises: `ProblemError` ``validation_failed``."""
+    namespace, phone = request.principal.namespace, _number(simulation, request)
+    bound = _bound(simulation, phone, request.body)
+    await simulation.clock(namespace)  # a number needs an open namespace
+    if not await simulation.store.bind_number(namespace, bound, limit=BOUND_NUMBERS_LIMIT):
+        raise _wrong(
+            "", f"At most {BOUND_NUMBERS_LIMIT} numbers of a key are bound. Unbind one first."
+        )
+    return Response(_shown_number(bound))
+
+
+async def list_numbers(simulation: Simulation, request: Request) -> Response:
+    """The numbers that the key has bound."""
+    numbers = await simulation.store.numbers(request.principal.namespace)
+    return Response({"numbers": [_shown_number(number) for number in numbers]})
+
+
+async def unbind_number(simulation: Simulation, request: Request) -> Response:
+    """Lets a number play again what the catalogue says; one that was not bound does already."""
+    phone = _number(simulation, request)
+    await simulation.store.unbind_number(request.principal.namespace, phone)
+    return Response()
+
+
+def _number(simulation: Simulation, request: Request) -> str:
+    phone = request.parameters["phone"]
+    schema = simulation.contract.schema("PhoneNumber")
+    if phone != DEFAULT_NUMBER and not re.fullmatch(schema["pattern"].strip("^$"), phone):
+        raise _wrong(
+            "/phone",
+            f"This is no number in the path. {schema['description']} "
+            f"Or send {DEFAULT_NUMBER}, for every number that has no scenario.",
+        )
+    return phone
+
+
+def _bound(simulation: Simulation, phone: str, body: Mapping[str, Any]) -> BoundNumber:
+    name, outcome = body.get("scenario"), _without_nulls(body)
+    if name is None:
+        try:
+            read_outcome(outcome, simulation.catalogue)
+        except OutcomeError as error:
+            raise _wrong(error.pointer, error.message) from None
+        return BoundNumber(phone, OWN_SCENARIO, orjson.dumps(outcome).decode())
+    if name not in simulation.scenarios.by_name:
+        names = ", ".join(simulation.scenarios.by_name)
+        raise _wrong("/scenario", f"There is no such scenario. This must be one of: {names}.")
+    if len(outcome) > 1:
+        other = next(word for word in outcome if word != "scenario")
+        raise _wrong(f"/{other}", "Give either a scenario or an outcome. Remove one of them.")
+    return BoundNumber(phone, name, None)
+
+
+def _without_nulls(value: Mapping[str, Any]) -> dict[str, Any]:
+    """An outcome as the catalogue writes it: what is missing is not there at all."""
+
+    def plain(name: str, member: Any) -> Any:
+        if isinstance(member, dict):
+            return _without_nulls(member)
+        if name == "completions":
+            return [_without_nulls(completion) for completion in member]
+        return member
+
+    return {
+        name: plain(name, member)
+        for name, member in value.items()
+        if member is not None or name == "transcript"
+    }
+
+
+def _wrong(pointer: str, detail: str) -> ProblemError:
+    return ProblemError(
+        "validation_failed",
+        "The body does not fit in 1 place. Fix what errors lists and send it again.",
+        errors=[FieldError(pointer, detail)],
+    )
+
+
+def _shown_number(bound: BoundNumber) -> dict[str, Any]:
+    is_own = bound.outcome is not None
+    outcome = orjson.loads(bound.outcome or "{}")
+    completions = outcome.get("completions")
+    shown = {name: outcome.get(name) for name in ("ringing", "in_progress")}
+    shown["completions"] = completions and [
+        {name: completion.get(name) for name in _COMPLETION_MEMBERS} for completion in completions
+    ]
+    refusal = outcome.get("refusal")
+    shown["refusal"] = refusal and {"times": None, **refusal}
+    return {
+        "phone": bound.phone,
+        "scenario": None if is_own else bound.scenario,
+        "outcome": shown if is_own else None,
+    }
 
 
 def _shown(armed: ArmedFault) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from voice_sandbox import clock
 from voice_sandbox.calls import call as calls
 from voice_sandbox.calls.call import CompletionDecision
 from voice_sandbox.calls.provider import ID_PREFIX, call_id_of, first_due_at
-from voice_sandbox.calls.scenarios import Scenario
+from voice_sandbox.calls.scenarios import RejectedCreation, Scenario
 from voice_sandbox.contract.problems import FieldError, ProblemError
 from voice_sandbox.http.exchange import Handler, Request, Response
 from voice_sandbox.simulation.simulation import Simulation, no_such_call
@@ -48,15 +48,15 @@ async def create_call(simulation: Simulation, request: Request) -> Response:
     Raises: `ProblemError` as the number's scenario says, ``idempotency_conflict``, or
     ``rate_limited`` where the key holds too many calls.
     """
-    namespace, store = request.principal.namespace, simulation.store
-    scenario = simulation.scenarios.for_number(request.body["phone"])
+    namespace, store, phone = request.principal.namespace, simulation.store, request.body["phone"]
     virtual = await simulation.clock(namespace)
     if virtual.has_faults:
-        await request.meet_faults(request.body["phone"])
+        await request.meet_faults(phone)
+    scenario, outcome = await simulation.scenario(namespace, phone, has_numbers=virtual.has_numbers)
     now = virtual.now(simulation.wall())
     key = _idempotency_key(request, now)
     try:
-        await _admit(simulation, namespace, scenario)
+        await _admit(simulation, namespace, phone, scenario)
     except ProblemError:
         # A key that was used is a retry or a conflict, whatever a new call would meet.
         kept = None if key is None else await store.kept_call(namespace, key.value, now=now)
@@ -65,11 +65,12 @@ async def create_call(simulation: Simulation, request: Request) -> Response:
         return _repeated(simulation, key, kept, scenario)
     call = calls.Call(
         call_id=clock.new_call_id(),
-        phone=request.body["phone"],
+        phone=phone,
         agent=request.body["agent"],
         scenario=scenario.name,
         created_at=now,
         requested_by=request.request_id,
+        outcome=outcome,
     )
     due_at = first_due_at(call, scenario)
     kept = await store.create_call(namespace, call, due_at=due_at, idempotency_key=key)
@@ -212,18 +213,32 @@ def _idempotency_key(request: Request, now: float) -> IdempotencyKey | None:
     )
 
 
-async def _admit(simulation: Simulation, namespace: bytes, scenario: Scenario) -> None:
+async def _admit(simulation: Simulation, namespace: bytes, phone: str, scenario: Scenario) -> None:
     """Raises: `ProblemError` where no new call is created."""
-    if rejected := scenario.rejection:
+    rejected = scenario.rejection
+    if rejected is not None and await _is_rejected(simulation, namespace, phone, rejected):
+        remedy = (
+            "Calls to this number are always rejected, so waiting does not help: call another."
+            if rejected.times is None
+            else f"It is rejected {rejected.times} times, then it works: send the same request "
+            "again after as many seconds as Retry-After says."
+        )
         raise ProblemError(
             rejected.code,
-            f"The number {scenario.number} plays the scenario {scenario.name}: no call was "
-            "created. Wait as many seconds as Retry-After says, or call another number.",
+            f"The number {phone} plays the scenario {scenario.name}: no call was created. {remedy}",
             headers={"Retry-After": str(rejected.retry_after_seconds)},
             scenario=scenario.name,
         )
     if simulation.admit_call is not None:
         await simulation.admit_call(namespace)
+
+
+async def _is_rejected(
+    simulation: Simulation, namespace: bytes, phone: str, rejected: RejectedCreation
+) -> bool:
+    if rejected.times is None:
+        return True
+    return await simulation.store.count_rejection(namespace, phone, limit=rejected.times)
 
 
 def _repeated(

@@ -56,6 +56,8 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The HTTP status of each response to the simulated provider's deliveries, in order."""
     requested_by: str | None = None
     """The request_id of the creation; the sample call has none."""
+    outcome: str | None = None
+    """What it plays, as JSON, where that is no scenario of the catalogue."""
 
 
 class CompletionDecision(Enum):

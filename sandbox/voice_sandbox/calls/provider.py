@@ -37,7 +37,7 @@ class Plan(msgspec.Struct, frozen=True):
     deliveries: tuple[Delivery, ...]
 
 
-def plan(call: Call, scenario: Scenario, *, longest_transcript: int) -> Plan:
+def plan(call: Call, scenario: Scenario) -> Plan:
     """The same call and scenario always give the same plan."""
 
     def after(seconds: float | None) -> float | None:
@@ -53,8 +53,8 @@ def plan(call: Call, scenario: Scenario, *, longest_transcript: int) -> Plan:
                     "event_type": EVENT_TYPE,
                     "provider_call_id": provider_call_id(call.call_id),
                     "status": completion.status,
-                    "transcript": _repeated(completion.transcript, longest_transcript)
-                    if completion.repeat_to_limit
+                    "transcript": _repeated(completion.transcript, completion.repeat_to)
+                    if completion.repeat_to
                     else completion.transcript,
                     "duration": completion.duration_seconds,
                 },

@@ -29,8 +29,9 @@ _TYPES: Final[Mapping[str, tuple[type, ...]]] = {
     **dict.fromkeys(("scenarios", "completions"), (list,)),
     "transcript": (str, type(None)),
     "repeat_to_limit": (bool,),
+    "repeat_to": (int,),
     "refusal": (dict,),
-    "retry_after": (int,),
+    **dict.fromkeys(("retry_after", "times"), (int,)),
 }
 # What the texts look like, as both contracts promise it, and how to say so.
 _FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
@@ -43,14 +44,27 @@ _FORMS: Final[Mapping[str, tuple[re.Pattern[str], str]]] = {
     "unknown_status": (re.compile(r"[a-z][a-z_-]{0,63}"), "small letters, - and _, 64 at most"),
     "transcript": (re.compile(r"[^\x00]*"), "text without the character NUL"),
 }
+OWN_SCENARIO: Final = "own"
+"""The name of what a call plays to whose number a key has given an outcome of its own."""
+_OWN_LINE: Final = "An outcome of your own."
 _LONGEST_SECONDS: Final = 86_400
 """No call of the contract lasts longer than a day."""
 _MOST_SCENARIOS: Final = 100
 _MOST_COMPLETIONS: Final = 10
+_MOST_REJECTIONS: Final = 1000
 
 
 class ScenarioError(Exception):
     """The catalogue cannot be played; the message names file, line and fix."""
+
+
+class OutcomeError(Exception):
+    """Something in an outcome cannot be played; ``pointer`` is the JSON Pointer of its place."""
+
+    def __init__(self, pointer: str, message: str) -> None:
+        super().__init__(message)
+        self.pointer = pointer
+        self.message = message
 
 
 class Completion(msgspec.Struct, frozen=True):
@@ -60,7 +74,8 @@ class Completion(msgspec.Struct, frozen=True):
     status: str
     """The provider's own word, on purpose an unknown one where the scenario says so."""
     transcript: str | None
-    repeat_to_limit: bool
+    repeat_to: int
+    """The transcript is repeated to so many characters; 0 where it is not."""
     duration_seconds: int
 
 
@@ -69,6 +84,8 @@ class RejectedCreation(msgspec.Struct, frozen=True):
 
     code: str
     retry_after_seconds: int
+    times: int | None
+    """How often; then calls to the number work. ``None`` is always."""
 
 
 class Scenario(msgspec.Struct, frozen=True):
@@ -100,16 +117,33 @@ class Scenarios(msgspec.Struct, frozen=True):
 
 def load_scenarios(catalogue: Catalogue, *, path: Path = CATALOGUE_FILE) -> Scenarios:
     """Reads and checks the catalogue. Raises: `ScenarioError`."""
-    return _ScenarioReader(path, catalogue).scenarios()
+    try:
+        document = read_yaml(path.read_bytes(), path)
+        return _ScenarioReader(catalogue).scenarios(document)
+    except YAMLError as error:
+        raise ScenarioError(str(error)) from error
+    except OSError as error:
+        raise ScenarioError(f"The scenarios {path} cannot be read: {error}") from error
+    except OutcomeError as error:
+        line = line_of(path, error.pointer)
+        raise ScenarioError(f"{path.name}:{line}: {error.message}") from error
+
+
+def read_outcome(outcome: Any, catalogue: Catalogue) -> Scenario:
+    """An outcome in the form of the catalogue, but for name, number and line.
+
+    Raises: `OutcomeError`.
+    """
+    words = {"name": OWN_SCENARIO, "number": catalogue.sample.phone, "line": _OWN_LINE}
+    return _ScenarioReader(catalogue).outcome({**outcome, **words}, "")
 
 
 class _ScenarioReader:
-    def __init__(self, path: Path, catalogue: Catalogue) -> None:
-        self.path = path
+    def __init__(self, catalogue: Catalogue) -> None:
         self.catalogue = catalogue
 
-    def fail(self, pointer: str, message: str) -> ScenarioError:
-        return ScenarioError(f"{self.path.name}:{line_of(self.path, pointer)}: {message}")
+    def fail(self, pointer: str, message: str) -> OutcomeError:
+        return OutcomeError(pointer, message)
 
     def take(self, node: Any, pointer: str, required: str, optional: str = "") -> dict[str, Any]:
         if not isinstance(node, dict):
@@ -141,16 +175,8 @@ class _ScenarioReader:
             if not form.fullmatch(value):
                 raise self.fail(pointer, f"The value of {word} must be {description}.")
 
-    def document(self) -> Any:
-        try:
-            return read_yaml(self.path.read_bytes(), self.path)
-        except YAMLError as error:
-            raise ScenarioError(str(error)) from error
-        except OSError as error:
-            raise ScenarioError(f"The scenarios {self.path} cannot be read: {error}") from error
-
-    def scenarios(self) -> Scenarios:
-        root = self.take(self.document(), "", "first last default scenarios")
+    def scenarios(self, document: Any) -> Scenarios:
+        root = self.take(document, "", "first last default scenarios")
         if len(root["scenarios"]) > _MOST_SCENARIOS:
             raise self.fail("/scenarios", f"There are more than {_MOST_SCENARIOS} scenarios.")
         by_name: dict[str, Scenario] = {}
@@ -176,17 +202,30 @@ class _ScenarioReader:
         return Scenarios(root["first"], root["last"], by_name[root["default"]], by_name, by_number)
 
     def scenario(self, node: Any, pointer: str) -> Scenario:
+        scenario = self.outcome(node, pointer)
+        if scenario.name == OWN_SCENARIO:
+            raise self.fail(f"{pointer}/name", f"{OWN_SCENARIO} is what numbers of a key play.")
+        return scenario
+
+    def outcome(self, node: Any, pointer: str) -> Scenario:
+        """What becomes of a call, from a scenario or from a number of one's own."""
         node = self.take(
             node, pointer, "name number line", "ringing in_progress completions refusal"
         )
+        rejection = self.rejection(node.get("refusal"), f"{pointer}/refusal")
         ringing, answered = node.get("ringing"), node.get("in_progress")
         if ringing == 0 or (answered is not None and (ringing is None or ringing >= answered)):
             raise self.fail(
                 pointer, "A call rings before it is answered: 0 < ringing < in_progress."
             )
-        if ("refusal" in node) == ("completions" in node):
-            raise self.fail(pointer, "Give a scenario either completions or a refusal.")
-        if "refusal" in node and ringing is not None:
+        is_created = rejection is None or rejection.times is not None
+        if is_created != ("completions" in node):
+            raise self.fail(
+                pointer,
+                "Give a scenario either completions or a refusal, or both where the refusal has "
+                "times.",
+            )
+        if not is_created and ringing is not None:
             raise self.fail(f"{pointer}/ringing", "A call that is refused never rings.")
         if len(node.get("completions", ())) > _MOST_COMPLETIONS:
             raise self.fail(
@@ -205,7 +244,7 @@ class _ScenarioReader:
             ringing_after_seconds=ringing,
             answered_after_seconds=answered,
             completions=completions,
-            rejection=self.rejection(node.get("refusal"), f"{pointer}/refusal"),
+            rejection=rejection,
         )
 
     def completion(
@@ -215,7 +254,7 @@ class _ScenarioReader:
             node,
             pointer,
             "after transcript",
-            "status unknown_status ended lasted repeat_to_limit",
+            "status unknown_status ended lasted repeat_to_limit repeat_to",
         )
         status, unknown = node.get("status"), node.get("unknown_status")
         if (status is None) == (unknown is None):
@@ -241,16 +280,18 @@ class _ScenarioReader:
         if status is not None:
             self.possible_end(words[status], node, pointer, ringing, answered)
         transcript = node["transcript"]
-        if transcript is not None and len(transcript) > self.catalogue.longest_transcript:
+        limit = self.catalogue.longest_transcript
+        if max(len(transcript or ""), node.get("repeat_to", 0)) > limit:
             raise self.fail(f"{pointer}/transcript", "Longer than the contract allows.")
-        if node.get("repeat_to_limit") and not transcript:
-            raise self.fail(f"{pointer}/repeat_to_limit", "There is no transcript to repeat.")
+        for word in ("repeat_to_limit", "repeat_to"):
+            if node.get(word) and not transcript:
+                raise self.fail(f"{pointer}/{word}", "There is no transcript to repeat.")
         lasted = node.get("lasted", 0 if answered is None else ended - answered)
         return Completion(
             after_seconds=node["after"],
             status=status or unknown,
             transcript=transcript,
-            repeat_to_limit=node.get("repeat_to_limit", False),
+            repeat_to=limit if node.get("repeat_to_limit") else node.get("repeat_to", 0),
             duration_seconds=int(lasted),
         )
 
@@ -276,10 +317,12 @@ class _ScenarioReader:
     def rejection(self, node: Any, pointer: str) -> RejectedCreation | None:
         if node is None:
             return None
-        node = self.take(node, pointer, "code retry_after")
+        node = self.take(node, pointer, "code retry_after", "times")
         problem = PROBLEMS.get(node["code"])
         if problem is None or problem.status not in (429, 503):
             raise self.fail(f"{pointer}/code", f"{node['code']} is no problem with Retry-After.")
         if node["retry_after"] < 1:
             raise self.fail(f"{pointer}/retry_after", "The least retry_after is 1 second.")
-        return RejectedCreation(node["code"], node["retry_after"])
+        if "times" in node and not 1 <= node["times"] <= _MOST_REJECTIONS:
+            raise self.fail(f"{pointer}/times", f"times must be 1 to {_MOST_REJECTIONS}.")
+        return RejectedCreation(node["code"], node["retry_after"], node.get("times"))

@@ -6,6 +6,7 @@ A namespace comes into being here, with its fresh clock and its finished sample 
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import NamedTuple
 
 import msgspec
 from uuid_utils import UUID
@@ -20,6 +21,13 @@ from voice_sandbox.contract.problems import ProblemError
 from voice_sandbox.simulation.faults import ArmedFaults
 from voice_sandbox.simulation.wake_up import WakeUp
 from voice_sandbox.store.protocol import Store
+
+
+class Playing(NamedTuple):
+    """What a call plays; ``outcome`` is JSON where it is no scenario of the catalogue."""
+
+    scenario: Scenario
+    outcome: str | None
 
 
 class Simulation(msgspec.Struct, frozen=True):
@@ -37,10 +45,24 @@ class Simulation(msgspec.Struct, frozen=True):
     wake_up: WakeUp
     """Is told when a new completion is due."""
     faults: ArmedFaults
+    own_outcome: Callable[[str], Scenario]
+    """What a number of one's own plays, from the outcome that is stored."""
 
     async def clock(self, namespace: bytes) -> VirtualClock:
         """The clock of a namespace, which is opened where it is new."""
         return await self.store.clock(namespace) or await self._opened(namespace)
+
+    async def scenario(self, namespace: bytes, phone: str, *, has_numbers: bool) -> Playing:
+        """What a new call to a number plays: as the key has bound it, or the catalogue."""
+        listed = self.scenarios.by_number.get(phone)
+        if has_numbers:
+            bound = await self.store.number(namespace, phone)
+            # A number of the catalogue keeps its scenario, unless it is bound itself.
+            if bound is not None and (bound.phone == phone or listed is None):
+                if bound.outcome is not None:
+                    return Playing(self.own_outcome(bound.outcome), bound.outcome)
+                return Playing(self.scenarios.by_name[bound.scenario], None)
+        return Playing(listed or self.scenarios.default, None)
 
     async def call(self, namespace: bytes, call_id: UUID) -> tuple[VirtualClock, Call | None]:
         """A call and the clock it is read by, in one reading of the store."""
@@ -52,9 +74,7 @@ class Simulation(msgspec.Struct, frozen=True):
 
     def plan(self, call: Call) -> Plan:
         """What the simulated provider does with a call."""
-        return plan(
-            call, self._scenario(call), longest_transcript=self.catalogue.longest_transcript
-        )
+        return plan(call, self._scenario(call))
 
     def status(self, call: Call, now: float) -> str:
         """Where a call stands at an instant of its namespace's clock."""
@@ -65,6 +85,8 @@ class Simulation(msgspec.Struct, frozen=True):
         return next_change_at(call, self._scenario(call), now)
 
     def _scenario(self, call: Call) -> Scenario:
+        if call.outcome is not None:
+            return self.own_outcome(call.outcome)
         # A database may be older than the catalogue, and hold a scenario that is gone.
         return self.scenarios.by_name.get(call.scenario, self.scenarios.default)
 

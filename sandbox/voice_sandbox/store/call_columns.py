@@ -20,6 +20,7 @@ REQUEST_COLUMNS: Final[Mapping[str, str]] = {
     "scenario": "text",
     "created_at": "double precision",
     "requested_by": "text",
+    "outcome": "text",
 }
 """What a call is created with, each with its type in PostgreSQL. `Call` has the same names."""
 
@@ -32,7 +33,7 @@ _RESULT_COLUMNS: Final = (
     "delivery_statuses",
 )
 
-CLOCK_COLUMNS: Final = ("anchor_wall", "anchor", "rate", "mode", "has_faults")
+CLOCK_COLUMNS: Final = ("anchor_wall", "anchor", "rate", "mode", "has_faults", "has_numbers")
 """What each request reads of its namespace, in the order of the fields of `VirtualClock`."""
 
 

@@ -31,6 +31,7 @@ from voice_sandbox.store.namespace_locks import PIECE_ROWS, NamespaceLocks
 from voice_sandbox.store.postgres_database import Database, Transaction
 from voice_sandbox.store.protocol import (
     ArmedFault,
+    BoundNumber,
     Covered,
     Due,
     IdempotencyKey,
@@ -49,6 +50,8 @@ _BUSY_SECONDS: Final = 0.01
 _BUSY_LIMIT: Final = 300
 """How often a change waits for rows that another transaction holds: three seconds in all."""
 
+_TABLES_BY_NAME: Final = ("idempotency_keys", "faults", "numbers", "rejections")
+"""Whose rows a namespace tells apart by a text."""
 _NO_CALL: Final = UUID(int=0)
 
 _T = TypeVar("_T")
@@ -372,6 +375,40 @@ class PostgresStore:
     async def namespaces_with_faults(self, *, limit: int) -> Sequence[bytes]:
         return [row[0] for row in await self._db.rows("namespaces_with_faults", limit=limit)]
 
+    async def bind_number(self, namespace: bytes, number: BoundNumber, *, limit: int) -> bool:
+        async def bind(transaction: Transaction) -> bool:
+            await self._lock(transaction, namespace)
+            [others] = await transaction.row(
+                "count_other_numbers", namespace=namespace, phone=number.phone
+            )
+            if others < limit:
+                await transaction.rows("bind_number", namespace=namespace, **asdict(number))
+                await transaction.rows("mark_numbers", namespace=namespace)
+            return bool(others < limit)
+
+        return await self._alone_with(namespace, bind)
+
+    async def numbers(self, namespace: bytes) -> Sequence[BoundNumber]:
+        rows = await self._db.rows("read_numbers", namespace=namespace)
+        return [BoundNumber(*row) for row in rows]
+
+    async def number(self, namespace: bytes, phone: str) -> BoundNumber | None:
+        row = await self._db.row("read_number", namespace=namespace, phone=phone)
+        return None if row is None else BoundNumber(*row)
+
+    async def unbind_number(self, namespace: bytes, phone: str) -> bool:
+        async def unbind(transaction: Transaction) -> bool:
+            await self._lock(transaction, namespace)
+            removed = await transaction.rows("unbind_number", namespace=namespace, phone=phone)
+            await transaction.rows("mark_numbers", namespace=namespace)
+            return bool(removed)
+
+        return await self._alone_with(namespace, unbind)
+
+    async def count_rejection(self, namespace: bytes, phone: str, *, limit: int) -> bool:
+        rows = await self._db.rows("count_rejection", namespace=namespace, phone=phone, limit=limit)
+        return bool(rows)
+
     async def append_journal(
         self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
     ) -> None:
@@ -456,7 +493,7 @@ class PostgresStore:
 
     async def _remove_rows(self, generation: int) -> None:
         """Removes the rows of a deleted namespace."""
-        for table, after in (("calls", _NO_CALL), ("idempotency_keys", ""), ("faults", "")):
+        for table, after in (("calls", _NO_CALL), *((table, "") for table in _TABLES_BY_NAME)):
             while True:
                 removed = await self._db.rows(
                     f"delete_{table}", generation=generation, after=after, limit=PIECE_ROWS

@@ -1,7 +1,7 @@
 """What a store promises, whatever engine keeps the rows.
 
-Who needs only a part of it asks for that part: namespaces, calls, deliveries, faults, or the
-journal.
+Who needs only a part of it asks for that part: namespaces, calls, deliveries, faults,
+numbers, or the journal.
 
 A namespace is named by 16 bytes made from its key. Every method that changes something returns
 after the change is committed. Everything a store cannot do now raises `StorageUnavailable`.
@@ -93,6 +93,16 @@ class Ring(msgspec.Struct, frozen=True):
     call_id: UUID
     requested_by: str | None
     """``None`` where the call was created before that was kept."""
+
+
+class BoundNumber(msgspec.Struct, frozen=True):
+    """What calls to a number do in one namespace."""
+
+    phone: str
+    """``default`` is every number that has no scenario."""
+    scenario: str
+    outcome: str | None
+    """As JSON, where it is no scenario of the catalogue."""
 
 
 class ArmedFault(msgspec.Struct, frozen=True):
@@ -299,6 +309,24 @@ class FaultStore(Protocol):
         """Namespaces in which a fault may strike."""
 
 
+class NumberStore(Protocol):
+    """Numbers that keys have bound to an outcome."""
+
+    async def bind_number(self, namespace: bytes, number: BoundNumber, *, limit: int) -> bool:
+        """Binds a number, anew where it is bound; not where ``limit`` others are. Says whether."""
+
+    async def numbers(self, namespace: bytes) -> Sequence[BoundNumber]: ...
+
+    async def number(self, namespace: bytes, phone: str) -> BoundNumber | None:
+        """What that number is bound to, or ``default`` where it is not bound."""
+
+    async def unbind_number(self, namespace: bytes, phone: str) -> bool:
+        """Says whether it was bound."""
+
+    async def count_rejection(self, namespace: bytes, phone: str, *, limit: int) -> bool:
+        """Counts one more rejection of a number, up to ``limit``; says whether it was counted."""
+
+
 class JournalStore(Protocol):
     """The journal and what it counts."""
 
@@ -321,7 +349,9 @@ class JournalStore(Protocol):
     async def coverage(self, namespace: bytes) -> Sequence[Covered]: ...
 
 
-class Store(NamespaceStore, CallStore, DeliveryStore, FaultStore, JournalStore, Protocol):
+class Store(
+    NamespaceStore, CallStore, DeliveryStore, FaultStore, NumberStore, JournalStore, Protocol
+):
     """One database."""
 
     @property

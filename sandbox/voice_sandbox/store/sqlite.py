@@ -33,6 +33,7 @@ from voice_sandbox.store.call_columns import (
 from voice_sandbox.store.namespace_locks import PIECE_ROWS, NamespaceLocks
 from voice_sandbox.store.protocol import (
     ArmedFault,
+    BoundNumber,
     Covered,
     Due,
     IdempotencyKey,
@@ -424,6 +425,42 @@ class SQLiteStore:
     async def namespaces_with_faults(self, *, limit: int) -> Sequence[bytes]:
         return [row[0] for row in self._read_all("namespaces_with_faults", limit=limit)]
 
+    async def bind_number(self, namespace: bytes, number: BoundNumber, *, limit: int) -> bool:
+        await self._begin()
+        with self._writer():
+            [others] = self._read("count_other_numbers", namespace=namespace, phone=number.phone)
+            if others < limit:
+                self._write("bind_number", namespace=namespace, **asdict(number))
+                self._write("mark_numbers", namespace=namespace)
+        await self._committed()
+        return bool(others < limit)
+
+    async def numbers(self, namespace: bytes) -> Sequence[BoundNumber]:
+        rows = self._read_all("read_numbers", namespace=namespace)
+        await self._committed()  # what this turn has written may be part of it
+        return [BoundNumber(*row) for row in rows]
+
+    async def number(self, namespace: bytes, phone: str) -> BoundNumber | None:
+        row = self._read("read_number", namespace=namespace, phone=phone)
+        return None if row is None else BoundNumber(*row)
+
+    async def unbind_number(self, namespace: bytes, phone: str) -> bool:
+        await self._begin()
+        with self._writer():
+            removed = self._write_returning("unbind_number", namespace=namespace, phone=phone)
+            self._write("mark_numbers", namespace=namespace)
+        await self._committed()
+        return bool(removed)
+
+    async def count_rejection(self, namespace: bytes, phone: str, *, limit: int) -> bool:
+        await self._begin()
+        with self._writer():
+            counted = self._write_returning(
+                "count_rejection", namespace=namespace, phone=phone, limit=limit
+            )
+        await self._committed()
+        return bool(counted)
+
     async def append_journal(
         self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
     ) -> None:
@@ -500,7 +537,7 @@ class SQLiteStore:
 
     async def _remove_rows(self, generation: int) -> None:
         """Removes the rows of a deleted namespace."""
-        for table in ("calls", "idempotency_keys", "faults"):
+        for table in ("calls", "idempotency_keys", "faults", "numbers", "rejections"):
             removed = PIECE_ROWS
             while removed == PIECE_ROWS:
                 async with self._piece:

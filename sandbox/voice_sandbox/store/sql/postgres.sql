@@ -343,7 +343,9 @@ SELECT idempotency_key FROM piece ORDER BY idempotency_key;
 DELETE FROM namespaces WHERE generation = :generation AND namespace IS NULL
 AND NOT EXISTS (SELECT FROM calls WHERE generation = :generation)
 AND NOT EXISTS (SELECT FROM idempotency_keys WHERE generation = :generation)
-AND NOT EXISTS (SELECT FROM faults WHERE generation = :generation);
+AND NOT EXISTS (SELECT FROM faults WHERE generation = :generation)
+AND NOT EXISTS (SELECT FROM numbers WHERE generation = :generation)
+AND NOT EXISTS (SELECT FROM rejections WHERE generation = :generation);
 
 -- name: count_faults
 SELECT count(*) FROM faults WHERE generation = {generation};
@@ -400,6 +402,62 @@ WITH piece AS (
     WHERE faults.generation = piece.generation AND faults.fault_id = piece.fault_id
 )
 SELECT fault_id FROM piece ORDER BY fault_id;
+
+-- name: count_other_numbers
+SELECT count(*) FROM numbers WHERE generation = {generation} AND phone <> :phone;
+
+-- name: bind_number
+INSERT INTO numbers (generation, phone, scenario, outcome)
+SELECT generation, :phone, :scenario, :outcome FROM namespaces WHERE namespace = :namespace
+ON CONFLICT (generation, phone) DO UPDATE
+SET scenario = excluded.scenario, outcome = excluded.outcome;
+
+-- name: mark_numbers
+UPDATE namespaces SET has_numbers = EXISTS (
+    SELECT 1 FROM numbers WHERE numbers.generation = namespaces.generation
+)
+WHERE namespace = :namespace;
+
+-- name: read_numbers
+SELECT phone, scenario, outcome FROM numbers WHERE generation = {generation} ORDER BY phone;
+
+-- name: read_number
+SELECT phone, scenario, outcome FROM numbers
+WHERE generation = {generation} AND phone IN (:phone, 'default')
+ORDER BY phone = 'default' LIMIT 1;
+
+-- name: unbind_number
+DELETE FROM numbers WHERE generation = {generation} AND phone = :phone RETURNING phone;
+
+-- name: count_rejection
+-- Changes one row as long as the number is to be rejected.
+INSERT INTO rejections (generation, phone, rejections)
+SELECT generation, :phone, 1 FROM namespaces WHERE namespace = :namespace
+ON CONFLICT (generation, phone) DO UPDATE SET rejections = rejections.rejections + 1
+WHERE rejections.rejections < :limit
+RETURNING phone;
+
+-- name: delete_numbers
+WITH piece AS (
+    SELECT generation, phone FROM numbers
+    WHERE generation = :generation AND phone > :after
+    ORDER BY phone LIMIT :limit FOR UPDATE SKIP LOCKED
+), removed AS (
+    DELETE FROM numbers USING piece
+    WHERE numbers.generation = piece.generation AND numbers.phone = piece.phone
+)
+SELECT phone FROM piece ORDER BY phone;
+
+-- name: delete_rejections
+WITH piece AS (
+    SELECT generation, phone FROM rejections
+    WHERE generation = :generation AND phone > :after
+    ORDER BY phone LIMIT :limit FOR UPDATE SKIP LOCKED
+), removed AS (
+    DELETE FROM rejections USING piece
+    WHERE rejections.generation = piece.generation AND rejections.phone = piece.phone
+)
+SELECT phone FROM piece ORDER BY phone;
 
 -- name: append_journal
 -- Who was cut off and does not know whether it is there may append it again.

@@ -254,6 +254,50 @@ DELETE FROM faults WHERE generation = :generation AND fault_id IN (
     SELECT fault_id FROM faults WHERE generation = :generation LIMIT :limit
 );
 
+-- name: count_other_numbers
+SELECT count(*) FROM numbers WHERE generation = {generation} AND phone <> :phone;
+
+-- name: bind_number
+INSERT INTO numbers (generation, phone, scenario, outcome)
+SELECT generation, :phone, :scenario, :outcome FROM namespaces WHERE namespace = :namespace
+ON CONFLICT (generation, phone) DO UPDATE
+SET scenario = excluded.scenario, outcome = excluded.outcome;
+
+-- name: mark_numbers
+UPDATE namespaces SET has_numbers = EXISTS (
+    SELECT 1 FROM numbers WHERE numbers.generation = namespaces.generation
+)
+WHERE namespace = :namespace;
+
+-- name: read_numbers
+SELECT phone, scenario, outcome FROM numbers WHERE generation = {generation} ORDER BY phone;
+
+-- name: read_number
+SELECT phone, scenario, outcome FROM numbers
+WHERE generation = {generation} AND phone IN (:phone, 'default')
+ORDER BY phone = 'default' LIMIT 1;
+
+-- name: unbind_number
+DELETE FROM numbers WHERE generation = {generation} AND phone = :phone RETURNING phone;
+
+-- name: count_rejection
+-- Changes one row as long as the number is to be rejected.
+INSERT INTO rejections (generation, phone, rejections)
+SELECT generation, :phone, 1 FROM namespaces WHERE namespace = :namespace
+ON CONFLICT (generation, phone) DO UPDATE SET rejections = rejections.rejections + 1
+WHERE rejections.rejections < :limit
+RETURNING phone;
+
+-- name: delete_numbers
+DELETE FROM numbers WHERE generation = :generation AND phone IN (
+    SELECT phone FROM numbers WHERE generation = :generation LIMIT :limit
+);
+
+-- name: delete_rejections
+DELETE FROM rejections WHERE generation = :generation AND phone IN (
+    SELECT phone FROM rejections WHERE generation = :generation LIMIT :limit
+);
+
 -- name: append_journal
 INSERT INTO journal (namespace, last_seq, newest_at, exchanges, entries)
 VALUES (:namespace, :last_seq, :newest_at, :exchanges, :entries);
