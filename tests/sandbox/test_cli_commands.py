@@ -17,9 +17,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from voice_sandbox.cli.main import main
+from voice_sandbox.http.armed_faults import FAULTS
 from voice_sandbox.testing.client import SandboxClient
 
-from .conftest import CATALOGUE
+from .conftest import CATALOGUE, SCENARIOS
 
 Run = Callable[..., Result]
 
@@ -664,3 +665,49 @@ def test_a_full_output_is_explained(voice_sandbox: SandboxClient) -> None:
     assert ran.returncode == 1
     assert "No space left" in ran.stderr
     assert "Traceback" not in ran.stderr
+
+
+# Failures
+
+
+def test_fault_is_armed_listed_and_disarmed(run: Run, voice_sandbox: SandboxClient) -> None:
+    """`fail` arms, `faults` says how often it struck, `faults disarm` ends it."""
+    armed = run("fail", "createCall", "problem", "--code", "rate_limited", "--times", "2", "--json")
+    assert json.loads(armed.stdout)["times"] == 2
+    assert voice_sandbox.client.post("/v1/calls", json=_new_call()).status_code == 429
+    assert "struck 1 of 2" in run("faults").stdout
+    assert run("faults", "disarm").stdout == "No fault is armed.\n"
+    assert voice_sandbox.client.post("/v1/calls", json=_new_call()).status_code == 201
+
+
+def test_kinds_of_faults_are_listed(run: Run) -> None:
+    """Every fault of the table is there with its line."""
+    listed = run("faults", "kinds").stdout
+    assert all(kind.kind in listed and kind.line in listed for kind in FAULTS.values())
+
+
+def test_fault_that_is_none_says_what_to_do(run: Run) -> None:
+    """A kind that nobody knows exits with 1 and names those that there are."""
+    failed = run("fail", "createCall", "explosion")
+    assert failed.exit_code == 1
+    assert "lost_response" in failed.stderr
+
+
+def test_numbers_are_bound_and_unbound(run: Run) -> None:
+    """`numbers` lists what it has bound, and nothing after `--unbind`."""
+    assert "busy" in run("numbers", "+996700000001", "busy").stdout
+    assert json.loads(run("numbers", "--json").stdout)[0]["scenario"] == "busy"
+    assert run("numbers", "+996700000001", "--unbind").stdout == "No number is bound.\n"
+    assert run("numbers", "+996700000001").exit_code == 2
+
+
+def test_rings_are_counted(run: Run, voice_sandbox: SandboxClient) -> None:
+    """Each number stands there with how often it was dialled."""
+    assert run("rings").stdout == "No number was dialled.\n"
+    for _ in range(2):
+        voice_sandbox.call("busy")
+    assert run("rings").stdout.split() == ["2", SCENARIOS.by_name["busy"].number]
+
+
+def _new_call() -> dict[str, str]:
+    return {"phone": SCENARIOS.default.number, "agent": CATALOGUE.agents[0].key}

@@ -69,8 +69,8 @@ async def test_number_plays_an_outcome_of_its_own(sandbox: Sandbox) -> None:
 
 async def test_number_can_reject_creations(sandbox: Sandbox) -> None:
     """A refusal with `times` works afterwards, and rings for nobody before."""
-    refusal = {"code": "rate_limited", "retry_after": 2, "times": 1}
-    await bind(sandbox, MINE, {"refusal": refusal, "completions": []})
+    rejection = {"code": "rate_limited", "retry_after": 2, "times": 1}
+    await bind(sandbox, MINE, {"refusal": rejection, "completions": []})
     body = {**new_call(), "phone": MINE}
     first = await sandbox.client.post("/v1/calls", json=body)
     assert (first.status_code, first.headers["retry-after"]) == (429, "2")

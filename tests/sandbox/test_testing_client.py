@@ -108,3 +108,39 @@ def test_a_stream_splits_alike_for_every_reader(voice_sandbox: SandboxClient) ->
     with voice_sandbox.client.stream("GET", stream_url, headers=start) as stream:
         events = (line for line in stream.iter_lines() if line.startswith('data: {"'))
         assert all(json.loads(next(events).removeprefix("data: ")) for _ in range(2))
+
+
+def test_failures_are_one_line_each(voice_sandbox: SandboxClient) -> None:
+    """A lost response is armed, met, and proved to have rung once."""
+    voice_sandbox.fail("createCall", "lost_response", times=1)
+    with pytest.raises(SandboxError):
+        voice_sandbox.call("busy")
+    assert voice_sandbox.rings("busy") == 1
+    assert [ring["count"] for ring in voice_sandbox.dialled()] == [1]
+    assert [fault["struck"] for fault in voice_sandbox.faults()] == [1]
+    voice_sandbox.disarm(voice_sandbox.faults()[0]["id"])
+    assert voice_sandbox.faults() == []
+
+
+def test_reads_of_an_unchanged_loop_move_the_clock(voice_sandbox: SandboxClient) -> None:
+    """With `clock_mode("polls")` a loop needs no sleep and no advance."""
+    voice_sandbox.clock_mode("polls")
+    call_id = voice_sandbox.call("answered")
+    seen = [voice_sandbox.status(call_id)["status"] for _ in range(4)]
+    assert seen == ["queued", "ringing", "in_progress", "completed"]
+
+
+def test_number_of_a_fixture_plays_what_the_test_needs(voice_sandbox: SandboxClient) -> None:
+    """A scenario by its name, or an outcome with a transcript of one's own."""
+    completion = {"after": 5, "status": "completed", "transcript": "agent: 4:2"}
+    voice_sandbox.number("+996700000001", "busy")
+    voice_sandbox.number("+996700000002", ringing=1, in_progress=2, completions=[completion])
+    calls = [voice_sandbox.call(f"+99670000000{n}") for n in (1, 2)]
+    voice_sandbox.until_idle()
+    ends = [voice_sandbox.status(call_id) for call_id in calls]
+    assert [(end["status"], end["transcript"]) for end in ends] == [
+        ("busy", None),
+        ("completed", "agent: 4:2"),
+    ]
+    voice_sandbox.unbind("+996700000001")
+    assert [number["phone"] for number in voice_sandbox.numbers()] == ["+996700000002"]

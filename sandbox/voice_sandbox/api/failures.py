@@ -230,8 +230,8 @@ def _shown_number(bound: BoundNumber) -> dict[str, Any]:
     shown["completions"] = completions and [
         {name: completion.get(name) for name in _COMPLETION_MEMBERS} for completion in completions
     ]
-    refusal = outcome.get("refusal")
-    shown["refusal"] = refusal and {"times": None, **refusal}
+    rejection = outcome.get("refusal")
+    shown["refusal"] = rejection and {"times": None, **rejection}
     return {
         "phone": bound.phone,
         "scenario": None if is_own else bound.scenario,

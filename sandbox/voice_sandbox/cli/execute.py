@@ -24,8 +24,10 @@ from voice_sandbox.cli import exit_codes
 from voice_sandbox.cli.child import CannotStart, run
 from voice_sandbox.cli.remote import Number
 from voice_sandbox.cli.shell_completion import operation_ids
+from voice_sandbox.clock import MODES, WALL_MODE
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.reader import find_contract, load_contract
+from voice_sandbox.http.armed_faults import was_received
 from voice_sandbox.http.authentication import DEMO_KEY
 from voice_sandbox.http.exchange import Exchange, Observer
 from voice_sandbox.journal.coverage import Item, measure, percent
@@ -79,6 +81,13 @@ class _Variable(click.ParamType[Any]):
     help="Write the log of the sandbox to this file, one JSON object a request.",
 )
 @click.option(
+    "--clock",
+    type=click.Choice(MODES),
+    default=WALL_MODE,
+    show_default=True,
+    help="What moves the clock of each key; with polls, each read of an unfinished call.",
+)
+@click.option(
     "--fail-under",
     type=Number(0, 100),
     help="Exit with 1 where the command succeeds and less than this percentage is covered.",
@@ -103,6 +112,7 @@ def execute(
     command: tuple[str, ...],
     chosen: tuple[tuple[str, str], ...],
     log_file: Path | None,
+    clock: str,
     fail_under: float | None,
     operation: str | None,
     provider: bool,
@@ -128,7 +138,7 @@ def execute(
     try:
         with ExitStack() as stack:
             observe = stack.enter_context(_observing(seen, log))
-            url = stack.enter_context(local_sandbox(observe=observe))
+            url = stack.enter_context(local_sandbox(observe=observe, clock_mode=clock))
             gc.freeze()
             gc.enable()
             code = run(command, _environment(url, chosen), kill_after=kill_after)
@@ -163,8 +173,10 @@ class _Seen:
             return
         self._requests += not exchange.by_provider
         self._calls += (
-            operation_id == "createCall" and exchange.status < 400 and not exchange.replayed
+            operation_id == "createCall" and 200 <= exchange.status < 300 and not exchange.replayed
         )
+        if not was_received(exchange):
+            return
         key = (operation_id, exchange.status, exchange.code or "", exchange.scenario or "")
         self._counts[key] += 1
 

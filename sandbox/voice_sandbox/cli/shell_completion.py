@@ -29,6 +29,18 @@ def operation_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -
     return [name for name in _contract().operations if name.startswith(incomplete)]
 
 
+def fault_kinds(
+    ctx: click.Context, param: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    from voice_sandbox.http.armed_faults import FAULTS
+
+    return [
+        CompletionItem(fault.kind, help=fault.line)
+        for fault in FAULTS.values()
+        if fault.kind.startswith(incomplete)
+    ]
+
+
 def agent_keys(ctx: click.Context, param: click.Parameter, incomplete: str) -> list[str]:
     from voice_sandbox.contract.catalogue import read_catalogue
 

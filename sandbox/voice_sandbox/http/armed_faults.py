@@ -17,7 +17,7 @@ import orjson
 from voice_sandbox.contract import problems
 from voice_sandbox.contract.model import Operation
 from voice_sandbox.contract.problems import FieldError, ProblemError
-from voice_sandbox.http.exchange import EncodedResponse, Response
+from voice_sandbox.http.exchange import EncodedResponse, Exchange, Response
 from voice_sandbox.http.preferences import documented_body, documented_headers
 
 ANY_OPERATION: Final = "any"
@@ -205,6 +205,11 @@ def with_fault(
             )
         case _:
             return replace(outcome, response=response)
+
+
+def was_received(exchange: Exchange) -> bool:
+    """Whether the client got a response that keeps the contract, so that it counts as covered."""
+    return exchange.fault is None or FAULTS[exchange.fault].is_documented
 
 
 def nothing_done() -> EncodedResponse:

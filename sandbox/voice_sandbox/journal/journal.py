@@ -19,7 +19,7 @@ import orjson
 
 from voice_sandbox import clock
 from voice_sandbox.clock import Wall
-from voice_sandbox.http.armed_faults import FAULTS
+from voice_sandbox.http.armed_faults import was_received
 from voice_sandbox.http.exchange import Exchange
 from voice_sandbox.journal.entry import (
     JournalEntry,
@@ -122,8 +122,7 @@ class Journal:
         pending.append(encoded)
         if self._pending_bytes > _PENDING_BYTES_LIMIT:
             self._full.set()
-        is_whole = exchange.fault is None or FAULTS[exchange.fault].is_documented
-        if exchange.operation_id is not None and is_whole:
+        if exchange.operation_id is not None and was_received(exchange):
             self._counts[
                 namespace,
                 exchange.operation_id,

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from typing import Final
 
 from voice_sandbox.app import create_app, ignore, runtime_of
+from voice_sandbox.clock import WALL_MODE
 from voice_sandbox.http.exchange import Observer
 from voice_sandbox.limits import Limits
 from voice_sandbox.server.sockets import listen, origin_of
@@ -20,14 +21,18 @@ STOP_SECONDS: Final = 10.0
 
 @contextmanager
 def local_sandbox(
-    *, database: str = "sqlite:///:memory:", speed: float = 1.0, observe: Observer = ignore
+    *,
+    database: str = "sqlite:///:memory:",
+    speed: float = 1.0,
+    clock_mode: str = WALL_MODE,
+    observe: Observer = ignore,
 ) -> Iterator[str]:
     """Runs a sandbox on a free port of the loopback interface; yields its origin.
 
     ``observe`` is told every exchange, in the thread of the sandbox.
     Raises: whatever keeps it from starting, at once.
     """
-    app = create_app(database=database, speed=speed, observe=observe)
+    app = create_app(database=database, speed=speed, clock_mode=clock_mode, observe=observe)
     runtime = runtime_of(app)
     listener = listen("127.0.0.1", 0)
     config = configured(app, Limits())

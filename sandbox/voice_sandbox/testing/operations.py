@@ -125,6 +125,71 @@ class Operations:
         """Advances the virtual clock until no completion is pending."""
         return _json(ClientRequest("POST", "/sandbox/clock", json={"until": "idle"}))
 
+    def clock_mode(self, mode: str) -> Steps[dict[str, Any]]:
+        """Sets what moves the clock: ``wall``, ``manual``, or ``polls``, which is each read."""
+        return _json(ClientRequest("POST", "/sandbox/clock", json={"mode": mode}))
+
+    def fail(
+        self,
+        operation: str,
+        kind: str,
+        /,
+        *,
+        times: int | str = 1,
+        skip: int = 0,
+        phone: str | None = None,
+        **told: Any,
+    ) -> Steps[dict[str, Any]]:
+        """Arms a fault: the next requests fail, such as ``fail("createCall", "lost_response")``.
+
+        ``told`` is what the fault needs to know, such as ``code`` or ``seconds``; see ``armFault``.
+        """
+        body = {"operation": operation, "fault": {"kind": kind, **told}, "times": times}
+        body |= {"skip": skip} if phone is None else {"skip": skip, "phone": phone}
+        return _json(ClientRequest("POST", "/sandbox/faults", json=body))
+
+    def faults(self) -> Steps[list[dict[str, Any]]]:
+        """The armed faults, and how often each has struck."""
+        listed = yield from _json(ClientRequest("GET", "/sandbox/faults"))
+        faults: list[dict[str, Any]] = listed["faults"]
+        return faults
+
+    def disarm(self, fault_id: str | None = None) -> Steps[None]:
+        """Disarms one fault, or all."""
+        one = "" if fault_id is None else f"/{_segment(fault_id)}"
+        _succeeded((yield ClientRequest("DELETE", f"/sandbox/faults{one}")))
+
+    def number(
+        self, phone: str, scenario: str | None = None, /, **outcome: Any
+    ) -> Steps[dict[str, Any]]:
+        """Binds a number, or ``default``, to a scenario or to an outcome; see ``bindNumber``."""
+        body = {"scenario": scenario, **outcome} if scenario is not None else outcome
+        return _json(ClientRequest("PUT", f"/sandbox/numbers/{_segment(phone)}", json=body))
+
+    def numbers(self) -> Steps[list[dict[str, Any]]]:
+        """The numbers that the key has bound."""
+        listed = yield from _json(ClientRequest("GET", "/sandbox/numbers"))
+        numbers: list[dict[str, Any]] = listed["numbers"]
+        return numbers
+
+    def unbind(self, phone: str) -> Steps[None]:
+        """Lets a number play again what the catalogue says."""
+        _succeeded((yield ClientRequest("DELETE", f"/sandbox/numbers/{_segment(phone)}")))
+
+    def rings(self, phone: str) -> Steps[int]:
+        """How often a number, or the number of a scenario, was dialled. Raises: `ValueError`."""
+        number = _number(_numbers((yield from self.catalogue())), phone)
+        request = ClientRequest("GET", "/sandbox/rings", params={"phone": number})
+        [ring] = (yield from _json(request))["rings"]
+        count: int = ring["count"]
+        return count
+
+    def dialled(self) -> Steps[list[dict[str, Any]]]:
+        """Every number that was dialled, with its calls and requests."""
+        listed = yield from _json(ClientRequest("GET", "/sandbox/rings"))
+        rings: list[dict[str, Any]] = listed["rings"]
+        return rings
+
     def end(
         self,
         call_id: str,
@@ -261,13 +326,18 @@ def _numbers(catalogue: Mapping[str, Any]) -> dict[str, str]:
     return {scenario["name"]: scenario["number"] for scenario in catalogue["scenarios"]}
 
 
-def _new_call(catalogue: Mapping[str, Any], phone: str, agent: str | None) -> dict[str, str]:
-    """The body that places a call to a number or a scenario. Raises: `ValueError`."""
-    known = _numbers(catalogue)
+def _number(known: Mapping[str, str], phone: str) -> str:
+    """A number itself, or that of a scenario. Raises: `ValueError`."""
     if not phone.startswith("+") and phone not in known:
         near = get_close_matches(phone, known, n=1)
         raise ValueError(
             f"There is no scenario {phone}{f': is it {near[0]}?' if near else '.'} "
             "Name one that voice-sandbox scenarios lists, or a number that starts with +."
         )
-    return {"phone": known.get(phone, phone), "agent": agent or catalogue["default_agent"]}
+    return known.get(phone, phone)
+
+
+def _new_call(catalogue: Mapping[str, Any], phone: str, agent: str | None) -> dict[str, str]:
+    """The body that places a call to a number or a scenario. Raises: `ValueError`."""
+    number = _number(_numbers(catalogue), phone)
+    return {"phone": number, "agent": agent or catalogue["default_agent"]}
