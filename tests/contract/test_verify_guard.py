@@ -291,7 +291,7 @@ def test_generated_requests_ask_no_proxy(
 def test_generated_requests_are_judged_alike(root: Path) -> None:
     """--generate takes for rejected and accepted what the project's own tests do."""
     own = tomllib.loads((root / "schemathesis.toml").read_text("utf-8"))
-    ours = tomllib.loads(command._CONFIGURATION.format(hooks='""', key="KEY", examples=1))
+    ours = tomllib.loads(command._CONFIGURATION.format(hooks='""', key="KEY", agent="", examples=1))
     for name in ("checks", "suppress-health-check", "request-timeout"):
         assert ours[name] == own[name]
 

@@ -19,9 +19,12 @@ from faults import FAULTS
 from read_once import contracts
 from sandbox_process import SandboxServer, start_sandbox
 from verify_command import LISTED, SERVICE_KEY, verify
+from voice_sandbox import clock
 from voice_sandbox.contract.catalogue import read_catalogue
-from voice_sandbox.verification import command
+from voice_sandbox.verification import command, listed_keys
 from voice_sandbox.verification.check import Needs
+from voice_sandbox.verification.http1 import USER_AGENT
+from voice_sandbox.verification.listed_keys import ListedKeys
 from voice_sandbox.verification.registry import CHECKS
 
 pytestmark = pytest.mark.usefixtures("one_process")
@@ -70,6 +73,46 @@ def test_namespace_that_is_in_use_is_kept(listing: SandboxServer) -> None:
     assert "first key that was given is in use" in result.output
     path = created.headers["Location"]
     assert httpx.get(f"{listing.url}{path}", headers=signed).status_code == 200
+
+
+@pytest.mark.parametrize("used_since", [False, True])
+def test_key_of_a_verification_that_was_killed_is_taken(
+    used_since: bool, listing: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a killed verification left is emptied, unless somebody used the key since."""
+    only(monkeypatch, "calls_of_other_keys_do_not_exist")
+    monkeypatch.setattr(listed_keys, "UNCHANGED_SECONDS", 0.0)
+    monkeypatch.setattr(ListedKeys, "empty", lambda _: "")  # as it is where nobody lives to do it
+    with_keys(listing.url, *LISTED)
+    monkeypatch.undo()
+    only(monkeypatch, "calls_of_other_keys_do_not_exist")
+    monkeypatch.setattr(listed_keys, "UNCHANGED_SECONDS", 0.0)
+    assert journals(listing.url) != []
+    signed = {"Authorization": f"Bearer {LISTED[1]}"}
+    if used_since:
+        httpx.get(f"{listing.url}/v1/agents", headers=signed)
+    result = with_keys(listing.url, *LISTED)
+    for key in LISTED:
+        httpx.delete(f"{listing.url}/sandbox/state", headers={"Authorization": f"Bearer {key}"})
+    assert result.exit_code == (2 if used_since else 0), result.output
+    assert ("second key that was given is in use" in result.output) == used_since
+
+
+def test_key_of_a_verification_that_runs_is_left_to_it(
+    listing: SandboxServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A journal that grows while it is watched belongs to a verification that still runs."""
+    signed = {"Authorization": f"Bearer {LISTED[0]}", "User-Agent": USER_AGENT}
+
+    def send(seconds: float) -> None:
+        httpx.get(f"{listing.url}/v1/agents", headers=signed)
+
+    send(0)
+    monkeypatch.setattr(clock, "sleep", send)
+    result = with_keys(listing.url, *LISTED)
+    httpx.delete(f"{listing.url}/sandbox/state", headers=signed)
+    assert result.exit_code == 2
+    assert "Another verification uses the keys that were given" in result.output
 
 
 def test_sandbox_with_listed_keys_conforms(listing: SandboxServer, tmp_path: Path) -> None:

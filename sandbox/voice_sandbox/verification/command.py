@@ -23,7 +23,13 @@ from voice_sandbox.contract.reader import find_contract, load_contract
 from voice_sandbox.verification.api import Target
 from voice_sandbox.verification.check import Needs
 from voice_sandbox.verification.generated_values import schemathesis_values
-from voice_sandbox.verification.http1 import JOURNAL_SECONDS, Http1Client, NoResponse, SentRequest
+from voice_sandbox.verification.http1 import (
+    JOURNAL_SECONDS,
+    USER_AGENT,
+    Http1Client,
+    NoResponse,
+    SentRequest,
+)
 from voice_sandbox.verification.identity import Identity, Kind, identify, no_longer_proved
 from voice_sandbox.verification.listed_keys import ListedKeys
 from voice_sandbox.verification.registry import CHECKS
@@ -37,7 +43,7 @@ hooks = {hooks}
 request-timeout = 10.0
 max-redirects = 0
 suppress-health-check = ["too_slow"]
-headers = {{ Authorization = "Bearer ${{{key}}}" }}
+headers = {{ Authorization = "Bearer ${{{key}}}", User-Agent = "{agent}" }}
 [generation]
 max-examples = {examples}
 [checks.positive_data_acceptance]
@@ -388,7 +394,7 @@ def _generate(deployment: _Deployment, examples: int, *, new_key: Callable[[], s
         configuration = Path(folder) / "schemathesis.toml"
         hooks = json.dumps(str(Path(__file__).with_name("generation_guard.py")))
         configuration.write_text(
-            _CONFIGURATION.format(key=OWN_KEY, examples=examples, hooks=hooks)
+            _CONFIGURATION.format(key=OWN_KEY, agent=USER_AGENT, examples=examples, hooks=hooks)
             + schemathesis_values(contract),
             "utf-8",
         )

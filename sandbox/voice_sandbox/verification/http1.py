@@ -27,6 +27,8 @@ MAX_RESPONSE_BYTES: Final = 4 * 1024 * 1024
 JOURNAL_SECONDS: Final = 3.0
 """What one worker of a sandbox journals every other one shows a second later, and surely by now."""
 PAUSE_SECONDS: Final = 0.05
+USER_AGENT: Final = "voice-sandbox-verify"
+"""Stands in each request, so that a journal shows which ones a verification sent."""
 
 _RECEIVE_BYTES: Final = 65536
 _HOST: Final = re.compile(r"[A-Za-z0-9.:%_-]+")
@@ -219,6 +221,7 @@ class Http1Client:
             f"Host: {self._host_header}",
             "Connection: close",
             *(f"{name}: {value}" for name, value in sent.headers),
+            f"User-Agent: {USER_AGENT}",
         ]
         body = sent.body or b""
         if sent.chunked:
