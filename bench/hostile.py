@@ -1,6 +1,6 @@
 """What one client can do to all others: the waiting of another key while each attack runs.
 
-    .venv/bin/python bench/hostile.py                 each attack for 5 seconds, on both engines
+    .venv/bin/python bench/hostile.py                 each attack for 3 seconds, on both engines
     .venv/bin/python bench/hostile.py --engine SQLite --attack trailers --attack "[{}, ...]"
     .venv/bin/python bench/hostile.py --write         and put the table on the Performance page
 
@@ -270,7 +270,7 @@ def _prepare(server: Running, name: str) -> None:
 
 
 @click.command()
-@click.option("--seconds", default=5.0, show_default=True, type=click.FloatRange(1, 60))
+@click.option("--seconds", default=3.0, show_default=True, type=click.FloatRange(1, 60))
 @click.option("--engine", "engines", multiple=True, type=click.Choice(ENGINES))
 @click.option("--attack", "names", multiple=True, type=click.Choice(list(ATTACKS)))
 @click.option("--write", is_flag=True, help="Put the table on the Performance page.")
