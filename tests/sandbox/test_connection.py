@@ -184,6 +184,45 @@ def test_trailers_change_nothing(server: SandboxServer, trailers: bytes, piece: 
 # Heads
 
 
+LONG = 3 * 1024 * 1024
+DECLARED = POST + b"Content-Length: %d\r\n\r\n" % LONG
+
+
+@pytest.mark.parametrize(
+    ("head", "sent"),
+    [
+        *((DECLARED, sent) for sent in (0, 1024, 200_000, LONG)),
+        # A body in chunks is not too long before it is.
+        *((CHUNKED, sent) for sent in (200_000, LONG)),
+    ],
+)
+def test_response_before_a_long_body_says_that_it_is_the_last(
+    server: SandboxServer, head: bytes, sent: int
+) -> None:
+    """However much of it comes, the client reads its 413 and learns that the connection ends."""
+    body = b"x" * sent if head is DECLARED else b"%x\r\n" % LONG + b"x" * sent
+    for _ in range(10):
+        with connected(server) as connection:
+            connection.sendall(head)
+            for start in range(0, len(body), 65536):
+                try:
+                    connection.sendall(body[start : start + 65536])
+                except (BrokenPipeError, ConnectionResetError):
+                    break
+            response = received(connection)
+        assert statuses(response) == [413]
+        assert b"\r\nconnection: close\r\n" in response.lower()
+
+
+def test_response_before_a_short_body_keeps_the_connection(server: SandboxServer) -> None:
+    """What is short is read to its end, and the next request is answered."""
+    with connected(server) as connection:
+        connection.sendall(POST.replace(b"json", b"xml") + b"Content-Length: 4\r\n\r\n")
+        first = connection.recv(65536)
+        connection.sendall(b"{}  " + GET + LAST)
+        assert statuses(first + received(connection)) == [415, 200]
+
+
 @pytest.mark.parametrize("space", [b" ", b"\t", b" \t "], ids=["space", "tab", "both"])
 def test_white_space_around_a_value_is_no_part_of_it(server: SandboxServer, space: bytes) -> None:
     """Each header means the same with spaces and tabs before and after its value."""

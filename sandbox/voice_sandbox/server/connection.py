@@ -404,10 +404,8 @@ class Connection(HttpToolsProtocol):
         return scope
 
     def _new_cycle(self, scope: HTTPScope, *, keep_alive: bool) -> RequestResponseCycle:
-        cycle_class = (
-            _CloseDelimitedCycle if scope["http_version"] == "1.0" else RequestResponseCycle
-        )
-        return cycle_class(
+        cycle_class = _CloseDelimitedCycle if scope["http_version"] == "1.0" else _Cycle
+        cycle = cycle_class(
             scope=scope,
             transport=self.transport,
             flow=self.flow,
@@ -420,8 +418,20 @@ class Connection(HttpToolsProtocol):
             keep_alive=keep_alive,
             on_response=self.on_response_complete,
         )
+        cycle.connection = self
+        return cycle
 
     # What the application and the server call
+
+    @property
+    def has_much_to_discard(self) -> bool:
+        """Whether more of a body may follow than is read when nobody wants it any more."""
+        return self._body_left == _CHUNKED or self._body_left > _DISCARDED_BYTES
+
+    def end(self) -> None:
+        """Lets no request follow, and lets the client read what it was sent."""
+        self._is_last = True
+        self._end()
 
     def on_response_complete(self) -> None:
         self._idle_since = self.loop.time()
@@ -579,7 +589,30 @@ class _Flow(FlowControl):
             super().resume_reading()
 
 
-class _CloseDelimitedCycle(RequestResponseCycle):
+class _Cycle(RequestResponseCycle):
+    """One exchange. A response before a long body has been read says that it is the last one.
+
+    RFC 9112, section 9.6: a client that is not told may send its next request into a connection
+    that ends.
+    """
+
+    connection: Connection
+    _is_last = False
+
+    async def send(self, message: ASGISendEvent) -> None:
+        if message["type"] != "http.response.start":
+            await super().send(message)
+            if self._is_last and self.response_complete:
+                self.connection.end()
+            return
+        self._is_last = self.keep_alive and self.more_body and self.connection.has_much_to_discard
+        self.keep_alive = self.keep_alive and not self._is_last
+        await super().send(message)
+        # The protocol would close at once, and reset what the client still sends.
+        self.keep_alive = self.keep_alive or self._is_last
+
+
+class _CloseDelimitedCycle(_Cycle):
     """One exchange of HTTP/1.0, where a body of unknown length lasts until the connection ends.
 
     RFC 9112, section 6.1: such a client is sent no Transfer-Encoding.
