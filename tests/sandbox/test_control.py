@@ -155,7 +155,12 @@ async def test_clock_is_the_wall_at_first(sandbox: Sandbox, control_contract: Co
     """A fresh namespace shows the wall's time and has nothing pending."""
     response = await sandbox.client.get("/sandbox/clock")
     assert_conforms(control_contract, response)
-    assert response.json() == {"now": "2026-11-24T09:30:00.000Z", "rate": 1.0, "next_due_at": None}
+    assert response.json() == {
+        "now": "2026-11-24T09:30:00.000Z",
+        "rate": 1.0,
+        "mode": "wall",
+        "next_due_at": None,
+    }
 
 
 async def test_clock_names_what_is_due_next(sandbox: Sandbox) -> None:
@@ -209,11 +214,19 @@ async def test_wrong_advance_is_rejected(
     assert (await sandbox.client.get("/sandbox/clock")).json()["now"].startswith("2026-11-24T09:30")
 
 
-@pytest.mark.parametrize(("number", "status"), [("9" * 5000, 413), ("0x1", 400)])
+ADVANCE = CONTROL.operations["advanceClock"].body
+assert ADVANCE is not None
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [("9" * ADVANCE.max_bytes, 413), ("9" * 100, 422), ("0x1", 400)],
+    ids=["endless", "long", "no JSON"],
+)
 async def test_what_is_no_number_at_all_is_rejected(
     sandbox: Sandbox, control_contract: Contract, number: str, status: int
 ) -> None:
-    """What JSON cannot read is 400, and what has no end is 413."""
+    """What JSON cannot read is 400, what no clock can show 422, and what has no end 413."""
     body = f'{{"advance_seconds": {number}}}'
     response = await sandbox.client.post("/sandbox/clock", content=body, headers=JSON)
     assert_conforms(control_contract, response)
@@ -281,6 +294,7 @@ async def test_reset_empties_the_namespace(sandbox: Sandbox, control_contract: C
     assert (await sandbox.client.get("/sandbox/clock")).json() == {
         "now": "2026-11-24T09:30:00.000Z",
         "rate": 1.0,
+        "mode": "wall",
         "next_due_at": None,
     }
     assert await sandbox.create(ANSWERED, **{"Idempotency-Key": "one"}) != call_id
