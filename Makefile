@@ -136,14 +136,14 @@ $(VENV)/bin/python:
 	  echo '"$(PYTHON)" cannot make a virtual environment. On Debian: apt-get install python3-venv' >&2; exit 1; }
 
 # The editable install carries version and commands, so it is made anew when those change.
-$(VENV)/serve.stamp: requirements/serve.txt pyproject.toml sandbox/voice_sandbox/__init__.py | $(VENV)/bin/python
+$(VENV)/serve.stamp: requirements/serve.txt pyproject.toml sandbox/voice_sandbox/installation.py | $(VENV)/bin/python
 	@echo 'Installing the Python packages of requirements/serve.txt …'
 	@$(VENV)/bin/python tools/install.py requirements/serve.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 # dev.txt holds every pin of serve.txt, so one install serves both.
-$(VENV)/dev.stamp: requirements/dev.txt requirements/serve.txt pyproject.toml sandbox/voice_sandbox/__init__.py | $(VENV)/bin/python
+$(VENV)/dev.stamp: requirements/dev.txt requirements/serve.txt pyproject.toml sandbox/voice_sandbox/installation.py | $(VENV)/bin/python
 	@echo 'Installing the Python packages of requirements/dev.txt …'
 	@$(VENV)/bin/python tools/install.py requirements/dev.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .

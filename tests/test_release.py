@@ -24,7 +24,7 @@ def release(wheel: Path, tmp_path: Path) -> tuple[Path, Path]:
     """A checkout that is ready to be released, and what `make dist` wrote for it."""
     root, dist = tmp_path / "checkout", tmp_path / "dist"
     git(tmp_path, "clone", "--quiet", str(ROOT), str(root))
-    for name in ("sandbox/voice_sandbox/__init__.py", "docs/examples/container"):
+    for name in ("sandbox/voice_sandbox/installation.py", "docs/examples/container"):
         source, target = ROOT / name, root / name
         if source.is_dir():
             shutil.copytree(source, target, dirs_exist_ok=True)

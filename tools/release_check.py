@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--root", type=Path, default=ROOT, help="the checkout")
     parser.add_argument("--dist", type=Path, default=ROOT / "dist", help="what make dist wrote")
     given = parser.parse_args()
-    source = (given.root / "sandbox/voice_sandbox/__init__.py").read_text("utf-8")
+    source = (given.root / "sandbox/voice_sandbox/installation.py").read_text("utf-8")
     [version] = re.findall(r'^__version__ = "(.+)"$', source, re.MULTILINE)
     found = [
         *_changelog(given.root, version),

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from voice_sandbox.installation import __version__ as __version__
+
 if TYPE_CHECKING:
     from voice_sandbox.app import create_app as create_app
-
-__version__ = "0.2.0"
 
 
 def __getattr__(name: str) -> Any:

@@ -1,12 +1,14 @@
-"""Where this distribution can be installed from. Messages and the page Install follow it.
+"""What this distribution is: its version, and where it can be installed from.
 
-It owns one fact, because a command with a name that no index has would install what a stranger
-publishes under that name.
+Messages and the page Install follow it, because a command with a name that no index has would
+install what a stranger publishes under that name.
 """
 
 from __future__ import annotations
 
 from typing import Final
+
+__version__ = "0.2.0"
 
 PUBLISHED: Final[str | None] = None
 """Its name on the package index, once it is published there."""

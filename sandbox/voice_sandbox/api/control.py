@@ -12,7 +12,6 @@ import msgspec
 from msgspec.structs import replace
 from uuid_utils import UUID
 
-import voice_sandbox
 from voice_sandbox.api import failures
 from voice_sandbox.api.service import CHANGES_STATE
 from voice_sandbox.calls.call import IN_PROGRESS, QUEUED, RINGING, Call
@@ -21,6 +20,7 @@ from voice_sandbox.clock import VirtualClock, from_rfc3339, rfc3339
 from voice_sandbox.contract.problems import FieldError, ProblemError
 from voice_sandbox.http.exchange import Handler, Request, Response
 from voice_sandbox.http.rate_limits import StreamSlots
+from voice_sandbox.installation import __version__
 from voice_sandbox.journal import coverage, exports
 from voice_sandbox.journal.journal import Journal
 from voice_sandbox.journal.pytest_export import as_pytest
@@ -66,7 +66,7 @@ async def describe_sandbox(context: ControlContext, request: Request) -> Respons
     return Response(
         {
             "sandbox": True,
-            "version": voice_sandbox.__version__,
+            "version": __version__,
             "contract": {"version": contract.version, "sha256": contract.sha256},
         },
     )

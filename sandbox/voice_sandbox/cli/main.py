@@ -14,8 +14,8 @@ from typing import Any, Final
 import click
 from click.shell_completion import get_completion_class
 
-import voice_sandbox
 from voice_sandbox.cli import exit_codes
+from voice_sandbox.installation import __version__
 from voice_sandbox.server.options import serve_options, settings_of
 from voice_sandbox.site import INSTALLED_PORTAL
 
@@ -86,7 +86,7 @@ class _Commands(click.Group):
 
 
 @click.group(cls=_Commands, context_settings=_CONTEXT)
-@click.version_option(voice_sandbox.__version__, prog_name="voice-sandbox")
+@click.version_option(__version__, prog_name="voice-sandbox")
 def main() -> None:
     """A sandbox of the voice API: it behaves like the service and rings nowhere.
 

@@ -15,9 +15,9 @@ from urllib.parse import parse_qsl, quote
 
 import orjson
 
-import voice_sandbox
 from voice_sandbox.calls.scenarios import Scenarios
 from voice_sandbox.curl import curl_command
+from voice_sandbox.installation import __version__
 
 JournalEntry = Mapping[str, Any]
 
@@ -61,7 +61,7 @@ def _quoted(text: str) -> str:
 
 async def as_har(entries: AsyncIterable[JournalEntry], *, origin: str) -> AsyncIterator[bytes]:
     """An HTTP Archive of the entries, in the order given: pieces of a JSON text."""
-    creator = {"name": "voice-sandbox", "version": voice_sandbox.__version__}
+    creator = {"name": "voice-sandbox", "version": __version__}
     piece = b'{"log":{"version":"1.2","creator":%b,"entries":[' % orjson.dumps(creator)
     separator = b""
     async for entry in entries:

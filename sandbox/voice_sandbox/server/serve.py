@@ -17,13 +17,12 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 
-import voice_sandbox
 from voice_sandbox.app import Runtime, create_app, ignore, runtime_of
 from voice_sandbox.calls.scenarios import ScenarioError
 from voice_sandbox.contract.model import ContractError
 from voice_sandbox.http.authentication import DEMO_KEY, KeysError, read_keys
 from voice_sandbox.http.exchange import Exchange, Observer
-from voice_sandbox.installation import how_to_install
+from voice_sandbox.installation import __version__, how_to_install
 from voice_sandbox.server.access_log import Log
 from voice_sandbox.server.options import LOG_LEVELS, Settings, default_database_file
 from voice_sandbox.server.sockets import ListenError, listen, make_room, origin_of
@@ -259,7 +258,7 @@ def _welcome(settings: Settings, address: str) -> str:
     if settings.keys_file is not None:
         key = f"one of those in {settings.keys_file}"
     return (
-        f"voice-sandbox {voice_sandbox.__version__}: every call is simulated, no phone rings.\n"
+        f"voice-sandbox {__version__}: every call is simulated, no phone rings.\n"
         f"  Portal  {portal}\n"
         f"  API     {address}/v1\n"
         f"  Key     {key}\n"
