@@ -11,6 +11,7 @@ from voice_portal.fields import listed
 from voice_portal.markup import phrase, render
 from voice_portal.page import Page
 from voice_portal.response_check import check_response
+from voice_sandbox.contract.faults import FAULTS
 from voice_sandbox.contract.model import Operation
 
 
@@ -47,6 +48,10 @@ def agents(page: Page, options: Mapping[str, Any]) -> str:
 
 def statuses(page: Page, options: Mapping[str, Any]) -> str:
     return render("statuses", statuses=tables.statuses(page.sources.contract))
+
+
+def faults(page: Page, options: Mapping[str, Any]) -> str:
+    return render("faults", faults=FAULTS.values())
 
 
 def states(page: Page, options: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from voice_portal.fields import Field, listed
 from voice_portal.markup import first_sentence, phrase, pretty
 from voice_portal.page import Page
 from voice_portal.snippets import snippets
+from voice_sandbox.contract.faults import FAULTS
 from voice_sandbox.contract.problems import PROBLEMS
 
 
@@ -54,6 +55,11 @@ def statuses(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     for status in tables.statuses(page.sources.contract):
         word = "over" if status["has_ended"] else "not over"
         yield f"- `{status['name']}` ({word}): {status['meaning']}"
+
+
+def faults(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
+    for fault in FAULTS.values():
+        yield f"- `{fault.kind}` ({fault.strikes}): {fault.line} {fault.seen}"
 
 
 def states(page: Page, options: Mapping[str, Any]) -> Iterator[str]:

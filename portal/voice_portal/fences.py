@@ -103,6 +103,7 @@ FENCES: Final[Mapping[str, Fence]] = {
         Fence("connection", fence_html.connection, fence_text.connection),
         Fence("agents", fence_html.agents, fence_text.agents),
         Fence("statuses", fence_html.statuses, fence_text.statuses),
+        Fence("faults", fence_html.faults, fence_text.faults),
         Fence("states", fence_html.states, fence_text.states),
         Fence("outcomes", fence_html.outcomes, fence_text.outcomes),
         Fence("responses", fence_html.responses, fence_text.responses, required=("operation",)),

@@ -99,7 +99,7 @@ def test_every_python_program_succeeds(articles: Mapping[str, Any], runner: Any,
     failed = []
     for text in blocks(articles[name], "python"):
         # The programs wait with the wall clock; a test never does.
-        ran = runner.run("python", text.replace("time.sleep(1)", SKIP_AHEAD))
+        ran = runner.run("python", text.replace("time.sleep(PAUSE_SECONDS)", SKIP_AHEAD))
         if ran.returncode != 0:
             failed.append(f"{text}\n{ran.stdout}{ran.stderr}")
     assert failed == []

@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from voice_sandbox.cli.main import main
-from voice_sandbox.http.armed_faults import FAULTS
+from voice_sandbox.contract.faults import FAULTS
 from voice_sandbox.testing.client import SandboxClient
 
 from .conftest import CATALOGUE, SCENARIOS

@@ -6,7 +6,6 @@ Owns what a key arranges for requests that nobody may change. Rejects what could
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import Counter
 from collections.abc import Mapping
 from functools import partial
@@ -26,7 +25,6 @@ from voice_sandbox.store.protocol import ArmedFault, BoundNumber, Ring
 
 ALWAYS: Final = "always"
 
-DEFAULT_NUMBER: Final = "default"
 BOUND_NUMBERS_LIMIT: Final = 1000
 _COMPLETION_MEMBERS: Final = (
     *("after", "status", "unknown_status", "transcript", "repeat_to"),
@@ -145,8 +143,8 @@ async def count_rings(simulation: Simulation, request: Request) -> Response:
 
 async def bind_number(simulation: Simulation, request: Request) -> Response:
     """Binds a number. Raises: `ProblemError` ``validation_failed``."""
-    namespace, phone = request.principal.namespace, _number(simulation, request)
-    bound = _bound(simulation, phone, request.body)
+    namespace = request.principal.namespace
+    bound = _bound(simulation, request.parameters["phone"], request.body)
     await simulation.clock(namespace)  # a number needs an open namespace
     if not await simulation.store.bind_number(namespace, bound, limit=BOUND_NUMBERS_LIMIT):
         raise _wrong(
@@ -163,21 +161,8 @@ async def list_numbers(simulation: Simulation, request: Request) -> Response:
 
 async def unbind_number(simulation: Simulation, request: Request) -> Response:
     """Lets a number play again what the catalogue says; one that was not bound does already."""
-    phone = _number(simulation, request)
-    await simulation.store.unbind_number(request.principal.namespace, phone)
+    await simulation.store.unbind_number(request.principal.namespace, request.parameters["phone"])
     return Response()
-
-
-def _number(simulation: Simulation, request: Request) -> str:
-    phone = request.parameters["phone"]
-    schema = simulation.contract.schema("PhoneNumber")
-    if phone != DEFAULT_NUMBER and not re.fullmatch(schema["pattern"].strip("^$"), phone):
-        raise _wrong(
-            "/phone",
-            f"This is no number in the path. {schema['description']} "
-            f"Or send {DEFAULT_NUMBER}, for every number that has no scenario.",
-        )
-    return phone
 
 
 def _bound(simulation: Simulation, phone: str, body: Mapping[str, Any]) -> BoundNumber:

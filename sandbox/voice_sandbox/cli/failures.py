@@ -70,7 +70,7 @@ def faults(client: SandboxClient, as_json: bool, action: str, fault_id: str | No
     voice-sandbox faults disarm       disarm all, or the one with the id that follows
     """
     if action == "kinds":
-        from voice_sandbox.http.armed_faults import FAULTS
+        from voice_sandbox.contract.faults import FAULTS
 
         kinds = [{"kind": fault.kind, "line": fault.line} for fault in FAULTS.values()]
         lines = "\n".join(f"{kind['kind']:26} {kind['line']}" for kind in kinds)

@@ -32,7 +32,7 @@ def operation_ids(ctx: click.Context, param: click.Parameter, incomplete: str) -
 def fault_kinds(
     ctx: click.Context, param: click.Parameter, incomplete: str
 ) -> list[CompletionItem]:
-    from voice_sandbox.http.armed_faults import FAULTS
+    from voice_sandbox.contract.faults import FAULTS
 
     return [
         CompletionItem(fault.kind, help=fault.line)

@@ -1,9 +1,8 @@
 """Faults that a key has armed, for programs that nobody may change: what each does to a response.
 
-Owns the one table of faults, from which the control API, the commands and the page are made, and
-the checks of a fault before it is armed. A fault strikes a request that the contract accepts, of an
-integrator and never of the simulated provider. How a broken response is sent is written in
-``broken_responses``.
+Owns the checks of a fault before it is armed; `contract.faults` is the table of them. A fault
+strikes a request that the contract accepts, of an integrator and never of the simulated provider.
+How a broken response is sent is written in ``broken_responses``.
 """
 
 from __future__ import annotations
@@ -15,6 +14,7 @@ import msgspec
 import orjson
 
 from voice_sandbox.contract import problems
+from voice_sandbox.contract.faults import BEFORE_WORK, FAULTS
 from voice_sandbox.contract.model import Operation
 from voice_sandbox.contract.problems import FieldError, ProblemError
 from voice_sandbox.http.exchange import EncodedResponse, Exchange, Response
@@ -23,107 +23,6 @@ from voice_sandbox.http.preferences import documented_body, documented_headers
 ANY_OPERATION: Final = "any"
 FAULTS_LIMIT: Final = 1000
 """Armed faults of a key."""
-SLOW_BODY_SECONDS: Final = 5.0
-"""Within which a slow body has arrived, unless the fault says otherwise."""
-
-_BEFORE: Final = "before the work"
-_AFTER: Final = "after the work"
-
-
-class FaultKind(msgspec.Struct, frozen=True):
-    """One row of the table; all but ``members`` are words for people."""
-
-    kind: str
-    line: str
-    strikes: str
-    """When it strikes: before or after the work."""
-    seen: str
-    """What the client sees."""
-    members: tuple[str, ...] = ()
-    """What it may be told; the first of them must be, where it is ``code`` or ``status``."""
-    is_documented: bool = False
-    """Whether the client gets a response that keeps the contract."""
-
-
-_TABLE: Final = (
-    FaultKind(
-        "problem",
-        "The request is rejected with a documented problem.",
-        _BEFORE,
-        "The problem `code` of the contract, with `Retry-After: retry_after` where that is given.",
-        ("code", "retry_after"),
-        is_documented=True,
-    ),
-    FaultKind(
-        "internal_error",
-        "The service breaks before it has done anything.",
-        _BEFORE,
-        "500 with the problem `internal_error`. Nothing was created or changed.",
-    ),
-    FaultKind(
-        "internal_error_after_work",
-        "The service breaks when everything is done and saved.",
-        _AFTER,
-        "500 with the problem `internal_error`, although the call exists.",
-    ),
-    FaultKind(
-        "reset",
-        "The connection is reset before anything is done.",
-        _BEFORE,
-        "No response: the connection is reset. Nothing was created or changed.",
-    ),
-    FaultKind(
-        "lost_response",
-        "Everything is done and saved, then the connection is reset.",
-        _AFTER,
-        "No response: the connection is reset, although the call exists.",
-    ),
-    FaultKind(
-        "late_response",
-        "Everything is done and saved, then the response waits for `seconds`.",
-        _AFTER,
-        "The usual response, after `seconds`. A client that gives up earlier has a call that "
-        "exists.",
-        ("seconds",),
-        is_documented=True,
-    ),
-    FaultKind(
-        "slow_body",
-        "The head of the response comes at once, its body byte by byte over `seconds`.",
-        _AFTER,
-        f"The usual response, whose body takes `seconds`, {SLOW_BODY_SECONDS:g} unless told "
-        "otherwise.",
-        ("seconds",),
-        is_documented=True,
-    ),
-    FaultKind(
-        "truncated",
-        "The connection ends in the middle of the body.",
-        _AFTER,
-        "The usual head, then half as many bytes as its `Content-Length` says.",
-    ),
-    FaultKind(
-        "gateway_error",
-        "A gateway in front of the service answers with its own page.",
-        "502 before the work, 504 after it",
-        "502 or 504 with an HTML page, and no problem document. After 504 the call exists.",
-        ("status",),
-    ),
-    FaultKind(
-        "wrong_type",
-        "The body is the usual JSON, and its type is said to be HTML.",
-        _AFTER,
-        "The usual status and body with `Content-Type: text/html; charset=utf-8`.",
-    ),
-    FaultKind(
-        "empty",
-        "The body is missing.",
-        _AFTER,
-        "200 without a body, although the call exists.",
-    ),
-)
-
-FAULTS: Final[Mapping[str, FaultKind]] = {fault.kind: fault for fault in _TABLE}
 
 _GATEWAY_PAGES: Final[Mapping[int, str]] = {502: "Bad Gateway", 504: "Gateway Time-out"}
 _GATEWAY_PAGE: Final = """\
@@ -151,7 +50,7 @@ class Fault(msgspec.Struct, frozen=True, omit_defaults=True):
         """Whether it strikes before anything is done."""
         if self.kind == "gateway_error":
             return self.status == 502
-        return FAULTS[self.kind].strikes == _BEFORE
+        return FAULTS[self.kind].strikes == BEFORE_WORK
 
 
 class StruckBeforeWork(Exception):

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 from starlette.types import Receive, Scope, Send
 
-from voice_sandbox.http.armed_faults import SLOW_BODY_SECONDS, Fault
+from voice_sandbox.contract.faults import SLOW_BODY_SECONDS
+from voice_sandbox.http.armed_faults import Fault
 from voice_sandbox.http.exchange import HeaderList
 
 CONNECTION_EXTENSION: Final = "voice.connection"

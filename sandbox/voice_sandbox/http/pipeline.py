@@ -406,8 +406,12 @@ def _wrong_parameter(parameter: Parameter, validator: Validator) -> ProblemError
     if known is None:
         detail = f"The parameter {parameter.name} has a wrong form. {validator.expected()}"
         return ProblemError("invalid_parameter", detail)
-    code, detail = known
-    return ProblemError(code, detail.format_map(parameter.schema))
+    code, words = known
+    detail = words.format_map(parameter.schema)
+    is_listed = code == "validation_failed"
+    return ProblemError(
+        code, detail, errors=[FieldError(f"/{parameter.name}", detail)] if is_listed else ()
+    )
 
 
 _NOTHING: Final[Mapping[str, Any]] = {}
@@ -415,6 +419,11 @@ _NOTHING: Final[Mapping[str, Any]] = {}
 # How a parameter of a wrong form is rejected where it has words of its own: code, and
 # detail with the limits of its schema.
 _PARAMETER_PROBLEMS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
+    ("path", "phone"): (
+        "validation_failed",
+        "The path holds no number in E.164 form: a plus sign and 8 to 15 digits, such as "
+        "+996700000001. Send one, or default for every number that has no scenario.",
+    ),
     ("path", "id"): (
         "fault_not_found",
         "This is not the id of an armed fault. GET /sandbox/faults lists those of your key.",
