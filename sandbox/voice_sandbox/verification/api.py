@@ -36,6 +36,7 @@ class Target:
 
     guard: Guard
     contract: Contract
+    control_contract: Contract
     catalogue: Catalogue
     service: ResponseValidator
     control: ResponseValidator

@@ -65,6 +65,16 @@ class Guard:
                 threads.map(lambda sent: self._client.exchange_at_once(sent, barrier), requests)
             )
 
+    def allows(self, sent: SentRequest) -> bool:
+        """Whether a request may be sent, apart from the calls that a person named."""
+        if not self.is_sandbox:
+            return self._reads(sent) or self._completes_nothing(sent)
+        try:
+            self._allow_in_sandbox(sent)
+        except NotAllowed:
+            return False
+        return True
+
     def _allow(self, sent: SentRequest) -> None:
         if self.is_sandbox:
             self._allow_in_sandbox(sent)

@@ -6,9 +6,16 @@ from collections.abc import Mapping
 from typing import Final
 
 from voice_sandbox.verification.check import Check
-from voice_sandbox.verification.checks import completing, creating, isolation, live_call, reading
+from voice_sandbox.verification.checks import (
+    completing,
+    creating,
+    isolation,
+    limits,
+    live_call,
+    reading,
+)
 
-_SUBJECTS: Final = (reading, creating, completing, isolation, live_call)
+_SUBJECTS: Final = (reading, creating, completing, isolation, limits, live_call)
 
 CHECKS: Final[Mapping[str, Check]] = {
     found.name: found

@@ -56,6 +56,7 @@ def make_target(
     return Target(
         guard=Guard(client, is_sandbox=is_sandbox, numbers=named),
         contract=contract,
+        control_contract=control,
         catalogue=read_catalogue(contract),
         service=ResponseValidator(contract),
         control=ResponseValidator(control, may_name_provider=True),
