@@ -13,6 +13,7 @@ from voice_portal.page import Page
 from voice_portal.response_check import check_response
 from voice_sandbox.contract.faults import FAULTS
 from voice_sandbox.contract.model import Operation
+from voice_sandbox.contract.rejection import STAGES
 
 
 def try_api(page: Page, options: Mapping[str, Any]) -> str:
@@ -99,6 +100,10 @@ def sandbox_inspector(page: Page, options: Mapping[str, Any]) -> str:
 
 def problem_index(page: Page, options: Mapping[str, Any]) -> str:
     return render("problem-index", codes=tables.problem_index(), phrase=phrase)
+
+
+def rejection_order(page: Page, options: Mapping[str, Any]) -> str:
+    return render("rejection-order", stages=STAGES)
 
 
 def problem(page: Page, options: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from voice_portal.page import Page
 from voice_portal.snippets import snippets
 from voice_sandbox.contract.faults import FAULTS
 from voice_sandbox.contract.problems import PROBLEMS
+from voice_sandbox.contract.rejection import STAGES
 
 
 def try_api(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
@@ -90,6 +91,11 @@ def scenarios(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
 def problem_index(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     for status, codes in tables.problem_index().items():
         yield f"- {status} {phrase(status)}: {', '.join(f'`{code}`' for code in codes)}"
+
+
+def rejection_order(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
+    for number, stage in enumerate(STAGES, start=1):
+        yield f"{number}. {stage.judges} ({', '.join(f'`{code}`' for code in stage.codes)})"
 
 
 def serve_options_list(page: Page, options: Mapping[str, Any]) -> Iterator[str]:

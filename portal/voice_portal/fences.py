@@ -120,6 +120,7 @@ FENCES: Final[Mapping[str, Fence]] = {
         Fence("workflows", fence_html.workflows, fence_text.workflows),
         Fence("inspector", fence_html.sandbox_inspector, fence_text.sandbox_inspector),
         Fence("problem-index", fence_html.problem_index, fence_text.problem_index),
+        Fence("rejection-order", fence_html.rejection_order, fence_text.rejection_order),
         Fence("problem", fence_html.problem, fence_text.problem, required=("code",)),
     )
 }

@@ -34,8 +34,8 @@ def must_be(response: ReceivedResponse, status: int, code: str | None = None, *,
     expected = f"{status} {code}" if code else str(status)
     found = str(response.status)
     if response.status >= 400:
-        found = f"{found} {_code(response)}".strip()
-    if response.status != status or (code is not None and _code(response) != code):
+        found = f"{found} {problem_code(response)}".strip()
+    if response.status != status or (code is not None and problem_code(response) != code):
         raise Finding(f"When {when}, the answer must be {expected}, but it is {found}.", response)
 
 
@@ -65,7 +65,8 @@ def _places(pointers: Iterable[str]) -> str:
     return ", ".join(pointer or "the body itself" for pointer in pointers)
 
 
-def _code(response: ReceivedResponse) -> str:
+def problem_code(response: ReceivedResponse) -> str:
+    """The code of a problem, empty where there is none."""
     try:
         problem = response.json()
     except ValueError:

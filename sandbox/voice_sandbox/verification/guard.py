@@ -137,5 +137,6 @@ def _numbers(body: bytes) -> list[str]:
     """Everything in a body that could be dialed: digits of any alphabet, however they are set."""
     text = body.decode("utf-8", "replace")
     text = re.sub(r"\\u([0-9a-fA-F]{4})", lambda escape: chr(int(escape[1], 16)), text)
-    digits = "".join(str(unicodedata.decimal(c, c)) for c in text)
+    # A body of a megabyte is looked at character by character only where that can matter.
+    digits = text if text.isascii() else "".join(str(unicodedata.decimal(c, c)) for c in text)
     return _LONG_NUMBER.findall(_BETWEEN_DIGITS.sub("", digits))

@@ -13,9 +13,18 @@ from voice_sandbox.verification.checks import (
     limits,
     live_call,
     reading,
+    rejection_order,
 )
 
-_SUBJECTS: Final = (reading, creating, completing, isolation, limits, live_call)
+_SUBJECTS: Final = (
+    reading,
+    creating,
+    completing,
+    isolation,
+    limits,
+    rejection_order,
+    live_call,
+)
 
 CHECKS: Final[Mapping[str, Check]] = {
     found.name: found
