@@ -19,8 +19,12 @@ SERVICE_KEY = "key-of-the-live-service"
 LISTED = ("sandbox_Listed-1", "sandbox_Listed-2")  # keys of a sandbox that accepts no others
 
 
-def verify(url: str, *arguments: str, key: str | None = SERVICE_KEY) -> Result:
+def verify(
+    url: str, *arguments: str, key: str | None = SERVICE_KEY, is_quick: bool = True
+) -> Result:
     """Runs the command as a shell would, with `key` in the environment."""
+    if is_quick:
+        arguments = ("--quick", *arguments)
     environment = {"VOICE_API_KEY": key, "VOICE_SANDBOX_CONTRACT": None}
     return CliRunner().invoke(main, ["verify", url, *arguments], env=environment)
 

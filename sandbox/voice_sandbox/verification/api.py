@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from itertools import islice
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import orjson
@@ -22,6 +23,8 @@ from voice_sandbox.verification.http1 import (
     SentRequest,
 )
 from voice_sandbox.verification.response_validation import ResponseValidator
+
+_T = TypeVar("_T")
 
 JSON: Final = ("Content-Type", "application/json")
 UNKNOWN_CALL_ID: Final = "00000000-0000-4000-8000-000000000000"
@@ -43,6 +46,8 @@ class Target:
     new_key: Callable[[], str]
     numbers: Sequence[str] = ()
     """The numbers that a person named, for checks that need `Needs.CALL`."""
+    share: int = 1
+    """Checks that generate requests send every so manieth of them."""
     listed_keys: Sequence[str] = ()
     """The keys that ``new_key`` gives, where a sandbox accepts the keys on its list alone."""
 
@@ -60,6 +65,10 @@ class Api:
     def another_key(self) -> Api:
         """The same deployment under a key that nothing else uses."""
         return Api(self.target, self.target.new_key(), self.exchanges)
+
+    def some(self, generated: Iterable[_T]) -> Iterator[_T]:
+        """What a check has generated, or the share of it that this run takes."""
+        return islice(generated, 0, None, self.target.share)
 
     # Requests
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from re import _constants as tokens
 from re import _parser as parser
 from typing import Any, Final
@@ -53,29 +54,15 @@ def variants(contract: Contract, schema: Schema, value: Any) -> Iterator[Variant
 
 def texts(schema: Schema, examples: Iterable[str]) -> list[tuple[str, str]]:
     """Texts around the limits of a schema of texts."""
-    found: dict[str, str] = {}
-
-    def add(what: str, text: str) -> None:
-        found.setdefault(text, what)
-
     enum = [one for one in schema.get("enum", ()) if isinstance(one, str)]
-    for text in (*examples, *enum):
-        for what, changed in _respelled(text):
-            add(what, changed)
-    if enum:
-        for word in SYNONYMS:
-            add(f"the word {word!r}", word)
-    pattern = schema.get("pattern")
-    if pattern is not None:
-        for what, text in pattern_texts(pattern):
-            add(what, text)
-    for length in _lengths(schema):
-        for filler in _fillers(pattern):
-            add(f"{length:,} times {filler!a}", filler * length)
-        for text in examples:
-            if text:
-                longer = (text + text[-1] * length)[:length]
-                add(f"{length:,} characters", longer)
+    found: dict[str, str] = {}
+    for what, text in chain(
+        *(_respelled(text) for text in (*examples, *enum)),
+        ((f"the word {word!r}", word) for word in SYNONYMS if enum),
+        pattern_texts(schema["pattern"]) if "pattern" in schema else (),
+        _texts_of_lengths(schema, examples),
+    ):
+        found.setdefault(text, what)
     return [(what, text) for text, what in found.items()]
 
 
@@ -148,6 +135,14 @@ def _around(*limits: int | None) -> list[int]:
 
 
 # Texts
+
+
+def _texts_of_lengths(schema: Schema, examples: Iterable[str]) -> Iterator[tuple[str, str]]:
+    for length in _lengths(schema):
+        for filler in _fillers(schema.get("pattern")):
+            yield f"{length:,} times {filler!a}", filler * length
+        for text in filter(None, examples):
+            yield f"{length:,} characters", (text + text[-1] * length)[:length]
 
 
 def _lengths(schema: Schema) -> list[int]:
@@ -265,36 +260,42 @@ def _near(first: int, last: int) -> list[str]:
 
 def _written(parsed: Sequence[_Node], choices: Mapping[_Path, Any], path: _Path = ()) -> str:
     """A text that the pattern takes, but where ``choices`` say otherwise."""
-    parts: list[str] = []
-    for index, (kind, argument) in enumerate(parsed):
-        here = (*path, index)
-        choice = choices.get(here)
-        if kind is tokens.MAX_REPEAT:
-            low, _, inner = argument
-            count = low if choice is None else choice
-            if choice is None and low == 0 and _is_chosen(choices, here):
-                count = 1
-            # A choice inside is written once, in the last repetition.
-            plain = _written(inner, {}, here)
-            last = _written(inner, choices, here)
-            parts.append(plain * (count - 1) + last if count else "")
-        elif kind is tokens.SUBPATTERN:
-            parts.append(_written(argument[3], choices, here))
-        elif kind is tokens.BRANCH:
-            branches = argument[1]
-            number = choice if choice is not None else _chosen_branch(choices, here)
-            parts.append(_written(branches[number], choices, (*here, number)))
-        elif choice is not None:
-            parts.append(choice)
-        elif kind is tokens.LITERAL:
-            parts.append(chr(argument))
-        elif kind is tokens.NOT_LITERAL:
-            parts.append("y" if chr(argument) == "x" else "x")
-        elif kind is tokens.IN:
-            parts.append(_member(argument))
-        elif kind is tokens.ANY:
-            parts.append("x")
-    return "".join(parts)
+    return "".join(
+        _written_node(kind, argument, choices, (*path, index))
+        for index, (kind, argument) in enumerate(parsed)
+    )
+
+
+def _written_node(kind: Any, argument: Any, choices: Mapping[_Path, Any], here: _Path) -> str:
+    choice = choices.get(here)
+    if kind is tokens.MAX_REPEAT:
+        return _repeated(argument, choices, here)
+    if kind is tokens.SUBPATTERN:
+        return _written(argument[3], choices, here)
+    if kind is tokens.BRANCH:
+        number = _chosen_branch(choices, here) if choice is None else choice
+        return _written(argument[1][number], choices, (*here, number))
+    return _plain(kind, argument) if choice is None else str(choice)
+
+
+def _repeated(argument: Any, choices: Mapping[_Path, Any], here: _Path) -> str:
+    low, _, inner = argument
+    count: int = choices.get(here, max(low, _is_chosen(choices, here)))
+    if count == 0:
+        return ""
+    # A choice inside is written once, in the last repetition.
+    return _written(inner, {}, here) * (count - 1) + _written(inner, choices, here)
+
+
+def _plain(kind: Any, argument: Any) -> str:
+    """One character that a node takes, nothing for what has no width."""
+    if kind is tokens.LITERAL:
+        return chr(argument)
+    if kind is tokens.NOT_LITERAL:
+        return "y" if chr(argument) == "x" else "x"
+    if kind is tokens.IN:
+        return _member(argument)
+    return "x" if kind is tokens.ANY else ""
 
 
 def _is_chosen(choices: Mapping[_Path, Any], here: _Path) -> bool:

@@ -37,6 +37,7 @@ from voice_sandbox.verification.report import Report, Verdict, as_json, as_junit
 from voice_sandbox.verification.runner import OWN_KEY, Outcome, applicable, make_target, run_one
 
 _PROGRESS_SECONDS: Final = 5.0
+QUICK_SHARE: Final = 20
 _KEY: Final = re.compile(r"[!-~]{1,4096}")
 _CONFIGURATION: Final = """\
 hooks = {hooks}
@@ -80,6 +81,11 @@ expected-statuses = ["400", "401", "404", "413", "415", "422"]
     help="Let Schemathesis make up N requests an operation as well. Sandboxes only.",
 )
 @click.option(
+    "--quick",
+    is_flag=True,
+    help=f"Send every {QUICK_SHARE}th of the requests that checks generate from the contract.",
+)
+@click.option(
     "--timeout",
     "timeout_seconds",
     type=click.FloatRange(0.1, 300),
@@ -111,6 +117,7 @@ def verify(
     keys: tuple[str, ...],
     numbers: tuple[str, ...],
     examples: int | None,
+    quick: bool,
     timeout_seconds: float,
     junit: Path | None,
     json_file: Path | None,
@@ -148,6 +155,7 @@ def verify(
         is_sandbox=deployment.is_sandbox,
         new_key=deployment.new_key,
         numbers=() if deployment.is_sandbox else numbers,
+        share=QUICK_SHARE if quick else 1,
         listed_keys=deployment.listed.keys if deployment.listed else (),
     )
     try:

@@ -72,3 +72,10 @@ def problem_code(response: ReceivedResponse) -> str:
     except ValueError:
         return ""
     return str(problem.get("code", "")) if isinstance(problem, dict) else ""
+
+
+def difference(sent: str, found: str) -> str:
+    """Where two texts part, such as ``from character 7 on 'é' became 'e'``."""
+    same = zip(sent, found, strict=False)
+    at = next((n for n, (a, b) in enumerate(same) if a != b), min(len(sent), len(found)))
+    return f"from character {at} on {sent[at : at + 20]!a} became {found[at : at + 20]!a}"

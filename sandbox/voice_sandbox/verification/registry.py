@@ -10,10 +10,12 @@ from voice_sandbox.verification.checks import (
     completing,
     creating,
     isolation,
+    json_forms,
     limits,
     live_call,
     reading,
     rejection_order,
+    texts,
 )
 
 _SUBJECTS: Final = (
@@ -23,6 +25,8 @@ _SUBJECTS: Final = (
     isolation,
     limits,
     rejection_order,
+    json_forms,
+    texts,
     live_call,
 )
 

@@ -49,6 +49,7 @@ def make_target(
     is_sandbox: bool,
     new_key: Callable[[], str],
     numbers: Iterable[str] = (),
+    share: int = 1,
     listed_keys: Iterable[str] = (),
 ) -> Target:
     """What the checks of one run share."""
@@ -62,6 +63,7 @@ def make_target(
         control=ResponseValidator(control, may_name_provider=True),
         new_key=new_key,
         numbers=named,
+        share=share,
         listed_keys=tuple(listed_keys),
     )
 

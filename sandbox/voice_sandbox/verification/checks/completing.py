@@ -10,7 +10,13 @@ import orjson
 from voice_sandbox import clock
 from voice_sandbox.verification.api import JSON, Api
 from voice_sandbox.verification.check import Needs, check
-from voice_sandbox.verification.finding import must, must_be, must_be_invalid, must_be_malformed
+from voice_sandbox.verification.finding import (
+    difference,
+    must,
+    must_be,
+    must_be_invalid,
+    must_be_malformed,
+)
 from voice_sandbox.verification.guard import CALLS_PATH, WEBHOOK_PATH
 from voice_sandbox.verification.http1 import SentRequest
 
@@ -391,7 +397,7 @@ def text_survives_the_round_trip(api: Api) -> None:
         found = api.read(call_id)["transcript"]
         must(
             found == text,
-            f"A transcript must survive the round trip: {_difference(text, str(found))}.",
+            f"A transcript must survive the round trip: {difference(text, str(found))}.",
             api.last(),
         )
 
@@ -546,10 +552,3 @@ def every_delivery_gets_a_documented_response(api: Api) -> None:
             f"The deliveries of {scenario} must be answered {statuses}, but were {found}.",
             api.last(),
         )
-
-
-def _difference(sent: str, found: str) -> str:
-    """Where two texts part, such as ``from character 7 on 'é' became 'e'``."""
-    same = zip(sent, found, strict=False)
-    at = next((n for n, (a, b) in enumerate(same) if a != b), min(len(sent), len(found)))
-    return f"from character {at} on {sent[at : at + 20]!a} became {found[at : at + 20]!a}"
