@@ -66,6 +66,7 @@ def combinations() -> list[tuple[str, ...]]:
         ("--key", "another-key"),
         ("--timeout", "0.3"),
         ("--generate", "5"),
+        ("--quick",),
         ("--junit", "report.xml"),
         ("--json", "report.json"),
     ]

@@ -462,6 +462,16 @@ async def test_encoded_slash_separates_nothing(sandbox: Sandbox, path: str) -> N
     assert_problem(response, "not_found")
 
 
+@pytest.mark.parametrize("path", ["/sandbox", "/livez", "/readyz", "/v1/agents", "/sandbox/clock"])
+@pytest.mark.parametrize("blank", ["%0A", "%0D", "%0D%0A", "%20", "%09", "%00", "%E2%80%A8"])
+async def test_blank_after_a_path_makes_another_path(
+    sandbox: Sandbox, path: str, blank: str
+) -> None:
+    """No blank after a path is overlooked: such a path is none of the contract's."""
+    response = await sandbox.raw("GET", path + blank, headers=[TOKEN], encoded=True)
+    assert_problem(response, "not_found")
+
+
 async def test_encoded_letter_is_the_letter(sandbox: Sandbox) -> None:
     """`%61` is an a, wherever it stands (RFC 3986, section 6.2.2.2)."""
     assert (await sandbox.raw("GET", "/v1/%61gents", headers=[TOKEN], encoded=True)).status == 200

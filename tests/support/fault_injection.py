@@ -21,6 +21,8 @@ from uuid_utils import UUID
 from read_once import load_once
 from voice_sandbox import app as app_module
 from voice_sandbox.contract.reader import find_contract
+from voice_sandbox.limits import Limits
+from voice_sandbox.server.connection import connection_class
 from voice_sandbox.store.sqlite import SQLiteStore
 
 START_SECONDS = 10
@@ -163,7 +165,14 @@ def _served(app: Any) -> Iterator[str]:
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(128)
-    config = uvicorn.Config(app, lifespan="on", log_level="critical", access_log=False)
+    config = uvicorn.Config(
+        app,
+        http=connection_class(Limits(), cors_origins=frozenset()),
+        lifespan="on",
+        log_level="critical",
+        access_log=False,
+        proxy_headers=False,
+    )
     server = _Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

@@ -109,6 +109,13 @@ class Api:
             self._validate(response)
         return responses
 
+    def send_in_turn(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
+        """Sends one after another over one connection."""
+        responses = self.target.guard.exchange_in_turn(requests)
+        for response in responses:
+            self._validate(response)
+        return responses
+
     # Facts of the contract
 
     @property

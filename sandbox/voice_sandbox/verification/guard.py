@@ -65,6 +65,12 @@ class Guard:
                 threads.map(lambda sent: self._client.exchange_at_once(sent, barrier), requests)
             )
 
+    def exchange_in_turn(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
+        """Sends one after another over one connection."""
+        for sent in requests:
+            self._allow(sent)
+        return self._client.exchange_in_turn(requests)
+
     def allows(self, sent: SentRequest) -> bool:
         """Whether a request may be sent, apart from the calls that a person named."""
         if not self.is_sandbox:

@@ -42,6 +42,10 @@ class NoResponse(Exception):
     """No whole HTTP response arrived; the message says what happened instead."""
 
 
+class _Closed(NoResponse):
+    """The connection was closed before the first byte of a response."""
+
+
 @dataclass(frozen=True, slots=True)
 class SentRequest:
     """One request, exactly as it goes over the wire apart from ``Host`` and framing."""
@@ -53,6 +57,7 @@ class SentRequest:
     chunked: bool = False
     declared_length: int | None = None
     """A ``Content-Length`` that may differ from the body's."""
+    version: str = "1.1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,48 +183,53 @@ class Http1Client:
             raise OSError(f"{self.host} is not the name of a host") from error
         return [(family, address) for family, _, _, _, address in found]
 
+    def exchange_in_turn(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
+        """Sends one request after another over one connection, as far as the server keeps it.
+
+        Raises: `NoResponse`.
+        """
+        deadline = clock.monotonic() + self._timeout_seconds
+        responses: list[ReceivedResponse] = []
+        left, before = list(requests), 0
+        while left:
+            try:
+                with closing(self._connect(self._timeout_seconds)) as connection:
+                    parser = h11.Connection(h11.CLIENT)
+                    before = len(responses)
+                    while left and parser.states[h11.CLIENT] is h11.IDLE:
+                        self._send(connection, left[0], keep=len(left) > 1)
+                        responses.append(_received(connection, parser, left[0], deadline))
+                        left.pop(0)
+                        if set(parser.states.values()) == {h11.DONE}:
+                            parser.start_next_cycle()
+            except _Closed:
+                if len(responses) == before:
+                    raise
+                # A server may close a connection between two requests (RFC 9112, section 9.5).
+            except TimeoutError:
+                raise NoResponse("no response arrived in time over a kept connection") from None
+            except h11.RemoteProtocolError as error:
+                raise NoResponse(f"what came back is not HTTP ({error})") from None
+            except OSError as error:
+                raise NoResponse(f"the connection failed ({error.strerror or error})") from None
+        return responses
+
     def _exchange_over(
         self, connection: socket.socket, sent: SentRequest, deadline: float
     ) -> ReceivedResponse:
+        self._send(connection, sent, keep=False)
+        return _received(connection, h11.Connection(h11.CLIENT), sent, deadline)
+
+    def _send(self, connection: socket.socket, sent: SentRequest, *, keep: bool) -> None:
         # A server may reject before it has read everything.
         with suppress(BrokenPipeError, ConnectionResetError):
-            connection.sendall(self._bytes(sent))
-        parser = h11.Connection(h11.CLIENT)
-        # h11 only reads here, but wants to know what is being answered.
-        parser.send(h11.Request(method=sent.method, target="/", headers=[("Host", "-")]))
-        parser.send(h11.EndOfMessage())
-        status, received = 0, 0
-        headers: tuple[tuple[str, str], ...] = ()
-        chunks: list[bytes] = []
-        while True:
-            event = parser.next_event()
-            if event is h11.NEED_DATA:
-                left = deadline - clock.monotonic()
-                if left <= 0:
-                    raise TimeoutError
-                connection.settimeout(left)
-                parser.receive_data(connection.recv(_RECEIVE_BYTES))
-            elif isinstance(event, h11.Response):
-                status = event.status_code
-                headers = tuple(
-                    (name.decode("latin-1").lower(), value.decode("latin-1"))
-                    for name, value in event.headers
-                )
-            elif isinstance(event, h11.Data):
-                chunks.append(bytes(event.data))
-                received += len(event.data)
-                if received > MAX_RESPONSE_BYTES:
-                    raise NoResponse(f"the answer is longer than {MAX_RESPONSE_BYTES} bytes")
-            elif isinstance(event, h11.EndOfMessage):
-                return ReceivedResponse(sent, status, headers, b"".join(chunks))
-            elif isinstance(event, h11.ConnectionClosed):
-                raise NoResponse("the connection was closed without an answer")
+            connection.sendall(self._bytes(sent, keep=keep))
 
-    def _bytes(self, sent: SentRequest) -> bytes:
+    def _bytes(self, sent: SentRequest, *, keep: bool) -> bytes:
         lines = [
-            f"{sent.method} {self.prefix}{sent.target} HTTP/1.1",
+            f"{sent.method} {self.prefix}{sent.target} HTTP/{sent.version}",
             f"Host: {self._host_header}",
-            "Connection: close",
+            f"Connection: {'keep-alive' if keep else 'close'}",
             *(f"{name}: {value}" for name, value in sent.headers),
             f"User-Agent: {USER_AGENT}",
         ]
@@ -232,6 +242,44 @@ class Http1Client:
             length = len(body) if sent.declared_length is None else sent.declared_length
             lines.append(f"Content-Length: {length}")
         return "\r\n".join([*lines, "", ""]).encode("latin-1") + body
+
+
+def _received(
+    connection: socket.socket, parser: h11.Connection, sent: SentRequest, deadline: float
+) -> ReceivedResponse:
+    # h11 only reads here, but wants to know what is being answered.
+    parser.send(h11.Request(method=sent.method, target="/", headers=[("Host", "-")]))
+    parser.send(h11.EndOfMessage())
+    status, received, is_begun = 0, 0, False
+    headers: tuple[tuple[str, str], ...] = ()
+    chunks: list[bytes] = []
+    while True:
+        event = parser.next_event()
+        if event is h11.NEED_DATA:
+            left = deadline - clock.monotonic()
+            if left <= 0:
+                raise TimeoutError
+            connection.settimeout(left)
+            data = connection.recv(_RECEIVE_BYTES)
+            if not data and not is_begun:
+                raise _Closed("the connection was closed without a response")
+            is_begun = True
+            parser.receive_data(data)
+        elif isinstance(event, h11.Response):
+            status = event.status_code
+            headers = tuple(
+                (name.decode("latin-1").lower(), value.decode("latin-1"))
+                for name, value in event.headers
+            )
+        elif isinstance(event, h11.Data):
+            chunks.append(bytes(event.data))
+            received += len(event.data)
+            if received > MAX_RESPONSE_BYTES:
+                raise NoResponse(f"the answer is longer than {MAX_RESPONSE_BYTES} bytes")
+        elif isinstance(event, h11.EndOfMessage):
+            return ReceivedResponse(sent, status, headers, b"".join(chunks))
+        elif isinstance(event, h11.ConnectionClosed):
+            raise NoResponse("the connection was closed in the middle of a response")
 
 
 def _parts(body: bytes) -> Sequence[bytes]:

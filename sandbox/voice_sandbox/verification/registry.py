@@ -9,6 +9,8 @@ from voice_sandbox.verification.check import Check
 from voice_sandbox.verification.checks import (
     completing,
     creating,
+    idempotency,
+    irrelevant,
     isolation,
     json_forms,
     limits,
@@ -27,6 +29,8 @@ _SUBJECTS: Final = (
     rejection_order,
     json_forms,
     texts,
+    irrelevant,
+    idempotency,
     live_call,
 )
 
