@@ -20,6 +20,9 @@ class Stage(msgspec.Struct, frozen=True):
     codes: tuple[str, ...]
 
 
+# An id of a wrong form names nothing, as one of the right form may.
+_NOT_FOUND: Final = ("call_not_found", "exchange_not_found", "fault_not_found")
+
 STAGES: Final = (
     Stage("path", "The contract has an operation at this path.", ("not_found",)),
     Stage("method", "The path takes this method.", ("method_not_allowed",)),
@@ -38,7 +41,7 @@ STAGES: Final = (
     Stage(
         "parameters",
         "The parameters in path, query and headers have the right form.",
-        ("call_not_found", "exchange_not_found", "invalid_parameter", "invalid_idempotency_key"),
+        (*_NOT_FOUND, "invalid_parameter", "invalid_idempotency_key"),
     ),
     Stage("JSON", "The body is strict JSON.", ("malformed_json",)),
     Stage("fields", "The body fits the schema.", ("validation_failed",)),
@@ -55,7 +58,7 @@ STAGES: Final = (
     Stage(
         "reference",
         "What the request names exists under this key.",
-        ("call_not_found", "exchange_not_found"),
+        _NOT_FOUND,
     ),
     Stage(
         "outcome",
