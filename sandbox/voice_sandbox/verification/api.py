@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from itertools import islice
 from typing import Any, Final, TypeVar
@@ -175,8 +176,30 @@ class Api:
 
     def advance(self, seconds: float) -> None:
         """Moves the virtual clock."""
-        response = self.post("/sandbox/clock", {"advance_seconds": seconds})
+        # A numeral such as 31536e3, since seven digits could be a number to call.
+        digits, power = round(seconds * 1000), -3
+        while digits and digits % 10 == 0:
+            digits, power = digits // 10, power + 1
+        body = f'{{"advance_seconds":{digits}e{power}}}'.encode()
+        response = self.post_bytes("/sandbox/clock", body, JSON)
         must_be(response, 200, when="the clock is advanced")
+
+    def stop_clock(self) -> None:
+        """From now on nothing but an advance moves the clock, however slow the responses are."""
+        response = self.post("/sandbox/clock", {"mode": "manual"})
+        must_be(response, 200, when="the clock is set to move by advances alone")
+
+    def now(self) -> float:
+        """What the clock shows, in seconds."""
+        response = self.get("/sandbox/clock")
+        must_be(response, 200, when="the clock is read")
+        return datetime.fromisoformat(response.json()["now"]).timestamp()
+
+    def reset(self) -> None:
+        """Empties the namespace."""
+        headers = (("Authorization", f"Bearer {self.key}"),)
+        response = self.send(SentRequest("DELETE", "/sandbox/state", headers))
+        must_be(response, 204, when="a namespace is emptied")
 
     def inspect(self, call_id: str) -> dict[str, Any]:
         """The provider's side of a call."""

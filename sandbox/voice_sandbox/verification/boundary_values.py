@@ -83,6 +83,11 @@ def pattern_texts(pattern: str) -> Iterator[tuple[str, str]]:
 
 
 def _members(contract: Contract, schema: Schema, value: Mapping[str, Any]) -> Iterator[Variant]:
+    for name, property_schema in schema.get("properties", {}).items():
+        examples = contract.resolve(property_schema).get("examples", ())
+        if name not in value and examples:
+            for what, changed in variants(contract, property_schema, examples[0]):
+                yield f"also {name} with {what}", {**value, name: changed}
     for name, member in value.items():
         without = {key: kept for key, kept in value.items() if key != name}
         yield f"no {name}", without

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from voice_sandbox.calls.scenarios import Completion, Scenario
+
 UNANSWERED: Final = ("no_answer", "busy", "canceled")
 _ANSWERED: Final = ("completed", "failed")
 ENDS: Final[Mapping[str, tuple[str, ...]]] = {
@@ -48,3 +50,41 @@ class ModelCall:
             return 409, "impossible_outcome"
         self.result = result
         return 200, None
+
+
+def call_at(
+    scenario: Scenario, words: Mapping[str, str], *, longest: int, seconds: float
+) -> ModelCall:
+    """A call so many seconds after it was created, when nobody but the provider ended it."""
+    call = ModelCall(state_at(scenario, seconds))
+    for completion in scenario.completions:
+        if completion.after_seconds <= seconds and completion.status in words:
+            arrived = ModelCall(state_at(scenario, completion.after_seconds), call.result)
+            arrived.complete(delivered(completion, words, longest=longest))
+            call.result = arrived.result
+    return call
+
+
+def state_at(scenario: Scenario, seconds: float) -> str:
+    """The state of a call that has not ended."""
+    for state, after in (
+        ("in_progress", scenario.answered_after_seconds),
+        ("ringing", scenario.ringing_after_seconds),
+    ):
+        if after is not None and seconds >= after:
+            return state
+    return "queued"
+
+
+def delivered(completion: Completion, words: Mapping[str, str], *, longest: int) -> Result:
+    """What the service shows of a completion of the provider."""
+    text = transcript_of(completion, longest=longest)
+    return normalized(words, completion.status, text, completion.duration_seconds)
+
+
+def transcript_of(completion: Completion, *, longest: int) -> str | None:
+    """What the provider sends as transcript."""
+    text = completion.transcript
+    if text and completion.repeat_to_limit:
+        return (text * (longest // len(text) + 1))[:longest]
+    return text

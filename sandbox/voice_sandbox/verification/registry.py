@@ -17,6 +17,7 @@ from voice_sandbox.verification.checks import (
     live_call,
     reading,
     rejection_order,
+    states,
     texts,
 )
 
@@ -31,6 +32,7 @@ _SUBJECTS: Final = (
     texts,
     irrelevant,
     idempotency,
+    states,
     live_call,
 )
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Any, Final
 
 from voice_sandbox.clock import DAY_SECONDS
@@ -132,16 +131,16 @@ def any_other_value_is_a_conflict(api: Api) -> None:
 def key_outlives_the_call_and_not_the_day(api: Api) -> None:
     """A key replays after its call has ended and until a day has passed, to the second."""
     key, call = ("Idempotency-Key", "to-the-second"), api.new_call("answered")
-    before = _now(api)
+    before = api.now()
     first = api.post(CALLS_PATH, call, key)
     must_be(first, 201, when="a call is created with an Idempotency-Key")
-    after = _now(api)
+    after = api.now()
     for left in (DAY_SECONDS - 30, 3600, 60, 2, 1, -1):
-        now = _now(api)
+        now = api.now()
         api.advance(max(0, round(before + DAY_SECONDS - left - now)))
-        began = _now(api)
+        began = api.now()
         again = api.post(CALLS_PATH, call, key)
-        ended = _now(api)
+        ended = api.now()
         if ended < before + DAY_SECONDS:
             _must_replay(first, again, when=f"a retry comes {left} seconds before a day has passed")
         elif began >= after + DAY_SECONDS:
@@ -235,9 +234,3 @@ def _writings(call: dict[str, Any]) -> Iterator[bytes]:
         yield json.dumps(call).replace(json.dumps(text), f'"{escaped}"').encode()
         member = "".join(f"\\u{ord(one):04X}" for one in name)
         yield json.dumps(call).replace(json.dumps(name), f'"{member}"').encode()
-
-
-def _now(api: Api) -> float:
-    response = api.get("/sandbox/clock")
-    must_be(response, 200, when="the clock is read")
-    return datetime.fromisoformat(response.json()["now"]).timestamp()
