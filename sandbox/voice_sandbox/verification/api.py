@@ -110,6 +110,15 @@ class Api:
             self._validate(response)
         return responses
 
+    def follow(
+        self, path: str, holds: Callable[[bytes], bool], *headers: tuple[str, str]
+    ) -> ReceivedResponse:
+        """Reads a stream until something holds of what has come so far."""
+        sent = SentRequest("GET", path, self._headers(headers, True))
+        response = self.target.guard.exchange_until(sent, holds)
+        self._validate(response)
+        return response
+
     def send_in_turn(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
         """Sends one after another over one connection."""
         responses = self.target.guard.exchange_in_turn(requests)

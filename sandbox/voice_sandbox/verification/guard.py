@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 from typing import Final
@@ -64,6 +64,11 @@ class Guard:
             return list(
                 threads.map(lambda sent: self._client.exchange_at_once(sent, barrier), requests)
             )
+
+    def exchange_until(self, sent: SentRequest, holds: Callable[[bytes], bool]) -> ReceivedResponse:
+        """Reads a response until something holds of its body so far."""
+        self._allow(sent)
+        return self._client.exchange_until(sent, holds)
 
     def exchange_in_turn(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
         """Sends one after another over one connection."""

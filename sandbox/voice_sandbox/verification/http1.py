@@ -12,7 +12,7 @@ import json
 import re
 import socket
 import ssl
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from threading import Barrier, BrokenBarrierError
@@ -135,14 +135,18 @@ class Http1Client:
         return self._exchange(sent, self._timeout_seconds, barrier)
 
     def _exchange(
-        self, sent: SentRequest, timeout_seconds: float, barrier: Barrier | None
+        self,
+        sent: SentRequest,
+        timeout_seconds: float,
+        barrier: Barrier | None,
+        holds: Callable[[bytes], bool] | None = None,
     ) -> ReceivedResponse:
         deadline = clock.monotonic() + timeout_seconds
         try:
             with closing(self._connect(timeout_seconds)) as connection:
                 if barrier is not None:
                     barrier.wait(timeout_seconds)
-                return self._exchange_over(connection, sent, deadline)
+                return self._exchange_over(connection, sent, deadline, holds)
         except (TimeoutError, BrokenBarrierError):
             raise NoResponse(f"no answer arrived within {timeout_seconds:g} seconds") from None
         except h11.RemoteProtocolError as error:
@@ -183,6 +187,10 @@ class Http1Client:
             raise OSError(f"{self.host} is not the name of a host") from error
         return [(family, address) for family, _, _, _, address in found]
 
+    def exchange_until(self, sent: SentRequest, holds: Callable[[bytes], bool]) -> ReceivedResponse:
+        """Reads a response until something holds of its body so far. Raises: `NoResponse`."""
+        return self._exchange(sent, self._timeout_seconds, None, holds)
+
     def exchange_in_turn(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
         """Sends one request after another over one connection, as far as the server keeps it.
 
@@ -215,10 +223,14 @@ class Http1Client:
         return responses
 
     def _exchange_over(
-        self, connection: socket.socket, sent: SentRequest, deadline: float
+        self,
+        connection: socket.socket,
+        sent: SentRequest,
+        deadline: float,
+        holds: Callable[[bytes], bool] | None,
     ) -> ReceivedResponse:
         self._send(connection, sent, keep=False)
-        return _received(connection, h11.Connection(h11.CLIENT), sent, deadline)
+        return _received(connection, h11.Connection(h11.CLIENT), sent, deadline, holds)
 
     def _send(self, connection: socket.socket, sent: SentRequest, *, keep: bool) -> None:
         # A server may reject before it has read everything.
@@ -245,41 +257,50 @@ class Http1Client:
 
 
 def _received(
-    connection: socket.socket, parser: h11.Connection, sent: SentRequest, deadline: float
+    connection: socket.socket,
+    parser: h11.Connection,
+    sent: SentRequest,
+    deadline: float,
+    holds: Callable[[bytes], bool] | None = None,
 ) -> ReceivedResponse:
     # h11 only reads here, but wants to know what is being answered.
     parser.send(h11.Request(method=sent.method, target="/", headers=[("Host", "-")]))
     parser.send(h11.EndOfMessage())
-    status, received, is_begun = 0, 0, False
+    status, body, is_begun = 0, b"", False
     headers: tuple[tuple[str, str], ...] = ()
-    chunks: list[bytes] = []
     while True:
         event = parser.next_event()
         if event is h11.NEED_DATA:
-            left = deadline - clock.monotonic()
-            if left <= 0:
-                raise TimeoutError
-            connection.settimeout(left)
-            data = connection.recv(_RECEIVE_BYTES)
+            data = _data(connection, deadline)
             if not data and not is_begun:
                 raise _Closed("the connection was closed without a response")
             is_begun = True
             parser.receive_data(data)
         elif isinstance(event, h11.Response):
-            status = event.status_code
-            headers = tuple(
-                (name.decode("latin-1").lower(), value.decode("latin-1"))
-                for name, value in event.headers
-            )
+            status, headers = event.status_code, _decoded(event)
         elif isinstance(event, h11.Data):
-            chunks.append(bytes(event.data))
-            received += len(event.data)
-            if received > MAX_RESPONSE_BYTES:
-                raise NoResponse(f"the answer is longer than {MAX_RESPONSE_BYTES} bytes")
-        elif isinstance(event, h11.EndOfMessage):
-            return ReceivedResponse(sent, status, headers, b"".join(chunks))
+            body += event.data
+            if len(body) > MAX_RESPONSE_BYTES:
+                raise NoResponse(f"the response is longer than {MAX_RESPONSE_BYTES} bytes")
         elif isinstance(event, h11.ConnectionClosed):
             raise NoResponse("the connection was closed in the middle of a response")
+        if isinstance(event, h11.EndOfMessage) or (holds is not None and holds(body)):
+            return ReceivedResponse(sent, status, headers, body)
+
+
+def _data(connection: socket.socket, deadline: float) -> bytes:
+    left = deadline - clock.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    connection.settimeout(left)
+    return connection.recv(_RECEIVE_BYTES)
+
+
+def _decoded(response: h11.Response) -> tuple[tuple[str, str], ...]:
+    return tuple(
+        (name.decode("latin-1").lower(), value.decode("latin-1"))
+        for name, value in response.headers
+    )
 
 
 def _parts(body: bytes) -> Sequence[bytes]:

@@ -7,14 +7,17 @@ from typing import Final
 
 from voice_sandbox.verification.check import Check
 from voice_sandbox.verification.checks import (
+    clock,
     completing,
     creating,
     idempotency,
     irrelevant,
     isolation,
+    journal,
     json_forms,
     limits,
     live_call,
+    on_request,
     reading,
     rejection_order,
     states,
@@ -33,6 +36,9 @@ _SUBJECTS: Final = (
     irrelevant,
     idempotency,
     states,
+    journal,
+    clock,
+    on_request,
     live_call,
 )
 

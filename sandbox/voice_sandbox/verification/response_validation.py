@@ -13,6 +13,7 @@ from voice_sandbox.contract.validation import Validator
 from voice_sandbox.verification.finding import Finding
 from voice_sandbox.verification.http1 import ReceivedResponse
 
+EVENT_STREAM: Final = "text/event-stream"
 # Problems that any path may answer with: they are HTTP's, not an operation's.
 _ANYWHERE: Final = {"not_found", "method_not_allowed"}
 
@@ -40,7 +41,7 @@ class ResponseValidator:
 
     def validate(self, response: ReceivedResponse) -> None:
         """Raises: `Finding` on the first thing that no response may do."""
-        operation = self._operation(response)
+        operation = self.operation_of(response)
         documented = None if operation is None else operation.responses.get(response.status)
         # The worst first: a server that breaks gives none of the headers that are looked at next.
         if response.status >= 500 and documented is None:
@@ -82,7 +83,8 @@ class ResponseValidator:
         for name, header in documented.headers.items():
             self._headers[*key, name] = Validator(self._contract, header.schema)
 
-    def _operation(self, response: ReceivedResponse) -> Operation | None:
+    def operation_of(self, response: ReceivedResponse) -> Operation | None:
+        """The operation that a response belongs to, if it is one of the contract."""
         path = response.sent.target.partition("?")[0]
         method = "GET" if response.sent.method == "HEAD" else response.sent.method
         for template, operation in self._templates:
@@ -129,7 +131,7 @@ class ResponseValidator:
                 f"{types or 'nothing'}.",
                 response,
             )
-        if head:
+        if head or expected == EVENT_STREAM:
             return None
         try:
             return response.json()
@@ -212,6 +214,8 @@ class ResponseValidator:
                     response,
                 )
         if response.sent.method == "HEAD" or key not in self._bodies:
+            return
+        if documented.media_type == EVENT_STREAM:
             return
         if isinstance(document, Mapping) and document.get("code") in _ANYWHERE:
             return
