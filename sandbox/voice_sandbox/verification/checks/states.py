@@ -109,21 +109,25 @@ def every_scenario_follows_its_times(api: Api) -> None:
 @check(Needs.SANDBOX)
 def every_scenario_yields_to_a_completion_by_hand(api: Api) -> None:
     """A completion by hand, at any point of any scenario, stands whatever was planned."""
-    for number, scenario in enumerate(api.some(_scenarios(api))):
-        for way in WAYS:
-            for seconds in (0.0, *_instants(scenario)):
-                own = api.another_key()
-                own.stop_clock()
-                call_id = own.create(call=_call_to(own, scenario))
-                reference = own.inspect(call_id)["provider_call_id"]
-                own.advance(seconds)
-                known = _Known(call_id, reference, _expected(own, scenario, seconds))
-                word = list(api.target.catalogue.normalized_status)[number % 5]
-                _complete(own, known, way, {"status": word, "transcript": "by hand", "duration": 3})
-                if known.model.result is not None:
-                    own.advance(DAY_SECONDS / 24)
-                    what = f"{scenario.name} that was ended after {seconds:g} seconds"
-                    _must_show(own, known, what=what)
+    points = [
+        (scenario, seconds)
+        for scenario in _scenarios(api)
+        for seconds in (0.0, *_instants(scenario))
+    ]
+    words = list(api.target.catalogue.normalized_status)
+    for number, (scenario, seconds) in enumerate(api.some(points)):
+        own = api.another_key()
+        own.stop_clock()
+        call_id = own.create(call=_call_to(own, scenario))
+        reference = own.inspect(call_id)["provider_call_id"]
+        own.advance(seconds)
+        known = _Known(call_id, reference, _expected(own, scenario, seconds))
+        word, way = words[number % len(words)], WAYS[number % len(WAYS)]
+        _complete(own, known, way, {"status": word, "transcript": "by hand", "duration": 3})
+        if known.model.result is not None:
+            own.advance(DAY_SECONDS / 24)
+            what = f"{scenario.name} that was ended after {seconds:g} seconds"
+            _must_show(own, known, what=what)
 
 
 @check(Needs.SANDBOX)
