@@ -231,7 +231,8 @@ def _altered(app: Any, injector: FaultInjector) -> Any:
     """An ASGI application that lets a fault injector alter requests and responses."""
 
     async def altered(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
+        # A stream has no end for which an alteration could wait.
+        if scope["type"] != "http" or scope["path"].endswith("/stream"):
             await app(scope, receive, send)
             return
         request = FaultyRequest(
@@ -286,10 +287,11 @@ async def _passed_on(app: Any, scope: Any, request: FaultyRequest, unread: Any) 
         else:
             response.body += message.get("body", b"")
 
+    is_sent = request.path == scope["path"]
     changed = {
         "method": request.method,
         "path": request.path,
-        "raw_path": request.path.encode(),
+        "raw_path": scope["raw_path"] if is_sent else request.path.encode(),
         "query_string": request.query,
         "headers": request.headers,
     }
