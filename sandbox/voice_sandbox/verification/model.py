@@ -52,15 +52,13 @@ class ModelCall:
         return 200, None
 
 
-def call_at(
-    scenario: Scenario, words: Mapping[str, str], *, longest: int, seconds: float
-) -> ModelCall:
+def call_at(scenario: Scenario, words: Mapping[str, str], *, seconds: float) -> ModelCall:
     """A call so many seconds after it was created, when nobody but the provider ended it."""
     call = ModelCall(state_at(scenario, seconds))
     for completion in scenario.completions:
         if completion.after_seconds <= seconds and completion.status in words:
             arrived = ModelCall(state_at(scenario, completion.after_seconds), call.result)
-            arrived.complete(delivered(completion, words, longest=longest))
+            arrived.complete(delivered(completion, words))
             call.result = arrived.result
     return call
 
@@ -76,15 +74,15 @@ def state_at(scenario: Scenario, seconds: float) -> str:
     return "queued"
 
 
-def delivered(completion: Completion, words: Mapping[str, str], *, longest: int) -> Result:
+def delivered(completion: Completion, words: Mapping[str, str]) -> Result:
     """What the service shows of a completion of the provider."""
-    text = transcript_of(completion, longest=longest)
+    text = transcript_of(completion)
     return normalized(words, completion.status, text, completion.duration_seconds)
 
 
-def transcript_of(completion: Completion, *, longest: int) -> str | None:
+def transcript_of(completion: Completion) -> str | None:
     """What the provider sends as transcript."""
     text = completion.transcript
-    if text and completion.repeat_to_limit:
-        return (text * (longest // len(text) + 1))[:longest]
+    if text and completion.repeat_to:
+        return (text * (completion.repeat_to // len(text) + 1))[: completion.repeat_to]
     return text

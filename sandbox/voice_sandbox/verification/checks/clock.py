@@ -260,12 +260,11 @@ def _everything(api: Api) -> dict[str, Any]:
 
 
 def _must_be_planned(api: Api, scenario: Scenario, inspected: Any, began: float) -> None:
-    longest = api.target.catalogue.longest_transcript
     expected = [
         (
             completion.after_seconds,
             completion.status,
-            transcript_of(completion, longest=longest),
+            transcript_of(completion),
             completion.duration_seconds,
         )
         for completion in scenario.completions
@@ -298,7 +297,6 @@ def _must_be_passed(
 ) -> None:
     """What the time line shows, and how the deliveries up to now were answered."""
     words = api.target.catalogue.normalized_status
-    longest = api.target.catalogue.longest_transcript
     line: list[tuple[str, float]] = [("queued", 0.0)]
     answered: list[int | None] = []
     ended_at: float | None = None
@@ -306,10 +304,8 @@ def _must_be_passed(
         if completion.after_seconds > instant:
             answered.append(None)
             continue
-        before = call_at(
-            scenario, words, longest=longest, seconds=completion.after_seconds - 0.0005
-        )
-        after = call_at(scenario, words, longest=longest, seconds=completion.after_seconds)
+        before = call_at(scenario, words, seconds=completion.after_seconds - 0.0005)
+        after = call_at(scenario, words, seconds=completion.after_seconds)
         if completion.status not in words:
             answered.append(422)
         elif before.result is None and after.result is not None:
@@ -325,7 +321,7 @@ def _must_be_passed(
     ):
         if reached is not None and reached <= limit:
             line.append((state, reached))
-    call = call_at(scenario, words, longest=longest, seconds=instant)
+    call = call_at(scenario, words, seconds=instant)
     if call.result is not None and ended_at is not None:
         line.append((call.result[0], ended_at))
     found = [
@@ -352,7 +348,7 @@ def _must_be_passed(
 
 def _result(api: Api, completion: Any) -> Any:
     catalogue = api.target.catalogue
-    return delivered(completion, catalogue.normalized_status, longest=catalogue.longest_transcript)
+    return delivered(completion, catalogue.normalized_status)
 
 
 def _must_be_by_provider(api: Api, response: ReceivedResponse) -> None:
@@ -370,10 +366,9 @@ def _must_be_by_provider(api: Api, response: ReceivedResponse) -> None:
 def _states(api: Api, scenario: Scenario) -> list[str]:
     """The states that a call goes through, the last one as it ends."""
     words = api.target.catalogue.normalized_status
-    longest = api.target.catalogue.longest_transcript
     found = ["queued"]
     for instant in _instants(scenario):
-        call = call_at(scenario, words, longest=longest, seconds=instant)
+        call = call_at(scenario, words, seconds=instant)
         state = call.state if call.result is None else call.result[0]
         if state != found[-1]:
             found.append(state)

@@ -71,7 +71,7 @@ class _Mistake:
 @check(Needs.READ)
 def each_stage_comes_before_the_next(api: Api) -> None:
     """Of any two mistakes in a request the earlier stage decides, for every operation."""
-    known = _Known.made(api) if api.target.guard.is_sandbox else None
+    known = _Prepared.made(api) if api.target.guard.is_sandbox else None
     for contract, operation in operations(api):
         mistakes = list(_mistakes(api, contract, operation, known))
         for one in mistakes:
@@ -85,7 +85,7 @@ def each_stage_comes_before_the_next(api: Api) -> None:
 @check(Needs.SANDBOX)
 def preferences_come_after_the_token(api: Api) -> None:
     """`Prefer: code=…` is looked at after the token, and before anything else that is wrong."""
-    known = _Known.made(api)
+    known = _Prepared.made(api)
     for contract, operation in operations(api):
         wanted = max(status for status in operation.responses if status >= 400)
         codes = list(operation.responses[wanted].examples)
@@ -137,7 +137,7 @@ def _attempt(api: Api, operation: Operation) -> _Attempt:
 
 
 @dataclass(frozen=True, slots=True)
-class _Known:
+class _Prepared:
     """What a sandbox must hold before later stages can reject."""
 
     ended: str
@@ -150,7 +150,7 @@ class _Known:
     """Numbers that reject a call."""
 
     @classmethod
-    def made(cls, api: Api) -> _Known:
+    def made(cls, api: Api) -> _Prepared:
         used_key = "used-before"
         ended = api.create("long_talk", ("Idempotency-Key", used_key))
         must_be(api.complete(), 200, when="a call is completed")
@@ -160,7 +160,7 @@ class _Known:
 
 
 def _mistakes(
-    api: Api, contract: Contract, operation: Operation, known: _Known | None
+    api: Api, contract: Contract, operation: Operation, known: _Prepared | None
 ) -> Iterator[_Mistake]:
     """Everything that can be wrong with a request for an operation, one thing at a time."""
 
@@ -204,7 +204,7 @@ def _mistakes(
             yield _Mistake("number", what, "number", _putting("phone", number))
 
 
-def _references(api: Api, operation: Operation, known: _Known | None) -> Iterator[_Mistake]:
+def _references(api: Api, operation: Operation, known: _Prepared | None) -> Iterator[_Mistake]:
     """Calls that do not exist, or that have ended, however the operation names a call."""
     if any(one.name == "call_id" for one in of_location(operation, "path")):
         unknown = _setting("path", path_of(operation, call_id=UNKNOWN_CALL_ID))

@@ -32,7 +32,7 @@ _TEXT: Final = "agent: Hello\nuser: Hi"
 
 
 @dataclass(slots=True)
-class _Known:
+class _CheckedCall:
     """A call, and what the rules say of it."""
 
     call_id: str
@@ -96,7 +96,7 @@ def every_scenario_follows_its_times(api: Api) -> None:
     for scenario in api.some(_scenarios(api)):
         own = api.another_key()
         own.stop_clock()
-        known = _Known(own.create(call=_call_to(own, scenario)), "", ModelCall("queued"))
+        known = _CheckedCall(own.create(call=_call_to(own, scenario)), "", ModelCall("queued"))
         passed = 0.0
         for instant in _instants(scenario):
             for seconds in (instant - 0.002, instant):
@@ -121,7 +121,7 @@ def every_scenario_yields_to_a_completion_by_hand(api: Api) -> None:
         call_id = own.create(call=_call_to(own, scenario))
         reference = own.inspect(call_id)["provider_call_id"]
         own.advance(seconds)
-        known = _Known(call_id, reference, _expected(own, scenario, seconds))
+        known = _CheckedCall(call_id, reference, _expected(own, scenario, seconds))
         word, way = words[number % len(words)], WAYS[number % len(WAYS)]
         _complete(own, known, way, {"status": word, "transcript": "by hand", "duration": 3})
         if known.model.result is not None:
@@ -182,7 +182,7 @@ def _repetitions(api: Api, word: str, first: dict[str, Any]) -> Iterator[dict[st
     yield first
 
 
-def _call_in(api: Api, state: str) -> _Known:
+def _call_in(api: Api, state: str) -> _CheckedCall:
     """A call of a scenario that nobody ends, advanced to a state."""
     [scenario] = [one for one in _scenarios(api) if one.name == _ENDLESS]
     call_id = api.create(_ENDLESS)
@@ -194,7 +194,7 @@ def _call_in(api: Api, state: str) -> _Known:
     }[state]
     if after is not None:
         api.advance(after)
-    known = _Known(call_id, reference, ModelCall(state))
+    known = _CheckedCall(call_id, reference, ModelCall(state))
     must(
         api.read(call_id)["status"] == state,
         f"{after or 0:g} seconds after its creation a call must be {state}.",
@@ -203,7 +203,7 @@ def _call_in(api: Api, state: str) -> _Known:
     return known
 
 
-def _complete(api: Api, known: _Known, way: str, outcome: dict[str, Any]) -> None:
+def _complete(api: Api, known: _CheckedCall, way: str, outcome: dict[str, Any]) -> None:
     """Sends a completion in one of the ways, and holds the response against the rules."""
     headers = (("Authorization", f"Bearer {api.key}"), JSON)
     response = api.send(SentRequest("POST", *_sent(api, known, way, outcome, headers)))
@@ -217,7 +217,7 @@ def _complete(api: Api, known: _Known, way: str, outcome: dict[str, Any]) -> Non
 
 
 def _sent(
-    api: Api, known: _Known, way: str, outcome: dict[str, Any], headers: Any
+    api: Api, known: _CheckedCall, way: str, outcome: dict[str, Any], headers: Any
 ) -> tuple[str, Any, bytes]:
     if way == "order":
         return f"/sandbox/calls/{known.call_id}/end", headers, as_json(outcome)
@@ -226,7 +226,7 @@ def _sent(
     return WEBHOOK_PATH, headers, as_json(completion)
 
 
-def _must_show(api: Api, known: _Known, *, what: str = "it") -> None:
+def _must_show(api: Api, known: _CheckedCall, *, what: str = "it") -> None:
     call = api.read(known.call_id)
     expected = known.model.result or (known.model.state, None, None)
     found = call["status"], call["transcript"], call["duration"]
@@ -266,7 +266,6 @@ def _expected(api: Api, scenario: Scenario, seconds: float) -> ModelCall:
     return call_at(
         scenario,
         catalogue.normalized_status,
-        longest=catalogue.longest_transcript,
         seconds=seconds,
     )
 
