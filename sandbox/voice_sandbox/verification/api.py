@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from itertools import islice
@@ -15,7 +15,7 @@ import orjson
 from voice_sandbox import clock
 from voice_sandbox.contract.catalogue import Catalogue
 from voice_sandbox.contract.model import Contract
-from voice_sandbox.verification.finding import CannotTell, must_be
+from voice_sandbox.verification.finding import CannotTell, must_be, problem_code
 from voice_sandbox.verification.guard import CALLS_PATH, UNKNOWN_REFERENCE, WEBHOOK_PATH, Guard
 from voice_sandbox.verification.http1 import (
     JOURNAL_SECONDS,
@@ -30,8 +30,20 @@ _T = TypeVar("_T")
 JSON: Final = ("Content-Type", "application/json")
 UNKNOWN_CALL_ID: Final = "00000000-0000-4000-8000-000000000000"
 UNFINISHED: Final = ("queued", "ringing", "in_progress")
+LIMITED_ATTEMPTS: Final = 20
+REST_SECONDS: Final = 1.0
+"""After so long a rest a limit of requests a second holds nothing back."""
+LIMITED_SECONDS: Final = 30
+"""The longest `Retry-After` that is waited for."""
 BUSY: Final = (429, 503)
 """What any deployment may answer at any time, whatever was sent."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """What a run has learned of the rate at which requests are taken."""
+
+    is_limited: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,9 @@ class Target:
     service: ResponseValidator
     control: ResponseValidator
     new_key: Callable[[], str]
+    pace: Pace = field(default_factory=Pace)
+    rejecting_numbers: frozenset[bytes] = frozenset()
+    """The numbers of the scenarios that reject a call."""
     numbers: Sequence[str] = ()
     """The numbers that a person named, for checks that need `Needs.CALL`."""
     share: int = 1
@@ -62,6 +77,8 @@ class Api:
         self.target = target
         self.key = key
         self.exchanges: list[ReceivedResponse] = [] if exchanges is None else exchanges
+        self.waits = True
+        """Whether a 429 is waited for: a check that arms one does not."""
 
     def another_key(self) -> Api:
         """The same deployment under a key that nothing else uses."""
@@ -70,6 +87,13 @@ class Api:
     def some(self, generated: Iterable[_T]) -> Iterator[_T]:
         """What a check has generated, or the share of it that this run takes."""
         return islice(generated, 0, None, self.target.share)
+
+    def empty(self) -> Api:
+        """The same deployment under a namespace that holds nothing of this check."""
+        if not self.target.listed_keys:
+            return self.another_key()
+        self.reset()
+        return self
 
     # Requests
 
@@ -99,32 +123,36 @@ class Api:
 
     def send(self, sent: SentRequest, *, timeout_seconds: float | None = None) -> ReceivedResponse:
         """Raises: `Finding` where the response breaks a rule of every response, `NoResponse`."""
-        response = self.target.guard.exchange(sent, timeout_seconds=timeout_seconds)
-        self._validate(response)
+        guard = self.target.guard
+        [response] = self._in_time(
+            [sent], lambda _: [guard.exchange(sent, timeout_seconds=timeout_seconds)]
+        )
         return response
 
     def send_at_once(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
-        """Sends all at the same moment."""
-        responses = self.target.guard.exchange_at_once(requests)
-        for response in responses:
-            self._validate(response)
-        return responses
+        """Sends all at the same moment; those that a rate limit held back once more together."""
+        return self._in_time(requests, self.target.guard.exchange_at_once)
 
     def follow(
         self, path: str, holds: Callable[[bytes], bool], *headers: tuple[str, str]
     ) -> ReceivedResponse:
         """Reads a stream until something holds of what has come so far."""
         sent = SentRequest("GET", path, self._headers(headers, True))
-        response = self.target.guard.exchange_until(sent, holds)
-        self._validate(response)
+        [response] = self._in_time(
+            [sent], lambda _: [self.target.guard.exchange_until(sent, holds)]
+        )
         return response
 
     def send_in_turn(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
         """Sends one after another over one connection."""
-        responses = self.target.guard.exchange_in_turn(requests)
-        for response in responses:
-            self._validate(response)
-        return responses
+        for _ in range(LIMITED_ATTEMPTS):
+            responses = self.target.guard.exchange_in_turn(requests)
+            for response in responses:
+                self._validate(response)
+            if not any(map(self._is_limited, responses)):
+                return responses
+            clock.sleep(max(map(_retry_after, filter(self._is_limited, responses))))
+        raise _limited()
 
     # Facts of the contract
 
@@ -233,12 +261,65 @@ class Api:
         authorization = (("Authorization", f"Bearer {self.key}"),) if signed else ()
         return (*authorization, *headers)
 
+    def _in_time(
+        self,
+        requests: Sequence[SentRequest],
+        exchange: Callable[[Sequence[SentRequest]], list[ReceivedResponse]],
+    ) -> list[ReceivedResponse]:
+        """The responses, once no documented rate limit holds a request back any more."""
+        if self.target.pace.is_limited and any(map(self._rejects, requests)):
+            # Its own 429 could not be told from that of the limit.
+            clock.sleep(REST_SECONDS)
+        found: dict[int, ReceivedResponse] = {}
+        left = list(range(len(requests)))
+        for _ in range(LIMITED_ATTEMPTS):
+            responses = exchange([requests[index] for index in left])
+            for response in responses:
+                self._validate(response)
+            found.update(zip(left, responses, strict=True))
+            left = [index for index in left if self._is_limited(found[index])]
+            if not left:
+                return [found[index] for index in range(len(requests))]
+            clock.sleep(max(_retry_after(found[index]) for index in left))
+        raise _limited()
+
+    def _is_limited(self, response: ReceivedResponse) -> bool:
+        """Whether a sandbox holds a request back, which did not ask for that itself."""
+        if response.status != 429 or not self.waits or not self.target.guard.is_sandbox:
+            return False
+        sent = response.sent
+        if problem_code(response) != "rate_limited" or response.values("preference-applied"):
+            return False
+        if self._rejects(sent):
+            return False
+        self.target.pace.is_limited = True
+        return True
+
+    def _rejects(self, sent: SentRequest) -> bool:
+        """Whether a creation names a number that rejects calls."""
+        return any(number in (sent.body or b"") for number in self.target.rejecting_numbers)
+
     def _validate(self, response: ReceivedResponse) -> None:
         self.exchanges.append(response)
         if response.status in BUSY and not self.target.guard.is_sandbox:
             raise CannotTell(f"The deployment is busy: it answered {response.status}.")
         is_control = response.sent.target.startswith("/sandbox")
         (self.target.control if is_control else self.target.service).validate(response)
+
+
+def _retry_after(response: ReceivedResponse) -> float:
+    """Seconds to wait. Raises: `CannotTell` where that takes too long."""
+    text = response.header("retry-after") or ""
+    if not text.isdigit() or int(text) > LIMITED_SECONDS:
+        raise _limited()
+    return float(text)
+
+
+def _limited() -> CannotTell:
+    return CannotTell(
+        "The deployment limits its key to fewer requests than this check needs. "
+        "Raise the limit, or verify a deployment without one."
+    )
 
 
 def is_uuid(text: object) -> bool:

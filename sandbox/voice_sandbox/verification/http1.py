@@ -41,6 +41,9 @@ _Address = tuple[socket.AddressFamily, Any]
 class NoResponse(Exception):
     """No whole HTTP response arrived; the message says what happened instead."""
 
+    sent: SentRequest | None = None
+    """The request that got no response."""
+
 
 class _Closed(NoResponse):
     """The connection was closed before the first byte of a response."""
@@ -140,6 +143,19 @@ class Http1Client:
         timeout_seconds: float,
         barrier: Barrier | None,
         holds: Callable[[bytes], bool] | None = None,
+    ) -> ReceivedResponse:
+        try:
+            return self._exchanged(sent, timeout_seconds, barrier, holds)
+        except NoResponse as error:
+            error.sent = sent
+            raise
+
+    def _exchanged(
+        self,
+        sent: SentRequest,
+        timeout_seconds: float,
+        barrier: Barrier | None,
+        holds: Callable[[bytes], bool] | None,
     ) -> ReceivedResponse:
         deadline = clock.monotonic() + timeout_seconds
         try:

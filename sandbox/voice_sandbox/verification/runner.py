@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from voice_sandbox import clock
+from voice_sandbox.calls.scenarios import load_scenarios
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.model import Contract
 from voice_sandbox.verification.api import Api, Target
@@ -13,7 +14,7 @@ from voice_sandbox.verification.check import Check, Needs
 from voice_sandbox.verification.curl import as_curl
 from voice_sandbox.verification.finding import CannotTell, Finding
 from voice_sandbox.verification.guard import Guard, NotAllowed
-from voice_sandbox.verification.http1 import Http1Client, NoResponse, ReceivedResponse
+from voice_sandbox.verification.http1 import Http1Client, NoResponse, ReceivedResponse, SentRequest
 from voice_sandbox.verification.response_validation import ResponseValidator
 
 MAX_REQUESTS_SHOWN = 50
@@ -54,11 +55,17 @@ def make_target(
 ) -> Target:
     """What the checks of one run share."""
     named = tuple(dict.fromkeys(numbers))
+    catalogue = read_catalogue(contract)
     return Target(
         guard=Guard(client, is_sandbox=is_sandbox, numbers=named),
         contract=contract,
         control_contract=control,
-        catalogue=read_catalogue(contract),
+        catalogue=catalogue,
+        rejecting_numbers=frozenset(
+            scenario.number.encode()
+            for scenario in load_scenarios(catalogue)
+            if scenario.rejection is not None
+        ),
         service=ResponseValidator(contract),
         control=ResponseValidator(control, may_name_provider=True),
         new_key=new_key,
@@ -93,6 +100,7 @@ def run_one(one: Check, target: Target, *, key: str, base_url: str) -> Outcome:
     finding = doubt = ""
     has_no_response = False
     shown: ReceivedResponse | None = None
+    unanswered: SentRequest | None = None
     try:
         one.run(api)
     except Finding as found:
@@ -103,6 +111,7 @@ def run_one(one: Check, target: Target, *, key: str, base_url: str) -> Outcome:
         doubt = f"The check was held back: {error}"
     except NoResponse as error:
         finding, has_no_response = f"The deployment gave no answer: {error}.", True
+        unanswered = error.sent
     except (LookupError, TypeError, AttributeError, ArithmeticError, ValueError) as error:
         # A response that fits the contract cannot cause these.
         finding = f"An answer does not hold what the contract promises ({error!r})."
@@ -110,23 +119,27 @@ def run_one(one: Check, target: Target, *, key: str, base_url: str) -> Outcome:
     if shown is not None and shown in responses:
         responses = responses[: responses.index(shown) + 1]
 
-    def curl(response: ReceivedResponse) -> str:
+    requests = [response.sent for response in responses]
+    if unanswered is not None:
+        requests.append(unanswered)
+
+    def curl(sent: SentRequest) -> str:
         others = {
             value.removeprefix("Bearer "): OTHER_KEY
-            for name, value in response.sent.headers
+            for name, value in sent.headers
             if name == "Authorization" and value.startswith("Bearer sandbox_verify_")
         }
         others |= dict.fromkeys(target.listed_keys, OTHER_KEY)
-        return as_curl(response.sent, base_url=base_url, keys={**others, own: OWN_KEY})
+        return as_curl(sent, base_url=base_url, keys={**others, own: OWN_KEY})
 
-    has_failed = bool(finding) and bool(responses)
+    has_failed = bool(finding) and bool(requests)
     return Outcome(
         check=one,
         seconds=clock.monotonic() - started,
         finding=finding,
         doubt=doubt,
         has_no_response=has_no_response,
-        curl=curl(responses[-1]) if has_failed else "",
-        requests=tuple(map(curl, responses[-MAX_REQUESTS_SHOWN:])) if has_failed else (),
+        curl=curl(requests[-1]) if has_failed else "",
+        requests=tuple(map(curl, requests[-MAX_REQUESTS_SHOWN:])) if has_failed else (),
         key=own if has_failed and target.guard.is_sandbox and not target.listed_keys else "",
     )

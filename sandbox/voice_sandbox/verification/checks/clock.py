@@ -89,7 +89,7 @@ def clock_runs_at_its_rate(api: Api) -> None:
 def reads_move_a_clock_of_polls(api: Api) -> None:
     """In the mode `polls` each read of a call returns its state and moves it to the next."""
     for scenario in api.some(_scenarios(api)):
-        own = api.another_key()
+        own = api.empty()
         response = own.post(CLOCK, {"mode": "polls"})
         must_be(response, 200, when="the clock is set to move by reads")
         call_id = own.create(call=_call_to(own, scenario))
@@ -132,7 +132,7 @@ def next_due_is_the_earliest_planned(api: Api) -> None:
 def idle_leaves_nothing_due(api: Api) -> None:
     """`until: idle` delivers everything planned and stops at the last due time."""
     for scenario in api.some(_scenarios(api)):
-        own = api.another_key()
+        own = api.empty()
         own.stop_clock()
         began = own.now()
         call_id = own.create(call=_call_to(own, scenario))
@@ -153,7 +153,7 @@ def idle_leaves_nothing_due(api: Api) -> None:
 def provider_side_equals_the_catalogue(api: Api) -> None:
     """At each step of each scenario `inspectCall` shows plan, time line and responses as listed."""
     for scenario in api.some(_scenarios(api)):
-        own = api.another_key()
+        own = api.empty()
         own.stop_clock()
         began = own.now()
         call_id = own.create(call=_call_to(own, scenario))

@@ -94,7 +94,7 @@ def finished_calls_outlive_every_jump(api: Api) -> None:
 def every_scenario_follows_its_times(api: Api) -> None:
     """Just before and at each time of each scenario a call is what the catalogue says."""
     for scenario in api.some(_scenarios(api)):
-        own = api.another_key()
+        own = api.empty()
         own.stop_clock()
         known = _CheckedCall(own.create(call=_call_to(own, scenario)), "", ModelCall("queued"))
         passed = 0.0
@@ -116,7 +116,7 @@ def every_scenario_yields_to_a_completion_by_hand(api: Api) -> None:
     ]
     words = list(api.target.catalogue.normalized_status)
     for number, (scenario, seconds) in enumerate(api.some(points)):
-        own = api.another_key()
+        own = api.empty()
         own.stop_clock()
         call_id = own.create(call=_call_to(own, scenario))
         reference = own.inspect(call_id)["provider_call_id"]
