@@ -41,7 +41,7 @@ STAGES: Final = (
     Stage(
         "parameters",
         "The parameters in path, query and headers have the right form.",
-        (*_NOT_FOUND, "invalid_parameter", "invalid_idempotency_key"),
+        (*_NOT_FOUND, "invalid_parameter", "invalid_idempotency_key", "validation_failed"),
     ),
     Stage("JSON", "The body is strict JSON.", ("malformed_json",)),
     Stage("fields", "The body fits the schema.", ("validation_failed",)),
