@@ -18,16 +18,18 @@ WALKS = "stateful.enabled = true"
 # or shorter than this, now and then one of them all is not followed.
 MORE_WALKS = """
 stateful.max-steps = 12
-stateful.generation.max-examples = 200
+stateful.generation.max-examples = 400
 """
 
 WITH_TEST_DATA = """
 [dictionaries]
 call_ids.values = {call_ids}
 request_ids.values = {request_ids}
+fault_ids.values = {fault_ids}
 
 [parameters]
 "path.call_id" = {{ dictionary = "call_ids", probability = 0.5 }}
+"path.id" = {{ dictionary = "fault_ids", probability = 0.5 }}
 "path.request_id" = {{ dictionary = "request_ids", probability = 0.5 }}
 
 # What belongs together, a fault and what it is told or the times of an outcome, no schema says.
@@ -43,19 +45,29 @@ checks.positive_data_acceptance.expected-statuses = ["200", "422"]
 [[operations]]
 include-operation-id = "resetState"
 headers = {{ Authorization = "Bearer ${{VOICE_API_KEY}}_to_empty" }}
+
+[[operations]]
+include-operation-id = "disarmFaults"
+headers = {{ Authorization = "Bearer ${{VOICE_API_KEY}}_to_empty" }}
 """
 
 
 def with_test_data(url: str, key: str, agent: str, *, calls: int) -> str:
-    """Configuration that names calls that go on, and exchanges: the control contract makes none."""
+    """Configuration that names calls that go on, exchanges, and armed faults.
+
+    The control contract makes no call, and what it arms is disarmed before it is asked for.
+    """
     with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:
         scenarios = client.get("/sandbox/scenarios").json()["scenarios"]
         [number] = [s["number"] for s in scenarios if s["name"] == "never_completes"]
         call = {"phone": number, "agent": agent}
         created = [client.post("/v1/calls", json=call) for _ in range(calls)]
+        fault = {"operation": "listAgents", "fault": {"kind": "internal_error"}}
+        armed = [client.post("/sandbox/faults", json=fault) for _ in range(calls)]
     return WITH_TEST_DATA.format(
         call_ids=[response.json()["call_id"] for response in created],
         request_ids=[response.headers["x-request-id"] for response in created],
+        fault_ids=[response.json()["id"] for response in armed],
     )
 
 
