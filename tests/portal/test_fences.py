@@ -132,6 +132,7 @@ def test_every_fence_has_a_template_that_renders(render: Callable[..., Any]) -> 
         "fields": ["schema: Call"],
         "responses": ["operation: getCall"],
         "problem": ["code: call_not_found"],
+        "command": ["name: serve"],
     }
     for name in FENCES:
         html = render(fence(name, *least.get(name, [])))
