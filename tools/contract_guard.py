@@ -323,7 +323,10 @@ def flat(document: Any) -> Any:
             return node
         if "$ref" in node:
             return look(_target(document, node["$ref"]))
-        return _merged({key: look(value) for key, value in node.items()})
+        # x-allOf is an allOf that generators do not see.
+        return _merged(
+            {"allOf" if key == "x-allOf" else key: look(value) for key, value in node.items()}
+        )
 
     whole = {key: look(value) for key, value in document.items() if key != "components"}
     schemes = document["components"]["securitySchemes"]

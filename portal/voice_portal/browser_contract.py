@@ -7,6 +7,7 @@ from typing import Any, Final
 from voice_portal.sources import Sources
 from voice_sandbox.contract.model import DocumentedResponse, Operation
 from voice_sandbox.contract.problems import MEDIA_TYPE, PROBLEMS, documented_codes
+from voice_sandbox.contract.validation import enforced
 
 _PROSE: Final = frozenset(
     ("description", "title", "examples", "x-enumDescriptions", "x-normalized-status")
@@ -31,16 +32,20 @@ def browser_contract(sources: Sources) -> dict[str, Any]:
 
 def plain(schema: Any) -> Any:
     """A schema with its rules alone."""
+    return _rules(enforced(schema))
+
+
+def _rules(schema: Any) -> Any:
     if isinstance(schema, list):
-        return [plain(item) for item in schema]
+        return [_rules(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
     return {
-        keyword: {name: plain(each) for name, each in rule.items()}
+        keyword: {name: _rules(each) for name, each in rule.items()}
         if keyword == "properties"
         else rule
         if keyword in ("enum", "const")
-        else plain(rule)
+        else _rules(rule)
         for keyword, rule in schema.items()
         if keyword not in _PROSE
     }

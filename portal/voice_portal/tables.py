@@ -39,7 +39,7 @@ def statuses(contract: Contract) -> list[dict[str, Any]]:
 
 def unfinished_states(contract: Contract) -> list[str]:
     """The states of a call that has not ended: the contract says they have no duration yet."""
-    [rule, *_] = contract.schema("Call")["allOf"]
+    [rule, *_] = contract.schema("Call")["x-allOf"]
     states: list[str] = rule["if"]["properties"]["status"]["enum"]
     return states
 
@@ -52,7 +52,7 @@ def life(contract: Contract) -> dict[str, list[str]]:
     unfinished = unfinished_states(contract)
     final = [name for name in contract.schema("CallStatus")["enum"] if name not in unfinished]
     completed, others = final[0], final[1:]
-    [_, rule, *_] = contract.schema("Call")["allOf"]
+    [_, rule, *_] = contract.schema("Call")["x-allOf"]
     unanswered = rule["if"]["properties"]["status"]["enum"]
     return {
         "path": [*unfinished, completed],

@@ -14,6 +14,7 @@ from voice_sandbox.calls.provider import ID_PREFIX
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.problems import PROBLEMS, undocumented
 from voice_sandbox.contract.reader import find_contract, load_contract
+from voice_sandbox.contract.validation import Validator
 
 MAX_REPETITIONS = 10
 CONTRACT = load_contract(find_contract())
@@ -52,6 +53,23 @@ def problem_is_consistent(ctx: Any, response: Any, case: Any) -> None:
     if (documented := operation.responses.get(response.status_code)) is not None:
         assert undocumented(documented, document) == []
     assert [document["request_id"]] == response.headers["x-request-id"], "request_id differs"
+
+
+VALIDATORS: dict[tuple[str, int], Validator] = {}
+
+
+@schemathesis.check
+def response_keeps_every_rule(ctx: Any, response: Any, case: Any) -> None:
+    """A response fits the rules that the contract keeps from generators, too."""
+    name = case.operation.definition.raw["operationId"]
+    documented = OPERATIONS[name].responses.get(response.status_code)
+    if documented is None or documented.media_type != "application/json" or not response.content:
+        return
+    contract = CONTRACT if name in CONTRACT.operations else CONTROL
+    key = name, response.status_code
+    if key not in VALIDATORS:
+        VALIDATORS[key] = Validator(contract, documented.schema or {})
+    assert VALIDATORS[key].errors(response.json()) == []
 
 
 class Again:

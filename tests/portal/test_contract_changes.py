@@ -29,7 +29,7 @@ def limits(node: Any, pointer: str) -> Iterator[tuple[str, str]]:
     for keyword, inner in node.items() if isinstance(node, dict) else enumerate(node):
         if keyword in LIMITS and not isinstance(inner, dict):
             yield pointer, keyword
-        elif isinstance(inner, (dict, list)) and keyword != "allOf":
+        elif isinstance(inner, (dict, list)) and keyword != "x-allOf":
             yield from limits(inner, f"{pointer}/{escape_pointer(str(keyword))}")
 
 

@@ -218,6 +218,7 @@ ENFORCED: Mapping[str, tuple[Schema, Any]] = {
     "maxItems": ({"maxItems": 0}, [1]),
     "uniqueItems": ({"uniqueItems": True}, [1, 1]),
     "allOf": ({"allOf": [{"type": "null"}]}, 1),
+    "x-allOf": ({"x-allOf": [{"type": "null"}]}, 1),
     "oneOf": ({"oneOf": [{"type": "null"}, {"const": None}]}, None),
     "if": ({"if": {"const": 1}, "then": {"const": 2}}, 1),
     "then": ({"if": {"const": 1}, "then": {"const": 2}}, 1),

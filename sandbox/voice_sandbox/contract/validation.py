@@ -44,7 +44,7 @@ class Validator:
             if name in named:
                 described = {key: named[name][key] for key in ("type", "description")}
                 named[name] = described | {"enum": list(values)}
-        self._schema = {**schema, "components": {"schemas": named}}
+        self._schema = enforced({**schema, "components": {"schemas": named}})
         self._compiled = jsonschema_rs.Draft202012Validator(self._schema, validate_formats=True)
 
     def is_valid(self, value: Any) -> bool:
@@ -147,6 +147,18 @@ class Validators:
             }
             for operation in contract.operations.values()
         }
+
+
+def enforced(schema: Any) -> Any:
+    """The schema with the rules of ``x-allOf``, which generators must not see, as ``allOf``."""
+    if isinstance(schema, list):
+        return [enforced(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        "allOf" if keyword == "x-allOf" else keyword: enforced(rule)
+        for keyword, rule in schema.items()
+    }
 
 
 def _named_in(schema: Schema, contract: Contract) -> dict[str, Schema]:
