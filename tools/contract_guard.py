@@ -296,7 +296,11 @@ def _diff(base: Any, revision: Any) -> list[Any]:
         files = [Path(folder) / "base.json", Path(folder) / "revision.json"]
         for path, document in zip(files, (base, revision), strict=True):
             path.write_text(json.dumps(document), "utf-8")
-        options = ["--format=json", "--fail-on=none", f"--config={ROOT / 'redocly.yaml'}"]
+        options = [
+            "--format=json",
+            "--fail-on=none",
+            f"--config={ROOT / 'contract' / 'redocly.yaml'}",
+        ]
         ran = subprocess.run(
             [program, "diff", *map(str, files), *options],
             capture_output=True,
