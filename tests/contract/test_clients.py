@@ -6,10 +6,12 @@ three errors whose fields it reads. Toolchains that a machine lacks are skipped 
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -251,3 +253,71 @@ def test_client_from_before_an_agent_was_added_still_passes(
         access = {"VOICE_API_URL": server.url, "VOICE_API_KEY": key}
         run([sys.executable, "openapi_python_client.py"], tmp_path / "python", **access)
         run_typescript(node_tools, typescript, "openapi-fetch", access)
+
+
+SECTION = re.compile(r"```sh\n(?P<command>\S+ .*)\n```\n\n```\w+ title=\"(?P<file>.*)\"\n")
+PAGE = Path(__file__).parents[2] / "docs" / "clients.md"
+COMMANDS = {found["file"]: found["command"] for found in SECTION.finditer(PAGE.read_text("utf-8"))}
+"""The program of each section of the page Clients, and the command before it."""
+EXAMPLES = PAGE.parent / "examples" / "clients"
+
+
+def started(node_tools: NodeTools, folder: Path, file: str, access: dict[str, str]) -> str:
+    """What a program of the page prints, compiled first where its language is."""
+    match file.rpartition(".")[2]:
+        case "ts":
+            compiled(node_tools, folder, file, "globals.d.ts")
+            bundle = [file, "--bundle", "--platform=node", "--format=esm", "--outfile=program.mjs"]
+            run(node_tools.command("esbuild", *bundle), folder)
+            return run([str(node_tools.node), "program.mjs"], folder, **access)
+        case "py":
+            return run([sys.executable, file], folder, **access)
+        case "go":
+            (folder / "go.mod").write_text("module voice\n\ngo 1.19\n")
+            offline = {"GOFLAGS": "-mod=mod", "GOPROXY": "off", "GOCACHE": str(folder / "cache")}
+            return run([toolchain("go"), "run", "."], folder, **offline, **access)
+        case "php":
+            return run([toolchain("php"), file], folder, **access)
+        case "java":
+            classes = ["-d", "classes", file, "Client.java"]
+            run([toolchain("javac"), *classes], folder)
+            return run(["java", "-cp", "classes", "voiceapi.CreateCall"], folder, **access)
+        case other:
+            raise AssertionError(f"no test runs a program in {other}")
+
+
+@pytest.mark.parametrize("file", COMMANDS)
+def test_page_shows_what_works(
+    node_tools: NodeTools,
+    root: Path,
+    contract_path: Path,
+    tmp_path: Path,
+    access: dict[str, str],
+    file: str,
+) -> None:
+    """The command of a section generates what its program needs, and that creates a call."""
+    shutil.copy(contract_path, tmp_path / "openapi.yaml")
+    shutil.copy(EXAMPLES / file, tmp_path)
+    (tmp_path / "node_modules").symlink_to(root / "node_modules")
+    (tmp_path / "package.json").write_text('{"type": "module"}')
+    (tmp_path / "globals.d.ts").write_text(
+        "declare const process: { env: Record<string, string | undefined> }\n"
+    )
+    tool, *arguments = COMMANDS[file].removeprefix("npx ").split()
+    if tool == "openapi-python-client":
+        run([str(Path(sys.executable).with_name(tool)), *arguments], tmp_path)
+    else:
+        names = {"@redocly/cli": "redocly", "@hey-api/openapi-ts": "openapi-ts"}
+        run(node_tools.command(names.get(tool, tool), *arguments), tmp_path)
+    assert re.fullmatch(r"[0-9a-f-]{36}\n", started(node_tools, tmp_path, file, access))
+
+
+def test_page_names_the_versions_that_are_tested(root: Path) -> None:
+    """Each generator has a row with the version of the lock, and each program a section."""
+    packages = json.loads((root / "package.json").read_text("utf-8"))["devDependencies"]
+    packages["openapi-python-client"] = metadata.version("openapi-python-client")
+    page = PAGE.read_text("utf-8")
+    for command in COMMANDS.values():
+        package = command.removeprefix("npx ").split()[0]
+        assert f"| {packages[package]} " in page, package
+    assert set(COMMANDS) == {path.name for path in EXAMPLES.iterdir()}

@@ -141,14 +141,14 @@ def shell_lines(articles: Any) -> list[list[str]]:
 def is_run_elsewhere(words: list[str]) -> bool:
     """Whether test_testing_page, test_hosting or the test of schemathesis runs the command.
 
-    test_container runs what ``docker`` would.
+    test_container runs what ``docker`` would, test_clients the generators.
     """
     match words:
         case ["javac", *_] | ["voice-sandbox", "exec", *_]:
             return True
         case ["pytest", *_] | ["schemathesis", "run", *_] | ["printf", "%s", _, "|", "sha256sum"]:
             return True
-        case ["docker", "build" | "run", *_]:
+        case ["docker", "build" | "run", *_] | ["openapi-python-client", "generate", *_]:
             return True
     return words[0].startswith(("CALL_ID=", "REQUEST_ID="))
 

@@ -61,7 +61,18 @@ def test_page_as_markdown_needs_nothing_else(site: Path, name: str) -> None:
     assert "--8<--" not in text
     fences = set(re.findall(r"^```([\w-]+)", text, re.MULTILINE))
     code = {"sh", "shell", "python", "js", "go", "java", "php"}
-    assert fences <= {*code, "json", "text", "dockerfile", "yaml", "toml", "ini", "nginx"}
+    assert fences <= {
+        *code,
+        "json",
+        "text",
+        "dockerfile",
+        "py",
+        "typescript",
+        "yaml",
+        "toml",
+        "ini",
+        "nginx",
+    }
     assert not re.search(r"\{ ?[#.][\w-]+ ?\}", text)
 
 
