@@ -6,6 +6,7 @@ first sequence that does not fit.
 
 import asyncio
 import secrets
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,6 +22,7 @@ from hypothesis.stateful import (
     RuleBasedStateMachine,
     consumes,
     invariant,
+    multiple,
     precondition,
     rule,
     run_state_machine_as_test,
@@ -40,7 +42,12 @@ ENDS = {
 }
 WORDS = [*CATALOGUE.normalized_status, "no_such_word"]
 PHONES = [scenario.number for scenario in SCENARIOS if scenario.rejection is None]
-REJECTING = [scenario.number for scenario in SCENARIOS if scenario.rejection is not None]
+REJECTING = {
+    scenario.number: scenario.rejection.times for scenario in SCENARIOS if scenario.rejection
+}
+"""Numbers whose calls are rejected, always or so many times."""
+ALWAYS_REJECTING = [number for number, times in REJECTING.items() if times is None]
+UNSTABLE = [number for number, times in REJECTING.items() if times is not None]
 AGENT = CATALOGUE.agents[0].key
 DAY = 24 * 60 * 60
 
@@ -110,6 +117,7 @@ class Model:
     now: float
     calls: dict[str, ModelCall] = field(default_factory=dict)
     kept: dict[str, Kept] = field(default_factory=dict)
+    rejections: Counter[str] = field(default_factory=Counter)
 
     def next_due_at(self) -> float:
         return min((call.due_at() for call in self.calls.values()), default=inf)
@@ -188,7 +196,7 @@ class Calls(RuleBasedStateMachine):
         return call_id
 
     @precondition(lambda self: len(self.model.calls) % 4 == 3)
-    @rule(phone=st.sampled_from(REJECTING), kept_as=st.sampled_from(["one", "two"]))
+    @rule(phone=st.sampled_from(ALWAYS_REJECTING), kept_as=st.sampled_from(["one", "two"]))
     def create_rejected(self, phone: str, kept_as: str) -> None:
         """A rejected creation creates and keeps nothing; a kept key is a conflict before that."""
         body = {"phone": phone, "agent": AGENT}
@@ -196,6 +204,16 @@ class Calls(RuleBasedStateMachine):
         kept = self.model.kept.get(kept_as)
         is_kept = kept is not None and self.model.now < kept.expires_at
         assert response.status_code in ((409,) if is_kept else (429, 503))
+
+    @rule(target=calls, phone=st.sampled_from(UNSTABLE))
+    def create_unstable(self, phone: str) -> Any:
+        """Some numbers reject so many times, and then a call is created as with any other."""
+        response = self.request("POST", "/v1/calls", {"phone": phone, "agent": AGENT})
+        if self.model.rejections[phone] == REJECTING[phone]:
+            return self.created(response, phone)
+        self.model.rejections[phone] += 1
+        assert response.status_code in (429, 503)
+        return multiple()
 
     @rule(call_id=calls)
     def read_any(self, call_id: str) -> None:
