@@ -40,7 +40,7 @@ BUSY: Final = (429, 503)
 
 
 @dataclass(slots=True)
-class Pace:
+class Learned:
     """What a run has learned of the rate at which requests are taken."""
 
     is_limited: bool = False
@@ -57,7 +57,7 @@ class Target:
     service: ResponseValidator
     control: ResponseValidator
     new_key: Callable[[], str]
-    pace: Pace = field(default_factory=Pace)
+    learned: Learned = field(default_factory=Learned)
     rejecting_numbers: frozenset[bytes] = frozenset()
     """The numbers of the scenarios that reject a call."""
     numbers: Sequence[str] = ()
@@ -267,7 +267,7 @@ class Api:
         exchange: Callable[[Sequence[SentRequest]], list[ReceivedResponse]],
     ) -> list[ReceivedResponse]:
         """The responses, once no documented rate limit holds a request back any more."""
-        if self.target.pace.is_limited and any(map(self._rejects, requests)):
+        if self.target.learned.is_limited and any(map(self._rejects, requests)):
             # Its own 429 could not be told from that of the limit.
             clock.sleep(REST_SECONDS)
         found: dict[int, ReceivedResponse] = {}
@@ -292,7 +292,7 @@ class Api:
             return False
         if self._rejects(sent):
             return False
-        self.target.pace.is_limited = True
+        self.target.learned.is_limited = True
         return True
 
     def _rejects(self, sent: SentRequest) -> bool:

@@ -71,8 +71,16 @@ def pattern_texts(pattern: str) -> Iterator[tuple[str, str]]:
     parsed = list(parser.parse(pattern))
     plain = _written(parsed, {})
     yield "a plain text", plain
-    for path, node in _nodes(parsed, ()):
-        for what, choice in _choices(node):
+    nodes = list(_nodes(parsed, ()))
+    # What one place takes, another may take by mistake.
+    members = {
+        edge for _, (kind, argument) in nodes if kind is tokens.IN for edge in _edges(argument)
+    }
+    for path, node in nodes:
+        choices = dict(_choices(node))
+        if node[0] is tokens.IN:
+            choices |= {f"the character {character!a}": character for character in sorted(members)}
+        for what, choice in choices.items():
             yield what, _written(parsed, {path: choice})
     for padding in PADDINGS:
         yield f"a text that begins with {padding!a}", padding + plain

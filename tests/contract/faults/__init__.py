@@ -6,15 +6,24 @@ Each category has a module of its own, and `altering` what they share.
 """
 
 from faults import (
+    control,
     headers,
     idempotency,
+    irrelevant,
     isolation,
+    json_by_form,
+    limits,
     media_types,
+    order,
+    others,
     problems,
+    retries,
     schema,
     states,
+    states_by_rule,
     storage,
     strict_json,
+    texts,
     time_passing,
     tokens,
     transport,
@@ -41,9 +50,22 @@ _SUBJECTS = (
     time_passing,
 )
 
+_WRITTEN_LATER = (
+    limits,
+    order,
+    json_by_form,
+    texts,
+    irrelevant,
+    retries,
+    states_by_rule,
+    control,
+    others,
+)
+
 _FOUND = [
     found for subject in _SUBJECTS for found in vars(subject).values() if isinstance(found, Fault)
 ]
+_FOUND += [one for subject in _WRITTEN_LATER for one in subject.ROWS]
 
 FAULTS: dict[str, Fault] = {one.name: one for one in _FOUND}
 assert len(FAULTS) == len(_FOUND), "Two faults have the same name."

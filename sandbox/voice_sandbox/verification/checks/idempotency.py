@@ -115,6 +115,11 @@ def any_other_value_is_a_conflict(api: Api) -> None:
     agents = [agent.key for agent in api.target.catalogue.agents]
     others = [{**call, "agent": agent} for agent in agents]
     others += [{**call, "phone": api.number(name)} for name in ("busy", "rate_limited")]
+    others += [
+        {**call, "phone": call["phone"][:at] + digit + call["phone"][at + 1 :]}
+        for at in range(len(call["phone"]))
+        for digit in "0159"
+    ]
     others += [value for _, value in variants(contract, body.schema, call)]
     for other in api.some(others):
         headers = (("Authorization", f"Bearer {api.key}"), JSON, key)

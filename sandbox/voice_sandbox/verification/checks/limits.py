@@ -150,10 +150,9 @@ def _bodies(api: Api, contract: Contract, operation: Operation) -> Iterator[tupl
     assert operation.body is not None
     seen: set[str] = set()
     for body in bodies(api, operation):
-        for what, value in variants(contract, operation.body.schema, body):
-            if what not in seen:
-                seen.add(what)
-                yield what, value
+        found = list(variants(contract, operation.body.schema, body))
+        yield from ((what, value) for what, value in found if what not in seen)
+        seen.update(what for what, _ in found)
 
 
 def _with_parameter(
