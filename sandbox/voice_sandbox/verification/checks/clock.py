@@ -226,6 +226,14 @@ def reset_makes_a_key_as_new(api: Api) -> None:
     api.post("/sandbox/faults", {"operation": "createCall", "fault": {"kind": "empty"}, "skip": 9})
     api.get(f"{CALLS_PATH}/nowhere")
     api.advance(DAY_SECONDS)
+    service = [one for one in api.exchanges if one.sent.target.startswith("/v1")]
+    sent = {value for response in service for value in response.values("x-request-id")}
+
+    def is_written(response: ReceivedResponse) -> bool:
+        return sent <= {one["request_id"] for one in response.json()["exchanges"]}
+
+    # What another worker writes late would come after the reset.
+    api.get_until("/sandbox/journal?limit=999", is_written)
     for _ in range(2):
         api.reset()
         found = _everything(api)

@@ -36,13 +36,14 @@ def journal_holds_each_exchange_as_it_was(api: Api) -> None:
     ids = [entry["request_id"] for entry in whole]
     must(len(set(ids)) == len(ids), "The journal holds an exchange twice.", api.last())
     by_id = {entry["request_id"]: entry for entry in whole}
-    order = [entry["request_id"] for entry in reversed(whole)]
-    own = [request_id for request_id in order if request_id in sent]
+    # Of two workers one may note an exchange after the other has noted the next.
     must(
-        own == list(sent),
-        "The journal must list exchanges in the order in which they ended.",
+        [entry["seq"] for entry in whole] == sorted((e["seq"] for e in whole), reverse=True),
+        "The journal must list the newest exchange first.",
         api.last(),
     )
+    began = [by_id[request_id]["at"] for request_id in sent]
+    must(began == sorted(began), "The journal must say when each exchange began.", api.last())
     for request_id, response in sent.items():
         _must_tell(api, by_id[request_id], response)
         detail = _detail(api, request_id)
