@@ -267,7 +267,7 @@ class Api:
         exchange: Callable[[Sequence[SentRequest]], list[ReceivedResponse]],
     ) -> list[ReceivedResponse]:
         """The responses, once no documented rate limit holds a request back any more."""
-        if self.target.learned.is_limited and any(map(self._rejects, requests)):
+        if self.target.learned.is_limited and any(map(self._may_ask_for_a_limit, requests)):
             # Its own 429 could not be told from that of the limit.
             clock.sleep(REST_SECONDS)
         found: dict[int, ReceivedResponse] = {}
@@ -288,16 +288,16 @@ class Api:
         if response.status != 429 or not self.waits or not self.target.guard.is_sandbox:
             return False
         sent = response.sent
-        if problem_code(response) != "rate_limited" or response.values("preference-applied"):
-            return False
-        if self._rejects(sent):
+        if problem_code(response) != "rate_limited" or self._may_ask_for_a_limit(sent):
             return False
         self.target.learned.is_limited = True
         return True
 
-    def _rejects(self, sent: SentRequest) -> bool:
-        """Whether a creation names a number that rejects calls."""
-        return any(number in (sent.body or b"") for number in self.target.rejecting_numbers)
+    def _may_ask_for_a_limit(self, sent: SentRequest) -> bool:
+        """Whether a request prefers a response, or names a number that rejects calls."""
+        return any(name.lower() == "prefer" for name, _ in sent.headers) or any(
+            number in (sent.body or b"") for number in self.target.rejecting_numbers
+        )
 
     def _validate(self, response: ReceivedResponse) -> None:
         self.exchanges.append(response)

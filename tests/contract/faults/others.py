@@ -3,7 +3,7 @@
 import itertools
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
@@ -20,6 +20,7 @@ from faults.rows import (
     says,
     shown,
 )
+from voice_sandbox.journal.journal import Journal
 
 
 def _create_what_is_rejected(injector: FaultInjector) -> None:
@@ -246,4 +247,29 @@ def _list_for_ever(injector: FaultInjector) -> None:
     injector.on_response(alter)
 
 
+def _shorten_streams(injector: FaultInjector) -> None:
+    """A stream leaves out every third exchange."""
+
+    def make(original: Any) -> Any:
+        async def follow(*arguments: Any, **named: Any) -> AsyncIterator[bytes]:
+            number = 0
+            async for event in original(*arguments, **named):
+                number += 1
+                if number % 3:
+                    yield event
+
+        return follow
+
+    injector.wrap(Journal, "follow", make)
+
+
+OTHERS.append(
+    (
+        "journal",
+        "stream_equals_the_journal",
+        "stream_leaves_exchanges_out",
+        "A stream leaves out every third exchange.",
+        _shorten_streams,
+    )
+)
 ROWS = [as_fault(*row) for row in OTHERS]
