@@ -128,7 +128,7 @@ def as_summary(matrix: dict[str, Any]) -> str:
     of_them = "" if alone == len(rows) else f", Schemathesis alone against {alone} of them"
     lines = [
         f"Measured on {matrix['date']} against {len(rows)} faulty sandboxes{of_them}.",
-        "The faults are our own choice, so the table does not say how many of all faults are caught.",
+        "The faults are our own choice: the table does not say how many of all faults are caught.",
         "",
         "| Category | Faults | Caught | By Schemathesis alone |",
         "|---|---:|---:|---:|",

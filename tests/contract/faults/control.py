@@ -8,10 +8,10 @@ from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from faults.altering import CALLS, token_of
 from faults.rows import (
     Alter,
-    answer,
     as_fault,
     read_body,
     read_header,
+    respond,
     shown,
 )
 
@@ -447,7 +447,7 @@ ON_REQUEST = [
         _PREFERRED,
         "preferred_problem_lost_its_detail",
         "A preferred problem has another detail.",
-        answer(
+        respond(
             lambda q, r: r.values("preference-applied") and r.status >= 400 and r.body,
             lambda r: r.put_json({**r.json, "detail": "Preferred by the request."}),
         ),
@@ -529,7 +529,7 @@ ON_REQUEST = [
         "armed_problems_strike_as_often_as_armed",
         "fault_has_its_own_wait",
         "An armed problem says to wait a second, whatever was armed.",
-        answer(
+        respond(
             lambda q, r: r.status == 503 and q.path == CALLS, lambda r: r.put("retry-after", b"1")
         ),
     ),

@@ -7,15 +7,15 @@ from fault_injection import FaultyRequest, FaultyResponse
 from faults.altering import put_problem
 from faults.rows import (
     Alter,
-    answer,
     as_fault,
     has_header,
     read_path,
+    respond,
 )
 
 
 def rejects(where: Callable[[FaultyRequest], Any], status: int, code: str) -> Alter:
-    return answer(
+    return respond(
         lambda request, response: response.status < 400 and where(request),
         lambda response: put_problem(response, code),
     )
@@ -44,13 +44,13 @@ IRRELEVANT = [
         _HEADERS,
         "old_condition_gives_nothing",
         "A condition that is met gives 304.",
-        answer(lambda q, r: q.values("if-modified-since"), lambda r: setattr(r, "status", 304)),
+        respond(lambda q, r: q.values("if-modified-since"), lambda r: setattr(r, "status", 304)),
     ),
     (
         _HEADERS,
         "range_gives_a_part",
         "A range gives a part of the body.",
-        answer(
+        respond(
             lambda q, r: q.values("range") and r.status == 200,
             lambda r: setattr(r, "body", r.body[:2]),
         ),
@@ -65,13 +65,13 @@ IRRELEVANT = [
         _HEADERS,
         "minimal_return_is_empty",
         "A preference for little returns nothing.",
-        answer(lambda q, r: header_says("prefer", b"minimal")(q), _empty),
+        respond(lambda q, r: header_says("prefer", b"minimal")(q), _empty),
     ),
     (
         _HEADERS,
         "forwarded_host_is_told",
         "A forwarded host stands in the response.",
-        answer(
+        respond(
             lambda q, r: q.values("x-forwarded-host"),
             lambda r: r.put("content-location", b"http://a.example/"),
         ),
@@ -80,7 +80,7 @@ IRRELEVANT = [
         _HEADERS,
         "own_request_id_is_kept",
         "The request id of a client is repeated.",
-        answer(
+        respond(
             lambda q, r: q.values("x-correlation-id"), lambda r: r.put("x-correlation-id", b"mine")
         ),
     ),
@@ -94,7 +94,7 @@ IRRELEVANT = [
         _HEADERS,
         "language_changes_words",
         "The language of a client changes the response.",
-        answer(
+        respond(
             lambda q, r: q.values("accept-language"), lambda r: r.put("content-language", b"ky")
         ),
     ),
@@ -102,7 +102,7 @@ IRRELEVANT = [
         _HEADERS,
         "idempotent_read_is_marked",
         "An Idempotency-Key on a read marks the response.",
-        answer(
+        respond(
             lambda q, r: q.method == "GET" and q.values("idempotency-key"),
             lambda r: r.put("idempotent-replayed", b"true"),
         ),
@@ -117,7 +117,7 @@ IRRELEVANT = [
         _QUERIES,
         "callback_wraps_the_body",
         "A callback in the query wraps the body.",
-        answer(
+        respond(
             lambda q, r: b"callback=" in q.query and r.status == 200,
             lambda r: setattr(r, "body", b"f(" + r.body + b")"),
         ),
@@ -156,7 +156,7 @@ IRRELEVANT = [
         _METHODS,
         "unknown_method_is_not_found",
         "A method that nobody knows is 404.",
-        answer(
+        respond(
             lambda q, r: q.method in ("MOVE", "COPY") and r.status == 405,
             lambda r: put_problem(r, "not_found"),
         ),
@@ -165,7 +165,7 @@ IRRELEVANT = [
         _METHODS,
         "search_is_allowed",
         "SEARCH is listed in Allow.",
-        answer(
+        respond(
             lambda q, r: q.method == "SEARCH" and r.status == 405,
             lambda r: r.put(
                 "allow", b"".join(v for k, v in r.headers if k == b"allow") + b", SEARCH"

@@ -4,11 +4,11 @@ import re
 
 from faults.altering import lenient
 from faults.rows import (
-    answer,
     as_fault,
     code_of,
     read_body,
     read_bytes,
+    respond,
 )
 
 _FORMS, _ONE = "json_forms_are_told_apart", "body_is_one_json_text"
@@ -152,7 +152,7 @@ FORMS = [
         "every_name_has_a_pointer",
         "tildes_are_not_escaped",
         "A tilde in a pointer is not escaped.",
-        answer(
+        respond(
             lambda q, r: code_of(r) == "validation_failed",
             lambda r: setattr(r, "body", r.body.replace(b"~0", b"~")),
         ),

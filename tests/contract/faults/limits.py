@@ -8,12 +8,12 @@ from fault_injection import FaultyRequest
 from faults.altering import is_call, put_problem
 from faults.rows import (
     Alter,
-    answer,
     as_fault,
     completion,
     key_of_retries,
     read_body,
     read_header,
+    respond,
     status_word,
 )
 from voice_sandbox.sandbox_key import PATTERN
@@ -189,7 +189,7 @@ LIMITS = [
         _PARAMETERS,
         "call_id_may_hold_a_g",
         "A call_id with a g in it breaks the sandbox or is taken.",
-        answer(
+        respond(
             lambda q, r: is_call(q) and "g" in q.path.rpartition("/")[2] and r.status == 404,
             lambda r: put_problem(r, "malformed_json"),
         ),

@@ -4,7 +4,6 @@ from fault_injection import FaultyResponse
 from faults.altering import CALLS, WEBHOOK, is_call, put_problem
 from faults.rows import (
     REJECTING,
-    answer,
     as_fault,
     has_header,
     has_surplus,
@@ -12,6 +11,7 @@ from faults.rows import (
     is_broken,
     is_large,
     is_plain,
+    respond,
 )
 
 
@@ -124,7 +124,7 @@ ORDER = [
         "preferences_come_after_the_token",
         "preference_comes_after_the_type",
         "A wrong type is 415 although another response is preferred.",
-        answer(
+        respond(
             lambda q, r: r.values("preference-applied") and is_plain(q) and q.path == CALLS,
             _as_media_type,
         ),

@@ -12,11 +12,11 @@ from faults.rows import (
     AGENT,
     CLOCK_PATH,
     REJECTING,
-    answer,
     as_fault,
     instead,
     overlooked,
     read_body,
+    respond,
     says,
     shown,
 )
@@ -150,7 +150,7 @@ OTHERS = [
         "http_1_0_is_answered_alike",
         "closed_connections_get_less",
         "A request that does not keep its connection gets another header.",
-        answer(
+        respond(
             lambda q, r: q.path == "/v1/agents",
             lambda r: r.put("x-count", str(next(_COUNT)).encode()),
         ),
@@ -199,7 +199,7 @@ OTHERS = [
         "every_scenario_yields_to_a_completion_by_hand",
         "completion_by_hand_is_overlooked",
         "A completion by hand of a call with several plans is overlooked.",
-        answer(
+        respond(
             lambda q, r: is_call(q) and b"by hand" in r.body,
             lambda r: r.put_json({**r.json, "duration": r.json["duration"] + 1}),
         ),

@@ -96,7 +96,7 @@ def read_path(change: Callable[[str], str]) -> Alter:
     return lambda injector: injector.on_request(alter)
 
 
-def answer(
+def respond(
     where: Callable[[FaultyRequest, FaultyResponse], Any], change: Callable[[FaultyResponse], Any]
 ) -> Alter:
     def alter(request: FaultyRequest, response: FaultyResponse) -> None:
@@ -120,7 +120,7 @@ def put_whole(response: FaultyResponse, code: str) -> None:
 
 def instead(code: str, other: str, where: Callable[[FaultyRequest], Any]) -> Alter:
     """Where a request is rejected with a code and has another mistake, that one decides."""
-    return answer(
+    return respond(
         lambda request, response: code_of(response) == code and where(request),
         lambda response: put_whole(response, other),
     )
@@ -134,7 +134,7 @@ def shown(path: str, change: Callable[[Any], Any]) -> Alter:
         changed = change(value)
         response.put_json(value if changed is None else changed)
 
-    return answer(
+    return respond(
         lambda request, response: (
             re.fullmatch(path, request.path) and response.status == 200 and response.body
         ),
@@ -182,7 +182,7 @@ def kept_key(change: Callable[[str], str]) -> Alter:
 
 
 def retried(change: Callable[[FaultyResponse], Any]) -> Alter:
-    return answer(lambda request, response: response.values("idempotent-replayed"), change)
+    return respond(lambda request, response: response.values("idempotent-replayed"), change)
 
 
 def received(response: FaultyResponse) -> None:
@@ -193,7 +193,7 @@ def received(response: FaultyResponse) -> None:
 
 def overlooked(code: str, where: Callable[[FaultyRequest], Any]) -> Alter:
     """A completion that must be rejected is answered 200, without effect."""
-    return answer(
+    return respond(
         lambda request, response: (
             request.path == WEBHOOK and code_of(response) == code and where(request)
         ),

@@ -3,11 +3,11 @@
 from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from faults.altering import WEBHOOK, is_call, lenient, put_problem, token_of
 from faults.rows import (
-    answer,
     as_fault,
     code_of,
     instead,
     overlooked,
+    respond,
     says,
     status_word,
 )
@@ -36,7 +36,7 @@ STATES = [
         _RULES,
         "order_ends_what_it_cannot",
         "An impossible end on demand is another problem.",
-        answer(
+        respond(
             lambda q, r: q.path.endswith("/end") and code_of(r) == "impossible_outcome",
             lambda r: put_problem(r, "call_already_ended"),
         ),
@@ -69,7 +69,7 @@ STATES = [
         _AGAIN,
         "synonym_is_a_conflict",
         "The same result in another word of the provider is a conflict.",
-        answer(
+        respond(
             lambda q, r: (
                 q.path == WEBHOOK
                 and r.status == 200
@@ -103,7 +103,7 @@ STATES = [
         "every_scenario_follows_its_times",
         "ringing_is_skipped",
         "A call that rings is shown as queued.",
-        answer(
+        respond(
             lambda q, r: is_call(q) and b'"ringing"' in r.body,
             lambda r: setattr(r, "body", r.body.replace(b'"ringing"', b'"queued"')),
         ),

@@ -6,12 +6,12 @@ import unicodedata
 from urllib.parse import unquote
 
 from faults.rows import (
-    answer,
     as_fault,
     code_of,
     read_body,
     read_text,
     received,
+    respond,
 )
 
 _TEMPT, _TWO = "tempting_texts_survive", "texts_that_look_alike_are_two"
@@ -152,7 +152,7 @@ TEXTS = [
         _TWO,
         "results_are_compared_without_case",
         "A result that differs in case alone counts as the same.",
-        answer(
+        respond(
             lambda q, r: code_of(r) == "call_already_ended" and b'"A"' in q.body,
             received,
         ),
