@@ -28,6 +28,7 @@ from voice_sandbox.contract.model import ContractError
 STANDS_AT: Final = 1795512600.0
 """The wall clock of every recording: 2026-11-24T09:30:00Z."""
 _SHOWN_HEADERS: Final = ("location", "allow", "retry-after", "www-authenticate", "x-request-id")
+_FAULT_ID: Final = re.compile(r"fault_[0-9a-f]{32}")
 _REQUEST_ID: Final = re.compile(r"req_[0-9a-f]{32}")
 _CALL_ID: Final = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
@@ -49,9 +50,9 @@ class RecordedResponse:
 class SandboxResponses:
     """One sandbox in memory, started with the first card; ``close`` it, and it can start again."""
 
-    def __init__(self, contract: Path, *, call_id: str, request_id: str) -> None:
+    def __init__(self, contract: Path, *, call_id: str, request_id: str, fault_id: str) -> None:
         self._contract = contract
-        self._examples = {_CALL_ID: call_id, _REQUEST_ID: request_id}
+        self._examples = {_CALL_ID: call_id, _REQUEST_ID: request_id, _FAULT_ID: fault_id}
         self._running: _Running | None = None
         self._keys = 0
         self.cards: dict[str, set[str]] = {}

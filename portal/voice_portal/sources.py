@@ -55,8 +55,12 @@ class Sources:
     @cached_property
     def responses(self) -> SandboxResponses:
         """Asks the sandbox for the responses that pages show."""
-        request_id = self.contract.schema("RequestId")["examples"][0]
-        return SandboxResponses(self.contract.path, call_id=self.call_id, request_id=request_id)
+        return SandboxResponses(
+            self.contract.path,
+            call_id=self.call_id,
+            request_id=self.contract.schema("RequestId")["examples"][0],
+            fault_id=self.control.schema("FaultId")["examples"][0],
+        )
 
     @cached_property
     def workflows(self) -> list[Mapping[str, Any]]:
