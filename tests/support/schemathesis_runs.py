@@ -13,6 +13,29 @@ from read_once import contracts
 from voice_sandbox.verification.generated_values import schemathesis_values
 
 PHASES = ("examples", "coverage", "fuzzing", "stateful")
+ONE_KEY = 'headers = { Authorization = "Bearer ${VOICE_API_KEY}" }\n'
+
+
+def with_two_keys(configuration: str, key: str, *, folder: Path) -> str:
+    """The configuration with a second key, to which every object of the first is unknown.
+
+    `object_level_authorization` reads each object of the owner as the other one, too. Both keys
+    stand in a document of the Web Fuzzing Commons.
+    """
+    assert ONE_KEY in configuration
+    users = [
+        {"name": name, "fixedHeaders": [{"name": "Authorization", "value": f"Bearer {key}{end}"}]}
+        for name, end in (("owner", ""), ("other", "_other"))
+    ]
+    path = folder / "schemathesis-keys.json"
+    path.write_text(json.dumps({"auth": users}), "utf-8")
+    auth = f"""
+[auth.wfc]
+path = {json.dumps(str(path))}
+user = "owner"
+peers = ["owner", "other"]
+"""
+    return configuration.replace(ONE_KEY, "") + auth
 
 
 def schemathesis(
@@ -25,9 +48,11 @@ def schemathesis(
         seed = str(secrets.randbelow(2**32))
     examples = os.environ.get("CONTRACT_EXAMPLES")
     report = reports / f"schemathesis-{contract.stem}.json"
-    values = schemathesis_values(contracts()[0]) if contract.stem == "openapi" else ""
+    text = config.read_text("utf-8")
+    if contract.stem == "openapi":
+        text = with_two_keys(text + schemathesis_values(contracts()[0]), key, folder=reports)
     configuration = reports / f"schemathesis-{contract.stem}.toml"
-    configuration.write_text(config.read_text("utf-8") + values, "utf-8")
+    configuration.write_text(text, "utf-8")
     ran = subprocess.run(
         [
             str(Path(sys.executable).with_name("schemathesis")),
