@@ -490,6 +490,8 @@ def _largest(contract: Contract, schema: Schema) -> int:
         return max(12 * len(json.dumps(value)) for value in schema["enum"])
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     sizes = {"null": 4, "boolean": 5, "integer": 32, "number": 32}
+    if "array" in kinds:
+        sizes["array"] = 2 + schema["maxItems"] * (1 + _largest(contract, schema["items"]))
     for kind in kinds:
         if kind == "string":
             length = schema.get("maxLength", 64)
