@@ -15,6 +15,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from sandbox_process import ROOT, SandboxServer, start_sandbox
 from voice_sandbox import create_app
 from voice_sandbox.http.authentication import namespace_of
+from voice_sandbox.installation import how_to_install
 from voice_sandbox.server.metrics import NO_OPERATION, Metrics, exposed
 from voice_sandbox.store import open_store
 from voice_sandbox.store.protocol import StorageUnavailable
@@ -181,4 +182,4 @@ def test_missing_library_is_explained(tmp_path: Path) -> None:
         text=True,
         timeout=30,
     )
-    assert (ended.returncode, "voice-sandbox[metrics]" in ended.stderr) == (1, True)
+    assert (ended.returncode, how_to_install("metrics") in ended.stderr) == (1, True)
