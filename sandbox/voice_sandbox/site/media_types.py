@@ -37,7 +37,8 @@ _MEDIA_TYPES: Final = {
     ".yaml": "application/yaml",
     ".yml": "application/yaml",
     # Programs and settings that a reader copies.
-    **dict.fromkeys((".conf", ".ini", ".py", ".rb", ".service", ".sh", ".ts"), "text/plain"),
+    **dict.fromkeys((".conf", ".ini", ".service"), "text/plain"),
+    **dict.fromkeys((".go", ".java", ".mod", ".php", ".py", ".rb", ".sh", ".ts"), "text/plain"),
 }
 _UNKNOWN: Final = "application/octet-stream"
 
