@@ -23,7 +23,7 @@ await run({
   },
   complete: async (status, transcript, duration) => {
     const completion = { event_type: 'call.completed', provider_call_id: 'internal-provider-reference', status, transcript, duration } as const
-    const answer = await callCompleted(completion, signed)
-    return answer.status === 200 ? { data: answer.data } : { problem: answer.data }
+    const response = await callCompleted(completion, signed)
+    return response.status === 200 ? { data: response.data } : { problem: response.data }
   }
 })
