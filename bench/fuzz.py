@@ -124,9 +124,13 @@ class Client:
             status = int(status_line.split()[1])
             media_type = fields.get("content-type", "")
             body = b""
-            is_stream = fields.get("transfer-encoding") == "chunked"
+            is_stream = media_type.startswith("text/event-stream") and request.method != "HEAD"
             if is_stream:  # the journal's events have no end: the first ones do
                 body = await reader.readuntil(b"\n\n")
+            elif fields.get("transfer-encoding") == "chunked" and request.method != "HEAD":
+                while size := int(await reader.readuntil(b"\r\n"), 16):
+                    body += (await reader.readexactly(size + 2))[:-2]
+                await reader.readexactly(2)
             elif request.method != "HEAD":
                 body = await reader.readexactly(int(fields.get("content-length", "0")))
         if is_stream or fields.get("connection") == "close":
@@ -144,7 +148,12 @@ class Fuzzer:
 
     def __init__(self, seed: int) -> None:
         self._random = random.Random(seed)  # noqa: S311  (no secret is made of it)
-        self.seen = {"call_id": [str(CATALOGUE.sample.call_id)], "request_id": ["req_0"]}
+        self.seen = {
+            "call_id": [str(CATALOGUE.sample.call_id)],
+            "request_id": ["req_0"],
+            "phone": ["default", CATALOGUE.sample.phone],
+            "id": [f"fault_{0:032x}"],
+        }
 
     def request(self) -> Request:
         operation = self._random.choice(OPERATIONS)
@@ -174,6 +183,9 @@ class Fuzzer:
         for name, values in self.seen.items():
             path = path.replace(f"{{{name}}}", self._random.choice(values))
         key = f"sandbox_fuzzed_{self._random.randrange(KEYS)}"
+        if operation.operation_id == "armFault":
+            # What is armed takes responses away, and each other request is to have one.
+            key = "sandbox_fuzzed_armed"
         headers = [("Authorization", f"Bearer {key}")]
         body = b""
         if operation.body is not None:
