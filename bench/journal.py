@@ -112,7 +112,7 @@ def _exchange(client: socket.socket, request: bytes) -> float:
         response += client.recv(65_536)
     seconds = time.perf_counter() - began
     if not response.startswith(b"HTTP/1.1 201"):
-        raise SystemExit(f"A request was refused: {response[:200]!r}")
+        raise SystemExit(f"A request was rejected: {response[:200]!r}")
     return seconds
 
 

