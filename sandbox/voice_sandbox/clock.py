@@ -11,7 +11,7 @@ import secrets
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from math import inf
+from math import inf, modf
 from typing import Final
 
 import msgspec
@@ -172,7 +172,13 @@ def from_rfc3339(text: str) -> float:
     return datetime.fromisoformat(text[:17] + second + text[19:]).timestamp() + leap
 
 
+def as_shown(instant: float) -> float:
+    """The instant that `rfc3339` writes of one: whole milliseconds, so that texts compare alike."""
+    fraction, second = modf(min(instant, END_OF_TIME))
+    return second + round(fraction * 1_000_000) // 1000 / 1000
+
+
 def rfc3339(instant: float) -> str:
     """Such as ``2026-11-24T09:30:00.250Z`` (RFC 3339, section 5.6), always in UTC."""
-    text = datetime.fromtimestamp(min(instant, END_OF_TIME), UTC).isoformat(timespec="milliseconds")
+    text = datetime.fromtimestamp(as_shown(instant), UTC).isoformat(timespec="milliseconds")
     return text.replace("+00:00", "Z")

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from math import floor
 from pathlib import Path
 from typing import Any
 
@@ -476,6 +477,20 @@ def an_exchange(number: int) -> Exchange:
 async def numbers_kept(journal: Journal) -> list[int]:
     found = await journal.search(b"n" * 16, Search(before=LATEST, limit=10_000))
     return [int(entry["request_id"][4:]) for entry in found]
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("microseconds", [0, -0.2, -0.4, 0.2, 0.4, 0.6, 1, 499, 999])
+async def test_instant_that_is_shown_finds_its_exchange(store: Store, microseconds: float) -> None:
+    """The instant of an exchange, copied from it, bounds a search where that exchange stands."""
+    journal = journal_on(store)
+    started_at = floor(clock.wall()) + 0.627 + microseconds / 1_000_000
+    journal.record(msgspec.structs.replace(an_exchange(0), started_at=started_at))
+    [shown] = await journal.search(b"n" * 16, Search())
+    instant = clock.from_rfc3339(shown["at"])
+    assert await journal.search(b"n" * 16, Search(since=instant)) == [shown]
+    assert await journal.search(b"n" * 16, Search(until=instant)) == []
+    assert await journal.search(b"n" * 16, Search(until=instant + 0.001)) == [shown]
 
 
 @pytest.mark.anyio

@@ -7,6 +7,7 @@ from urllib.parse import unquote_plus
 
 import msgspec
 
+from voice_sandbox.clock import as_shown
 from voice_sandbox.journal.entry import JournalEntry
 
 LATEST: Final = "~"
@@ -28,15 +29,19 @@ class Search(msgspec.Struct, frozen=True):
     text: str | None = None
 
     def matches(self, entry: JournalEntry) -> bool:
-        """Whether everything fits but ``text``, which is looked for in what is shown."""
+        """Whether everything fits but ``text``, which is looked for in what is shown.
+
+        An instant counts as it is shown: whoever copies it from an exchange finds that exchange.
+        """
+        started_at = as_shown(entry.started_at)
         return (
             entry.seq < self.before
             and self.operation_id in (None, entry.operation_id)
             and (self.status_from is None or entry.status >= self.status_from)
             and (self.status_to is None or entry.status <= self.status_to)
             and self.call_id in (None, entry.call_id)
-            and (self.since is None or entry.started_at >= self.since)
-            and (self.until is None or entry.started_at < self.until)
+            and (self.since is None or started_at >= self.since)
+            and (self.until is None or started_at < self.until)
         )
 
     def matches_shown(self, shown: dict[str, Any]) -> bool:
