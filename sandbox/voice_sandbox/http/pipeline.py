@@ -449,8 +449,10 @@ _PARAMETER_PROBLEMS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
 def _sent_path(scope: Scope) -> str:
     """The path as it was sent, escapes and dot segments included, behind `_origin`."""
     raw = scope.get("raw_path") or quote(scope["path"]).encode()
-    root = quote(scope["root_path"]) + "/"
     path: str = raw.decode("utf-8", "replace")
+    if not scope["root_path"]:
+        return path
+    root = quote(scope["root_path"]) + "/"
     return path[len(root) - 1 :] if path.startswith(root) else path
 
 

@@ -50,6 +50,7 @@ _FRAMING_BYTES: Final = 8 * 1024
 _CONTENT_FOR_EACH_BYTE_OF_FRAMING: Final = 8
 """Chunks of more than 56 bytes pass, however many they are."""
 _END_OF_HEAD: Final = b"\r\n\r\n"
+_Scheme = Literal["http", "https"]
 _CHUNKED: Final = -1
 """Stands for the bytes left of a body that does not say how many there are."""
 
@@ -112,6 +113,10 @@ class Connection(HttpToolsProtocol):
         """Of chunks and trailers: what is no content."""
         self._discarded_bytes = 0
         self._is_in_head = False
+        self._hosts: list[bytes] = []
+        self._codings: list[bytes] = []
+        self._ends: dict[object, object] = {"reset": self.reset, "close": self.close_after_writing}
+        """How the application may end the connection in the middle of a response."""
         self._method: str | None = None
         """Of a request whose method the parser does not know."""
         self._is_last = False
@@ -185,8 +190,10 @@ class Connection(HttpToolsProtocol):
             if end <= self._position:
                 break
             start, self._position = self._position, end
-            is_whole = start == 0 and end == len(self._received)
-            self._parse(self._received if is_whole else self._received[start:end])
+            if start == 0 and end == len(self._received):
+                self._parse(self._received)
+                break
+            self._parse(self._received[start:end])
         if self._position == len(self._received) or self._has_ended:
             self._received, self._position, self._searched = b"", 0, 0
         elif self._position and not self.flow.read_paused:
@@ -305,6 +312,8 @@ class Connection(HttpToolsProtocol):
             self.timeout_keep_alive_task = None
         self.url = b""
         self.headers = []
+        self._hosts = []
+        self._codings = []
         self.expect_100_continue = False
         self._is_in_head = True
 
@@ -318,8 +327,11 @@ class Connection(HttpToolsProtocol):
         value = value.rstrip(b" \t")
         if name == b"content-length":
             self._body_left = int(value)
+        elif name == b"host":
+            self._hosts.append(value)
         elif name == b"transfer-encoding":
             self._body_left = _CHUNKED
+            self._codings.append(value.lower())
         elif name == b"expect" and value.lower() == b"100-continue":
             self.expect_100_continue = True
         self.headers.append((name, value))
@@ -329,7 +341,7 @@ class Connection(HttpToolsProtocol):
             return  # `_ignore_upgrade` does the rest
         self._is_in_head = False
         version = self.parser.get_http_version()
-        fault = _fault_of(self.headers, version)
+        fault = _fault_of(self._hosts, self._codings, version)
         if fault is not None:
             self._body_left = 0
             self._reject(fault)
@@ -386,7 +398,7 @@ class Connection(HttpToolsProtocol):
             "http_version": version,
             "server": self.server,
             "client": self.client,
-            "scheme": cast(Literal["http", "https"], self.scheme),
+            "scheme": cast(_Scheme, self.scheme),
             "method": self._method or self.parser.get_method().decode("ascii"),
             "root_path": self.root_path,
             "path": unquote(path) if "%" in path else path,
@@ -396,9 +408,7 @@ class Connection(HttpToolsProtocol):
             "state": self.app_state.copy(),
         }
         self._method = None
-        scope["extensions"] = {
-            CONNECTION_EXTENSION: {"reset": self.reset, "close": self.close_after_writing}
-        }
+        scope["extensions"] = {CONNECTION_EXTENSION: self._ends}
         if self in self.surplus:
             scope["extensions"][OVERLOADED] = {}
         return scope
@@ -631,14 +641,12 @@ class _CloseDelimitedCycle(_Cycle):
         await super().send(message)
 
 
-def _fault_of(headers: list[tuple[bytes, bytes]], version: str) -> tuple[int, str] | None:
+def _fault_of(hosts: list[bytes], codings: list[bytes], version: str) -> tuple[int, str] | None:
     """What RFC 9112 tells a server to reject and the parser lets pass."""
-    hosts = [value for name, value in headers if name == b"host"]
     if len(hosts) > 1 or (not hosts and version != "1.0"):
         return _NOT_ONE_HOST
     if hosts and not _HOST.fullmatch(hosts[0]):
         return _NOT_ONE_HOST
-    codings = [value.lower() for name, value in headers if name == b"transfer-encoding"]
     if not codings or (codings == [b"chunked"] and version != "1.0"):
         return None
     listed = [coding.strip(b" \t") for coding in b",".join(codings).split(b",")]
