@@ -94,21 +94,23 @@ class ContractRouter(Router):
         self._by_root = {root: contract for contract in contracts for root in contract.table.roots}
 
     async def app(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self.endpoint(scope) or super().app
+        await endpoint(scope, receive, send)
+
+    def endpoint(self, scope: Scope) -> ASGIApp | None:
+        """What responds below a contract's paths, to whatever breaks too; None for other routes."""
         if scope["type"] != "http":
-            await super().app(scope, receive, send)
-            return
+            return None
         if b"%2" in (raw_path := scope.get("raw_path") or b""):
             scope["path"] = _with_encoded_slashes(raw_path, scope["path"])
         path = route_path(scope)
         contract = self._by_root.get(_root(path))
         if contract is None:
             # The end of a regular expression of Starlette's matches before a line break too.
-            other = self.default if path.endswith("\n") else super().app
-            await other(scope, receive, send)
-            return
+            return self.default if path.endswith("\n") else None
         methods, scope["path_params"] = contract.table.find(path)
         route = methods.get(scope["method"])
-        await (contract.unrouted if route is None else route.app)(scope, receive, send)
+        return contract.unrouted if route is None else route.app
 
 
 def route_path(scope: Scope) -> str:
