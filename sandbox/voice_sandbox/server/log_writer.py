@@ -8,6 +8,7 @@ dropped, and counted in a line of its own as soon as there is room.
 from __future__ import annotations
 
 import os
+import stat
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -15,6 +16,10 @@ from io import UnsupportedOperation
 from typing import Final, TextIO
 
 _WAITING_BYTES_LIMIT: Final = 1024 * 1024
+_GATHER_SECONDS: Final = 0.02
+"""For which the thread leaves the interpreter to the event loop before it writes what has come."""
+_GATHERED_BYTES: Final = 64 * 1024
+"""Written at a time, where no other process writes into the same pipe."""
 _CLOSE_SECONDS: Final = 1.0
 """For which an ending process waits until its last lines are written."""
 
@@ -31,6 +36,7 @@ class LogWriter:
         self._waiting_bytes = 0
         self._dropped = 0
         self._is_closed = False
+        self._closing = threading.Event()
         self._changed = threading.Condition()
         self._thread: threading.Thread | None = None
 
@@ -58,11 +64,14 @@ class LogWriter:
         with self._changed:
             self._is_closed = True
             self._changed.notify()
+        self._closing.set()
         if self._thread is not None:
             self._thread.join(_CLOSE_SECONDS)
 
     def _run(self, descriptor: int) -> None:
-        while lines := self._next():
+        is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
+        gathered_bytes = 0 if is_pipe else _GATHERED_BYTES
+        while lines := self._next(gathered_bytes):
             try:
                 # Past the stream's buffer, whose lock would be held while this waits.
                 while lines:
@@ -71,13 +80,18 @@ class LogWriter:
                 with self._changed:
                     self._dropped += lines.count(b"\n")
 
-    def _next(self) -> bytes:
-        """What is to be written next; empty at the end."""
+    def _next(self, gathered_bytes: int) -> bytes:
+        """What is to be written next, about so many bytes of it; empty at the end."""
+        if not self._waiting:
+            with self._changed:
+                while not self._waiting and not self._dropped and not self._is_closed:
+                    self._changed.wait()
+            self._closing.wait(_GATHER_SECONDS)
         with self._changed:
-            while not self._waiting and not self._dropped and not self._is_closed:
-                self._changed.wait()
             if self._waiting:
                 lines = self._waiting.popleft()
+                while self._waiting and len(lines) < gathered_bytes:
+                    lines += self._waiting.popleft()
                 self._waiting_bytes -= len(lines)
                 return lines
             if self._is_closed:
