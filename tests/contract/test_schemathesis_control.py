@@ -32,15 +32,6 @@ fault_ids.values = {fault_ids}
 "path.id" = {{ dictionary = "fault_ids", probability = 0.5 }}
 "path.request_id" = {{ dictionary = "request_ids", probability = 0.5 }}
 
-# What belongs together, a fault and what it is told or the times of an outcome, no schema says.
-[[operations]]
-include-operation-id = "armFault"
-checks.positive_data_acceptance.expected-statuses = ["201", "422"]
-
-[[operations]]
-include-operation-id = "bindNumber"
-checks.positive_data_acceptance.expected-statuses = ["200", "422"]
-
 # Emptying the namespace would take the live calls from every other operation.
 [[operations]]
 include-operation-id = "resetState"

@@ -137,7 +137,16 @@ WRONG: list[tuple[str, Any]] = [
     ("", {}),
     ("", {"ringing": 3, "in_progress": 2, "completions": []}),
     ("/ringing", {"ringing": -1, "completions": []}),
-    ("/completions/0", {"completions": [{"after": 0, "status": "busy", "transcript": None}]}),
+    ("/completions/0/after", {"completions": [{"after": 0, "status": "busy", "transcript": None}]}),
+    ("/completions/0", {"completions": [{"after": 1, "transcript": None}]}),
+    ("/completions/0/transcript", {"completions": [{"after": 1}]}),
+    (
+        "/completions/0",
+        {"completions": [{"after": 1, "status": "a", "unknown_status": "b", "transcript": None}]},
+    ),
+    ("", {"scenario": "busy", "completions": []}),
+    ("", {"completions": [], "refusal": {"code": "x", "retry_after": 1}}),
+    ("", {"refusal": {"code": "rate_limited", "retry_after": 1, "times": 1}}),
     (
         "/completions/0/status",
         {"completions": [{"after": 1, "status": "exploded", "transcript": None}]},

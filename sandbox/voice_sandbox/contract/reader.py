@@ -65,7 +65,7 @@ def find_contract(name: str = "openapi.yaml") -> Path:
 _SCHEMA_KEYWORDS: Final = frozenset(
     "$ref type enum const format pattern minLength maxLength minimum maximum "
     "exclusiveMinimum properties required additionalProperties items minItems maxItems uniqueItems "
-    "allOf oneOf if then else title description examples "
+    "allOf anyOf oneOf discriminator if then else title description examples "
     "x-allOf x-enumDescriptions x-normalized-status".split()
 )
 _SUBSCHEMAS: Final = ("items", "if", "then", "else")
@@ -283,7 +283,7 @@ class _ContractReader:
                 raise self.fail(pointer, f"The reference {node['$ref']} leads nowhere.") from None
         for name, schema in node.get("properties", {}).items():
             self.schema(schema, f"{pointer}/properties/{escape_pointer(name)}")
-        for keyword in ("allOf", "oneOf", "x-allOf"):
+        for keyword in ("allOf", "anyOf", "oneOf", "x-allOf"):
             for i, schema in enumerate(node.get(keyword, ())):
                 self.schema(schema, f"{pointer}/{keyword}/{i}")
         for keyword in _SUBSCHEMAS:

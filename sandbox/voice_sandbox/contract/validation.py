@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterator, Mapping
-from itertools import islice
+from itertools import chain, islice
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import jsonschema_rs
 
@@ -112,10 +112,36 @@ class Validator:
                 found = _NOUNS[_type_of(error.instance)]
                 wrong = f"This is {found}, but must be {nouns}. {_expected(holder)}"
                 yield place, wrong.rstrip()
+            case "OneOfNotValid" | "AnyOf":
+                yield from self._findings_of_alternatives(error, place)
             case "Enum":
                 yield place, "This must be one of: " + ", ".join(map(str, kind.options)) + "."
             case _:
                 yield place, _expected(holder) or "This value does not fit."
+
+    def _findings_of_alternatives(
+        self, error: jsonschema_rs.ValidationError, place: str
+    ) -> Iterator[tuple[str, str]]:
+        """Those of the alternative that was meant: the discriminator names it.
+
+        Without a discriminator it is the one with the fewest errors. Of several such ones, what
+        all of them find, and if they agree in nothing, what the contract says of the whole.
+        """
+        holder, kind = self._holder(error), cast(Any, error.kind)
+        fewest = min(map(len, kind.context))
+        candidates = [errors for errors in kind.context if len(errors) == fewest]
+        if "discriminator" in holder and isinstance(error.instance, dict):
+            name, mapping = (holder["discriminator"][word] for word in ("propertyName", "mapping"))
+            chosen = error.instance.get(name)
+            if not isinstance(chosen, str) or chosen not in mapping:
+                yield f"{place}/{name}", "This must be one of: " + ", ".join(mapping) + "."
+                return
+            candidates = [kind.context[holder["oneOf"].index({"$ref": mapping[chosen]})]]
+        found = [dict(chain.from_iterable(map(self._findings, errors))) for errors in candidates]
+        shared = set.intersection(*map(set, found))
+        yield from ((pointer, found[0][pointer]) for pointer in found[0] if pointer in shared)
+        if not shared:
+            yield place, _expected(holder)
 
     def _holder(self, error: jsonschema_rs.ValidationError) -> Mapping[str, Any]:
         """The schema that holds the keyword that failed."""

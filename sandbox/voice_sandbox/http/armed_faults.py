@@ -123,17 +123,6 @@ def _errors(
         names = ", ".join((*operations, ANY_OPERATION))
         yield FieldError("/operation", f"There is no such operation. This must be one of: {names}.")
         return
-    members = FAULTS[fault.kind].members
-    for name in ("code", "retry_after", "seconds", "status"):
-        given = getattr(fault, name) is not None
-        if given and name not in members:
-            yield FieldError(f"/fault/{name}", f"The fault {fault.kind} has no {name}. Remove it.")
-        elif not given and name in members and (name != "retry_after"):
-            if name == "seconds" and fault.kind == "slow_body":
-                continue
-            yield FieldError(
-                f"/fault/{name}", f"This field is missing: the fault {fault.kind} needs it."
-            )
     if fault.kind == "problem" and fault.code is not None:
         yield from _problem_errors(fault, operation_id, operations)
 

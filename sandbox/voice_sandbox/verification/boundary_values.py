@@ -344,6 +344,15 @@ def _branch(contract: Contract, schema: Schema, value: Any) -> Schema:
     for alternatives in ("oneOf", "anyOf"):
         for one in schema.get(alternatives, ()):
             branch = contract.resolve(one)
-            if not isinstance(value, Mapping) or set(branch.get("required", ())) <= set(value):
+            if not isinstance(value, Mapping) or _is_meant(contract, branch, value):
                 return _branch(contract, branch, value)
     return schema
+
+
+def _is_meant(contract: Contract, branch: Schema, value: Mapping[str, Any]) -> bool:
+    """Whether an object has what an alternative requires, and nothing that names another one."""
+    if not set(branch.get("required", ())) <= set(value):
+        return False
+    properties = branch.get("properties", {})
+    named = ((name, contract.resolve(properties[name])) for name in value if name in properties)
+    return all("enum" not in schema or value[name] in schema["enum"] for name, schema in named)
