@@ -4,19 +4,24 @@ Loaded through `hooks` in schemathesis.toml. The two checks that send a request 
 times for each operation.
 """
 
+import sys
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import requests
 import schemathesis
 from schemathesis import GenerationMode
 
-from playable import playable
 from voice_sandbox.calls.provider import ID_PREFIX
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.problems import PROBLEMS, undocumented
 from voice_sandbox.contract.reader import find_contract, load_contract
 from voice_sandbox.contract.validation import Validator
+
+# Schemathesis loads this file by its path alone.
+sys.path.append(str(Path(__file__).parent))
+from playable import playable
 
 MAX_REPETITIONS = 10
 CONTRACT = load_contract(find_contract())

@@ -146,7 +146,9 @@ def is_run_elsewhere(words: list[str]) -> bool:
     match words:
         case ["javac", *_] | ["voice-sandbox", "exec", *_]:
             return True
-        case ["pytest", *_] | ["schemathesis", "run", *_] | ["printf", "%s", _, "|", "sha256sum"]:
+        case ["schemathesis", "run" | "replay", *_]:
+            return True
+        case ["pytest", *_] | ["printf", "%s", _, "|", "sha256sum"]:
             return True
         case ["docker", "build" | "run", *_] | ["openapi-python-client", "generate", *_]:
             return True

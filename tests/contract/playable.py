@@ -12,12 +12,12 @@ import copy
 from collections.abc import Mapping
 from typing import Any
 
-from read_once import contracts
 from voice_sandbox.calls.call import possible_ends
 from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.contract.reader import find_contract, load_contract
 from voice_sandbox.http.armed_faults import ANY_OPERATION, documented_problems
 
-SERVICE, _ = contracts()
+SERVICE = load_contract(find_contract())
 CATALOGUE = read_catalogue(SERVICE)
 LONGEST_SECONDS = 86_400
 STEP_SECONDS = 0.5
