@@ -14,23 +14,58 @@ from voice_portal.placeholders import fill
 from voice_sandbox.contract.model import Contract
 
 _ATTRIBUTES: Final = re.compile(r"\s*\{:?\s*[#.][^}]*\}")
-_INCLUDE: Final = re.compile(r'--8<-- "(.+)"')
+_INCLUDE: Final = re.compile(r'(?P<indent> *)--8<-- "(?P<file>[^":]+)(?::(?P<section>[\w-]+))?"')
+_MARK: Final = re.compile(r"\W*--8<-- \[(?P<edge>start|end):(?P<section>[\w-]+)\]")
+_DETAILS: Final = re.compile(r'\?\?\? \w+ "(?P<title>.+)"')
 _LINK: Final = re.compile(r"\]\((?P<file>[\w-]+\.\w+)(?P<anchor>#[\w-]+)?\)")
 
 
 def page(lines: list[str], page: Page) -> str:
     """The whole page as Markdown that needs nothing else to be read. Raises: `PageError`."""
-    written = _written(with_entries(fill(lines, page)), page)
+    written = _written(with_entries(fill(list(_opened(lines)), page)), page)
     return "\n".join(written).strip() + "\n"
 
 
 def included(lines: list[str], folder: Path) -> list[str]:
-    """The lines with the files that they include."""
+    """The lines with the files, or the marked sections of files, that they include."""
     found: list[str] = []
     for line in lines:
-        include = _INCLUDE.fullmatch(line.strip())
-        found += (folder / include[1]).read_text("utf-8").splitlines() if include else [line]
+        include = _INCLUDE.fullmatch(line.rstrip())
+        if include is None:
+            found.append(line)
+            continue
+        text = (folder / include["file"]).read_text("utf-8").splitlines()
+        found += [include["indent"] + each for each in _section(text, include["section"])]
     return found
+
+
+def _section(lines: list[str], section: str | None) -> list[str]:
+    """The lines between the marks of a section, or all of them, without any mark."""
+    found: list[str] = []
+    inside = section is None
+    for line in lines:
+        mark = _MARK.match(line)
+        if mark is None:
+            if inside:
+                found.append(line)
+        elif mark["section"] == section:
+            inside = mark["edge"] == "start"
+    while found and not found[-1]:
+        del found[-1]
+    return found
+
+
+def _opened(lines: Iterable[str]) -> Iterator[str]:
+    """The lines with what a page folds away unfolded, below its title."""
+    is_folded = False
+    for line in lines:
+        details = _DETAILS.fullmatch(line.rstrip())
+        if details is not None:
+            is_folded = True
+            yield f"**{details['title']}**"
+            continue
+        is_folded = is_folded and (not line.strip() or line.startswith("    "))
+        yield line.removeprefix("    ") if is_folded else line
 
 
 def index(contract: Contract, pages: list[tuple[str, str, str]]) -> str:

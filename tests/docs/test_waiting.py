@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -100,23 +99,3 @@ def test_program_in_javascript_survives_every_fault(
     )
     assert ran.stdout.startswith("completed"), ran.stderr
     assert voice_sandbox.rings(PHONE) == 1
-
-
-def test_pytest_example_of_the_page_passes(root: Path, tmp_path: Path) -> None:
-    """The test of a lost response runs as the page has it."""
-    page = (root / "docs/how-calls-go-wrong.md").read_text("utf-8")
-    text = page.partition('```python title="test_lost_response.py"\n')[2].partition("```")[0]
-    from voice_portal.sources import load_sources
-
-    sources = load_sources()
-    text = text.replace("{{ scenarios.busy }}", sources.scenarios.by_name["busy"].number)
-    text = text.replace("{{ quickstart.agent }}", sources.agents[0]["key"])
-    (tmp_path / "test_lost_response.py").write_text(text)
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
-        capture_output=True,
-        text=True,
-        cwd=tmp_path,
-        check=False,
-    )
-    assert ran.returncode == 0, ran.stdout

@@ -102,6 +102,10 @@ const APPLICATORS = {
     }
     return null;
   },
+  anyOf: (rules, value, schemas, pointer) =>
+    rules.some((/** @type {Schema} */ rule) => !violation(rule, value, schemas, pointer))
+      ? null
+      : { pointer, reason: "must fit one of the alternatives" },
   oneOf: (rules, value, schemas, pointer) =>
     rules.filter((/** @type {Schema} */ rule) => !violation(rule, value, schemas, pointer)).length === 1
       ? null
