@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from voice_sandbox import clock
 from voice_sandbox.api import control, service
+from voice_sandbox.calls.own_numbers import load_numbers
 from voice_sandbox.calls.scenarios import load_scenarios, read_outcome
 from voice_sandbox.contract.catalogue import read_catalogue
 from voice_sandbox.contract.problems import check_documented
@@ -137,6 +138,7 @@ def create_app(
     speed: float = 1.0,
     clock_mode: str = clock.WALL_MODE,
     contract_path: Path | None = None,
+    numbers_path: Path | None = None,
     limits: Limits = _DEFAULTS,
     keys: frozenset[bytes] | None = None,
     workers: int = 1,
@@ -155,6 +157,7 @@ def create_app(
         speed: Seconds of virtual time for each second on the wall.
         clock_mode: What moves the clock of a new key: ``wall``, ``manual`` or ``polls``.
         contract_path: Another ``openapi.yaml``.
+        numbers_path: A file of what numbers play; see `voice_sandbox.calls.own_numbers`.
         limits: What the deployment allows.
         keys: Digests of the keys that are accepted, where not all are.
         workers: How many processes share the store.
@@ -201,6 +204,9 @@ def create_app(
         own_outcome=lru_cache(_OUTCOMES_KEPT)(
             lambda outcome: read_outcome(orjson.loads(outcome), catalogue)
         ),
+        own_numbers={}
+        if numbers_path is None
+        else load_numbers(numbers_path, catalogue=catalogue, scenarios=scenarios),
     )
     # Examples may be shown whole, although they look like tokens and numbers of people.
     public = public_words(

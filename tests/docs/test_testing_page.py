@@ -1,6 +1,7 @@
 """The worked example and the commands of the pages "Test your integration" and "Command line"."""
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -31,7 +32,9 @@ def test_every_program_of_the_page_passes(articles: Mapping[str, Any], tmp_path:
     (tmp_path / "conftest.py").write_text(
         "import pytest\n\n@pytest.fixture\ndef anyio_backend():\n    return 'asyncio'\n", "utf-8"
     )
-    example = Path(__file__).parents[2] / "docs" / "examples" / "reminders"
+    examples = Path(__file__).parents[2] / "docs" / "examples"
+    shutil.copy(examples / "numbers" / "numbers.yaml", tmp_path)
+    example = examples / "reminders"
     ran = run_pytest(tmp_path, "-o", f"pythonpath={example}")
     assert ran.returncode == 0, ran.stdout + ran.stderr
 

@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import click
 
-from voice_sandbox.calls.scenarios import load_scenarios
+from voice_sandbox.calls.scenarios import ScenarioError, load_scenarios
 from voice_sandbox.cli import exit_codes
 from voice_sandbox.cli.child import CannotStart, run
 from voice_sandbox.cli.remote import Number
@@ -88,6 +88,12 @@ class _Variable(click.ParamType[Any]):
     help="What moves the clock of each key; with polls, each read of an unfinished call.",
 )
 @click.option(
+    "--scenarios",
+    "numbers_file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="File that binds numbers to a scenario or to an outcome of your own.",
+)
+@click.option(
     "--fail-under",
     type=Number(0, 100),
     help="Exit with 1 where the command succeeds and less than this percentage is covered.",
@@ -113,6 +119,7 @@ def execute(
     chosen: tuple[tuple[str, str], ...],
     log_file: Path | None,
     clock: str,
+    numbers_file: Path | None,
     fail_under: float | None,
     operation: str | None,
     provider: bool,
@@ -138,10 +145,14 @@ def execute(
     try:
         with ExitStack() as stack:
             observe = stack.enter_context(_observing(seen, log))
-            url = stack.enter_context(local_sandbox(observe=observe, clock_mode=clock))
+            url = stack.enter_context(
+                local_sandbox(observe=observe, clock_mode=clock, numbers_path=numbers_file)
+            )
             gc.freeze()
             gc.enable()
             code = run(command, _environment(url, chosen), kill_after=kill_after)
+    except ScenarioError as error:
+        raise click.BadParameter(str(error), param_hint="--scenarios") from error
     except CannotStart as error:
         click.echo(f"Error: {error}", err=True)
         raise SystemExit(error.exit_code) from error

@@ -35,6 +35,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     speed: float
     clock: str
     contract: Path | None
+    scenarios: Path | None
     workers: int
     keys_file: Path | None
     root_path: str
@@ -167,6 +168,11 @@ _OPTIONS: Final = (
         "--contract",
         type=click.Path(path_type=Path),
         help="Another openapi.yaml to keep.  [default: its own]",
+    ),
+    _option(
+        "--scenarios",
+        type=click.Path(path_type=Path),
+        help="File that binds numbers to a scenario or to an outcome of your own, for every key.",
     ),
     _option(
         "--workers",

@@ -165,6 +165,7 @@ def _app(settings: Settings, metrics: Metrics | None, log: Log) -> Starlette:
         speed=settings.speed,
         clock_mode=settings.clock,
         contract_path=settings.contract,
+        numbers_path=settings.scenarios,
         limits=settings.limits,
         keys=None if settings.keys_file is None else read_keys(settings.keys_file),
         workers=settings.workers,

@@ -5,13 +5,15 @@ A namespace comes into being here, with its fresh clock and its finished sample 
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
 from uuid_utils import UUID
 
 from voice_sandbox.calls.call import Call, Result
+from voice_sandbox.calls.own_numbers import DEFAULT_NUMBER, OwnNumber
 from voice_sandbox.calls.provider import Plan, next_change_at, plan, status_at
 from voice_sandbox.calls.scenarios import Scenario, Scenarios
 from voice_sandbox.clock import VirtualClock, Wall
@@ -20,7 +22,7 @@ from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import ProblemError
 from voice_sandbox.simulation.faults import ArmedFaults
 from voice_sandbox.simulation.wake_up import WakeUp
-from voice_sandbox.store.protocol import Store
+from voice_sandbox.store.protocol import BoundNumber, Store
 
 
 class Playing(NamedTuple):
@@ -47,22 +49,33 @@ class Simulation(msgspec.Struct, frozen=True):
     faults: ArmedFaults
     own_outcome: Callable[[str], Scenario]
     """What a number of one's own plays, from the outcome that is stored."""
+    own_numbers: Mapping[str, OwnNumber] = MappingProxyType({})
+    """What numbers play for every key that has not bound them otherwise."""
 
     async def clock(self, namespace: bytes) -> VirtualClock:
         """The clock of a namespace, which is opened where it is new."""
         return await self.store.clock(namespace) or await self._opened(namespace)
 
     async def scenario(self, namespace: bytes, phone: str, *, has_numbers: bool) -> Playing:
-        """What a new call to a number plays: as the key has bound it, or the catalogue."""
-        listed = self.scenarios.by_number.get(phone)
-        if has_numbers:
-            bound = await self.store.number(namespace, phone)
-            # A number of the catalogue keeps its scenario, unless it is bound itself.
-            if bound is not None and (bound.phone == phone or listed is None):
-                if bound.outcome is not None:
-                    return Playing(self.own_outcome(bound.outcome), bound.outcome)
-                return Playing(self.scenarios.by_name[bound.scenario], None)
-        return Playing(listed or self.scenarios.default, None)
+        """What a new call to a number plays.
+
+        As the key has bound it, as the deployment has bound it, or as the catalogue has it. What
+        is bound to ``default`` comes after all that is said of the very number.
+        """
+        bound = await self.store.number(namespace, phone) if has_numbers else None
+        if bound is not None and bound.phone == phone:
+            return self._playing(bound)
+        if phone in self.own_numbers:
+            return self._playing(self.own_numbers[phone])
+        if phone in self.scenarios.by_number:
+            return Playing(self.scenarios.by_number[phone], None)
+        default = bound or self.own_numbers.get(DEFAULT_NUMBER)
+        return Playing(self.scenarios.default, None) if default is None else self._playing(default)
+
+    def _playing(self, number: BoundNumber | OwnNumber) -> Playing:
+        if number.outcome is not None:
+            return Playing(self.own_outcome(number.outcome), number.outcome)
+        return Playing(self.scenarios.by_name[number.scenario or ""], None)
 
     async def call(self, namespace: bytes, call_id: UUID) -> tuple[VirtualClock, Call | None]:
         """A call and the clock it is read by, in one reading of the store."""

@@ -83,6 +83,7 @@ class AsyncSandboxClient:
     disarm = _awaited(Operations.disarm)
     number = _awaited(Operations.number)
     numbers = _awaited(Operations.numbers)
+    load_numbers = _awaited(Operations.load_numbers)
     unbind = _awaited(Operations.unbind)
     rings = _awaited(Operations.rings)
     dialled = _awaited(Operations.dialled)

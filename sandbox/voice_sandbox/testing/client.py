@@ -103,6 +103,7 @@ class SandboxClient:
     disarm = _blocking(Operations.disarm)
     number = _blocking(Operations.number)
     numbers = _blocking(Operations.numbers)
+    load_numbers = _blocking(Operations.load_numbers)
     unbind = _blocking(Operations.unbind)
     rings = _blocking(Operations.rings)
     dialled = _blocking(Operations.dialled)

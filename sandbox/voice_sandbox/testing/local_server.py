@@ -6,6 +6,7 @@ import asyncio
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from voice_sandbox.app import create_app, ignore, runtime_of
@@ -25,6 +26,7 @@ def local_sandbox(
     database: str = "sqlite:///:memory:",
     speed: float = 1.0,
     clock_mode: str = WALL_MODE,
+    numbers_path: Path | None = None,
     observe: Observer = ignore,
 ) -> Iterator[str]:
     """Runs a sandbox on a free port of the loopback interface; yields its origin.
@@ -32,7 +34,13 @@ def local_sandbox(
     ``observe`` is told every exchange, in the thread of the sandbox.
     Raises: whatever keeps it from starting, at once.
     """
-    app = create_app(database=database, speed=speed, clock_mode=clock_mode, observe=observe)
+    app = create_app(
+        database=database,
+        speed=speed,
+        clock_mode=clock_mode,
+        numbers_path=numbers_path,
+        observe=observe,
+    )
     runtime = runtime_of(app)
     listener = listen("127.0.0.1", 0)
     config = configured(app, Limits())

@@ -12,6 +12,7 @@ from collections.abc import Generator, Mapping
 from contextlib import suppress
 from difflib import get_close_matches
 from ipaddress import ip_address
+from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 from urllib.request import getproxies
@@ -171,6 +172,17 @@ class Operations:
         listed = yield from _json(ClientRequest("GET", "/sandbox/numbers"))
         numbers: list[dict[str, Any]] = listed["numbers"]
         return numbers
+
+    def load_numbers(self, path: str | Path) -> Steps[None]:
+        """Binds the numbers of a file, as ``serve --scenarios`` does for all keys.
+
+        Raises: `ScenarioError` with the line of the file.
+        """
+        # Of all tests few read such a file, and YAML is slow to import.
+        from voice_sandbox.calls.own_numbers import read_numbers
+
+        for phone, body in read_numbers(Path(path)).items():
+            yield from self.number(phone, **body)
 
     def unbind(self, phone: str) -> Steps[None]:
         """Lets a number play again what the catalogue says."""
