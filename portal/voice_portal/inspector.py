@@ -7,6 +7,7 @@ from typing import Any
 from voice_portal.markup import phrase
 from voice_portal.sources import Sources
 from voice_portal.tables import unfinished_states
+from voice_sandbox.contract.faults import ANY_OPERATION, FAULTS, documented_problems
 from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import PROBLEMS
 
@@ -42,7 +43,22 @@ def _data(sources: Sources) -> dict[str, Any]:
             "unfinished": unfinished_states(contract),
         },
         "endings": [{"name": name, "body": body} for name, body in _endings(contract).items()],
+        "faults": [
+            {"kind": fault.kind, "line": fault.line, "members": fault.members}
+            for fault in FAULTS.values()
+        ],
+        "problems": _problems(contract),
     }
+
+
+def _problems(contract: Contract) -> dict[str, list[str]]:
+    """The problems that a fault may name for each operation; for any, those of them all."""
+    found = {
+        name: list(documented_problems(operation))
+        for name, operation in contract.operations.items()
+    }
+    shared = set.intersection(*map(set, found.values()))
+    return {**found, ANY_OPERATION: sorted(shared)}
 
 
 def _phrases(contract: Contract) -> dict[int, str]:

@@ -14,6 +14,7 @@ from accessibility import violations
 from sandbox_process import SandboxServer
 from voice_portal.sources import load_sources
 from voice_portal.tables import scenarios
+from voice_sandbox.contract.faults import FAULTS
 from voice_sandbox.http.authentication import DEMO_KEY
 
 PHONE = {"width": 360, "height": 740}
@@ -424,6 +425,55 @@ def test_coverage_follows_the_requests(inspector: Page, client: httpx.Client) ->
     expect(inspector.locator(".inspector-percent")).not_to_have_text("0 %")
 
 
+def test_fault_is_armed_strikes_and_is_disarmed(inspector: Page, client: httpx.Client) -> None:
+    """The page arms a fault with what it needs, says how often it struck, and disarms it."""
+    show(inspector, "Failures")
+    panel = inspector.get_by_role("tabpanel", name="Failures")
+    expect(panel).to_contain_text("No fault is armed.")
+    panel.get_by_label("Requests that fail").select_option("createCall")
+    panel.get_by_label("What strikes").select_option("problem")
+    panel.get_by_label("Code of the problem").select_option("provider_unavailable")
+    panel.get_by_label("Times").fill("2")
+    panel.get_by_role("button", name="Arm", exact=True).click()
+    armed = panel.get_by_role("region", name="Armed faults")
+    expect(armed).to_contain_text("provider_unavailable")
+    expect(armed).to_contain_text("0 of 2")
+    [fault] = client.get("/sandbox/faults").json()["faults"]
+    assert (fault["operation"], fault["times"]) == ("createCall", 2)
+    assert fault["fault"]["code"] == "provider_unavailable"
+    with pytest.raises(httpx.HTTPStatusError, match="503"):
+        create_call(client)
+    expect(armed).to_contain_text("1 of 2")
+    armed.get_by_role("button", name="Disarm").click()
+    expect(armed).to_contain_text("No fault is armed.")
+    assert client.get("/sandbox/faults").json() == {"faults": []}
+
+
+@pytest.mark.parametrize("kind", FAULTS)
+def test_every_fault_can_be_armed_from_the_page(
+    inspector: Page, client: httpx.Client, kind: str
+) -> None:
+    """Whatever is chosen, the form asks for what the fault needs, and no more."""
+    show(inspector, "Failures")
+    panel = inspector.get_by_role("tabpanel", name="Failures")
+    panel.get_by_label("What strikes").select_option(kind)
+    panel.get_by_role("button", name="Arm", exact=True).click()
+    expect(panel.get_by_role("button", name="Disarm", exact=False).nth(1)).to_be_visible()
+    [fault] = client.get("/sandbox/faults").json()["faults"]
+    assert fault["fault"]["kind"] == kind
+    client.delete("/sandbox/faults")
+
+
+def test_rings_of_each_number_are_counted(inspector: Page, client: httpx.Client) -> None:
+    """A number that was dialled twice says so."""
+    show(inspector, "Failures")
+    for _ in range(2):
+        create_call(client, "busy")
+    rings = inspector.get_by_role("region", name="Rings")
+    expect(rings).to_contain_text(load_sources().scenarios.by_name["busy"].number)
+    expect(rings).to_contain_text("2 times")
+
+
 def test_reset_asks_first(inspector: Page, client: httpx.Client) -> None:
     """Nothing is removed before the reader has confirmed; then all is."""
     create_call(client)
@@ -544,8 +594,8 @@ def test_phone_shows_one_thing_at_a_time(
 def test_counts_of_the_tabs_fit_on_a_phone(inspect: Callable[..., Page]) -> None:
     """At 360 px no tab is cut off, however many requests there are and whatever is filtered."""
     page = inspect(viewport=PHONE)
-    expect(page.get_by_role("tab")).to_have_count(3)
-    for name in ("requests", "calls", "coverage"):
+    expect(page.get_by_role("tab")).to_have_count(4)
+    for name in ("requests", "calls", "failures", "coverage"):
         count = page.locator(f"[data-part=count-{name}]")
         count.evaluate("count => { count.textContent = '120 of 500' }")
     hidden = "tabs => tabs.scrollWidth - tabs.clientWidth"
@@ -570,6 +620,12 @@ def test_axe_finds_nothing_in_a_busy_inspector(
     show(page, "Calls")
     expect(page.locator(".life-end")).to_be_visible()
     assert violations(page) == []
+    show(page, "Failures")
+    client.post("/sandbox/faults", json={"operation": "any", "fault": {"kind": "reset"}})
+    page.get_by_role("button", name="Arm", exact=True).click()
+    expect(page.get_by_role("button", name="Disarm reset of any").first).to_be_visible()
+    assert violations(page) == []
+    client.delete("/sandbox/faults")
     show(page, "Coverage")
     expect(page.locator(".inspector-covered").first).to_be_visible()
     assert violations(page) == []

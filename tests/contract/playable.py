@@ -14,8 +14,8 @@ from typing import Any
 
 from voice_sandbox.calls.call import possible_ends
 from voice_sandbox.contract.catalogue import read_catalogue
+from voice_sandbox.contract.faults import ANY_OPERATION, documented_problems
 from voice_sandbox.contract.reader import find_contract, load_contract
-from voice_sandbox.http.armed_faults import ANY_OPERATION, documented_problems
 
 SERVICE = load_contract(find_contract())
 CATALOGUE = read_catalogue(SERVICE)

@@ -7,9 +7,9 @@ from typing import Any
 import httpx
 import pytest
 
-from voice_sandbox.contract.faults import FAULTS
+from voice_sandbox.contract.faults import FAULTS, documented_problems
 from voice_sandbox.contract.model import Contract
-from voice_sandbox.http.armed_faults import FAULTS_LIMIT, documented_problems
+from voice_sandbox.http.armed_faults import FAULTS_LIMIT
 
 from .conftest import (
     CATALOGUE,

@@ -11,6 +11,8 @@ type InspectedCall = ControlSchemas["InspectedCall"];
 type Delivery = ControlSchemas["Delivery"];
 type Clock = ControlSchemas["Clock"];
 type Coverage = ControlSchemas["Coverage"];
+type FaultList = ControlSchemas["FaultList"];
+type RingList = ControlSchemas["RingList"];
 type Exchange = ControlSchemas["Exchange"];
 type Archive = ControlSchemas["Archive"];
 type Message = ControlSchemas["Message"];
@@ -116,6 +118,9 @@ interface InspectorData {
   phrases: Record<string, string>;
   life: CallStates;
   endings: { name: CallStatus; body: JsonObject }[];
+  faults: { kind: string; line: string; members: string[] }[];
+  /** The codes of the problems that a fault may name, by operation; `any` has those of all. */
+  problems: Record<string, string[]>;
 }
 
 /** What the inspector's list is filtered by; empty or missing parts let everything through. */

@@ -7,12 +7,16 @@ that is not in the table cannot be armed.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
+from voice_sandbox.contract.model import Operation
+
 SLOW_BODY_SECONDS: Final = 5.0
 """Within which a slow body has arrived, unless the fault says otherwise."""
+ANY_OPERATION: Final = "any"
+"""Stands for each operation of the service."""
 BEFORE_WORK: Final = "before the work"
 AFTER_WORK: Final = "after the work"
 
@@ -111,3 +115,13 @@ _TABLE: Final = (
 )
 
 FAULTS: Final[Mapping[str, FaultKind]] = {fault.kind: fault for fault in _TABLE}
+
+
+def documented_problems(operation: Operation) -> Mapping[str, Any]:
+    """The responses of an operation that are problems, by code."""
+    return {
+        code: response
+        for response in operation.responses.values()
+        if response.status >= 400
+        for code in response.examples
+    }

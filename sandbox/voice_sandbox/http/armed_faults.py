@@ -8,19 +8,23 @@ How a broken response is sent is written in ``broken_responses``.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 import orjson
 
 from voice_sandbox.contract import problems
-from voice_sandbox.contract.faults import BEFORE_WORK, FAULTS
+from voice_sandbox.contract.faults import (
+    ANY_OPERATION,
+    BEFORE_WORK,
+    FAULTS,
+    documented_problems,
+)
 from voice_sandbox.contract.model import Operation
 from voice_sandbox.contract.problems import FieldError, ProblemError
 from voice_sandbox.http.exchange import EncodedResponse, Exchange, Response
 from voice_sandbox.http.preferences import documented_body, documented_headers
 
-ANY_OPERATION: Final = "any"
 FAULTS_LIMIT: Final = 1000
 """Armed faults of a key."""
 
@@ -145,16 +149,6 @@ def _problem_errors(
         yield FieldError(
             "/fault/retry_after", f"A response with {fault.code} has no Retry-After. Remove it."
         )
-
-
-def documented_problems(operation: Operation) -> Mapping[str, Any]:
-    """The responses of an operation that are problems, by code."""
-    return {
-        code: response
-        for response in operation.responses.values()
-        if response.status >= 400
-        for code in response.examples
-    }
 
 
 def _documented_problem(

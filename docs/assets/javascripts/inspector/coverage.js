@@ -35,7 +35,7 @@ export class CoverageView {
         this.sum,
         node("label", { class: "inspector-check" }, this.missing, " Only what is missing"),
       ),
-      node("div", { class: "table-scroll inspector-coverage-table", tabindex: "0", role: "region", "aria-label": "Coverage" }, this.table),
+      node("div", { class: "table-scroll inspector-table inspector-coverage-table", tabindex: "0", role: "region", "aria-label": "Coverage" }, this.table),
     );
   }
 

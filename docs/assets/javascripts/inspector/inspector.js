@@ -11,12 +11,13 @@ import { CoverageView } from "./coverage.js";
 import { emptyNodes, stateNodes } from "./empty-state.js";
 import { ExchangeView } from "./exchange.js";
 import { ExchangeList } from "./exchange-list.js";
+import { FailuresView } from "./failures.js";
 import { JournalStream } from "./journal-stream.js";
 import { partsOf } from "./parts.js";
 import { EXCHANGES_LIMIT, RecentExchanges, isEmpty, matches } from "./recent-exchanges.js";
 import { Tabs } from "./tabs.js";
 
-const REFRESH_MS = 300; // a burst of exchanges reads clock and coverage once
+const REFRESH_MS = 300; // a burst of exchanges reads clock, coverage and failures once
 const ERROR_MS = 8_000;
 const QUIET_MS = 10_000; // arrivals are announced at most this often
 
@@ -36,7 +37,7 @@ export class Inspector {
     this.arrived = []; // not yet shown
     this.isPaused = false;
     this.drawing = 0; // the animation frame that shows what has arrived
-    this.refreshing = 0; // the timer that reads clock and coverage
+    this.refreshing = 0; // the timer that reads clock, coverage and failures
     /** @type {ExchangeFilter} */
     this.filter = {};
     /** @type {string | null} seq of the opened exchange */
@@ -66,6 +67,7 @@ export class Inspector {
     });
     this.calls = new CallsView(parts.calls, { ...shared, life: data.life, endings: data.endings, showRequests: (id) => this.showRequests(id) });
     this.coverage = new CoverageView(parts.coverage, { ...shared, count: parts.coverageCount, phrases: data.phrases });
+    this.failures = new FailuresView(parts.failures, { ...shared, count: parts.failureCount, faults: data.faults, problems: data.problems });
     this.clock = new ClockView(parts, { ...shared, advanced: () => this.calls.invalidateAll() });
     this.tabs = new Tabs(parts.tabs, {
       signal,
@@ -181,6 +183,7 @@ export class Inspector {
       if (this.key.signal.aborted) return;
       this.clock.read();
       this.coverage.read();
+      this.failures.read();
     }, REFRESH_MS);
   }
 

@@ -27,6 +27,8 @@ export function partsOf(element) {
     due: part("due", HTMLElement),
     empty: part("empty", HTMLElement),
     exchange: part("exchange", HTMLElement),
+    failureCount: part("count-failures", HTMLElement),
+    failures: part("failures", HTMLElement),
     filter: part("filter", HTMLFormElement),
     filterText: required(element, '[data-part="filter"] [name="text"]', HTMLInputElement),
     har: part("har", HTMLButtonElement),
