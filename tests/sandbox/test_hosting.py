@@ -4,6 +4,7 @@ import configparser
 import json
 import os
 import re
+import secrets
 import shlex
 import shutil
 import signal
@@ -21,9 +22,11 @@ import pytest
 
 from sandbox_process import ROOT, STOP_SECONDS, SandboxServer, read_banner, start_sandbox
 from voice_sandbox.contract.reader import find_contract, load_contract
+from voice_sandbox.testing.client import SandboxClient
 
 from .conftest import CONTRACT, assert_conforms, new_call
 from .test_cli import free_port
+from .test_faults_from_clients import CALL, EXPECTED, PATIENCE_SECONDS, PHONE, TOLD
 
 EXAMPLES = ROOT / "docs" / "examples"
 KEY = "sandbox_hosted"
@@ -179,6 +182,26 @@ def test_too_large_a_body_gets_the_contract_s_rejection(proxied: Proxied) -> Non
         )
     assert_conforms(CONTRACT, rejected)
     assert rejected.status_code == 413
+
+
+@pytest.mark.parametrize("kind", EXPECTED)
+def test_fault_is_seen_through_nginx(proxied: Proxied, kind: str) -> None:
+    """As without a proxy, but that a reset connection is the proxy's own 502, as the page says."""
+    key = f"sandbox_{secrets.token_hex(8)}"
+    with SandboxClient(proxied.sandbox.url, key) as sandbox:
+        sandbox.fail("createCall", kind, **TOLD.get(kind, {}))
+        with proxied.client(Authorization=f"Bearer {key}") as client:
+            client.timeout = PATIENCE_SECONDS
+            try:
+                response = client.post(
+                    "/v1/calls", content=CALL, headers={"Content-Type": "application/json"}
+                )
+                seen: int | None = response.status_code
+            except httpx.TransportError:
+                seen = None
+        is_reset = kind in ("reset", "lost_response")
+        assert seen == (502 if is_reset else EXPECTED[kind].status)
+        assert sandbox.rings(PHONE) == EXPECTED[kind].rings
 
 
 def test_events_come_through_nginx_as_they_happen(proxied: Proxied) -> None:
