@@ -109,10 +109,10 @@ public class Faults {
 }
 """
 
-Answer = tuple[int, str, str] | None
+Outcome = tuple[int, str, str] | None
 
 
-def by_curl(url: str, keys: list[str], folder: Path) -> Iterator[Answer]:
+def by_curl(url: str, keys: list[str], folder: Path) -> Iterator[Outcome]:
     for key in keys:
         ran = subprocess.run(
             [
@@ -129,7 +129,7 @@ def by_curl(url: str, keys: list[str], folder: Path) -> Iterator[Answer]:
         yield None if ran.returncode else (int(status), media_type, body)
 
 
-def by_httpx(url: str, keys: list[str], folder: Path) -> Iterator[Answer]:
+def by_httpx(url: str, keys: list[str], folder: Path) -> Iterator[Outcome]:
     for key in keys:
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         give_up_at = time.monotonic() + PATIENCE_SECONDS
@@ -153,7 +153,7 @@ def by_httpx(url: str, keys: list[str], folder: Path) -> Iterator[Answer]:
             yield response.status_code, response.headers.get("Content-Type", ""), body.decode()
 
 
-def printed(command: list[str], url: str, keys: list[str], folder: Path) -> Iterator[Answer]:
+def printed(command: list[str], url: str, keys: list[str], folder: Path) -> Iterator[Outcome]:
     ran = subprocess.run(
         [*command, url, CALL, str(PATIENCE_SECONDS), *keys],
         cwd=folder,
@@ -162,11 +162,11 @@ def printed(command: list[str], url: str, keys: list[str], folder: Path) -> Iter
     )
     assert ran.returncode == 0, ran.stderr
     for line in ran.stdout.splitlines():
-        answer = json.loads(line)
-        yield None if answer is None else tuple(answer)
+        received = json.loads(line)
+        yield None if received is None else tuple(received)
 
 
-Client = Callable[[str, list[str], Path], Iterator[Answer]]
+Client = Callable[[str, list[str], Path], Iterator[Outcome]]
 
 
 @pytest.fixture(params=["curl", "httpx", "node", "java"])
@@ -182,7 +182,7 @@ def client(request: pytest.FixtureRequest, node_tools: NodeTools) -> Client:
     if name == "curl":
         return by_curl
 
-    def by_java(url: str, keys: list[str], folder: Path) -> Iterator[Answer]:
+    def by_java(url: str, keys: list[str], folder: Path) -> Iterator[Outcome]:
         (folder / "Faults.java").write_text(IN_JAVA, "utf-8")
         return printed(["java", "Faults.java"], url, keys, folder)
 
@@ -197,12 +197,12 @@ def test_each_fault_is_seen_as_its_row_says(
     for kind, key in keys.items():
         with SandboxClient(sandbox_server.url, key) as sandbox:
             sandbox.fail("createCall", kind, **TOLD.get(kind, {}))
-    answers = list(client(sandbox_server.url, list(keys.values()), tmp_path))
+    responses = list(client(sandbox_server.url, list(keys.values()), tmp_path))
     seen = {}
-    for (kind, key), answer in zip(keys.items(), answers, strict=True):
+    for (kind, key), received in zip(keys.items(), responses, strict=True):
         with SandboxClient(sandbox_server.url, key) as sandbox:
             rings = sandbox.rings(PHONE)
-        status, media_type, body = answer or (None, "", "")
+        status, media_type, body = received or (None, "", "")
         seen[kind] = Seen(status, media_type, form_of(body), rings)
     assert seen == EXPECTED
 

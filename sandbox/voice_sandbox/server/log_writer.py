@@ -18,7 +18,7 @@ from typing import Final, TextIO
 _WAITING_BYTES_LIMIT: Final = 1024 * 1024
 _GATHER_SECONDS: Final = 0.02
 """For which the thread leaves the interpreter to the event loop before it writes what has come."""
-_GATHERED_BYTES: Final = 64 * 1024
+_BATCH_BYTES: Final = 64 * 1024
 """Written at a time, where no other process writes into the same pipe."""
 _CLOSE_SECONDS: Final = 1.0
 """For which an ending process waits until its last lines are written."""
@@ -70,8 +70,8 @@ class LogWriter:
 
     def _run(self, descriptor: int) -> None:
         is_pipe = stat.S_ISFIFO(os.fstat(descriptor).st_mode)
-        gathered_bytes = 0 if is_pipe else _GATHERED_BYTES
-        while lines := self._next(gathered_bytes):
+        batch_bytes = 0 if is_pipe else _BATCH_BYTES
+        while lines := self._next(batch_bytes):
             try:
                 # Past the stream's buffer, whose lock would be held while this waits.
                 while lines:
@@ -80,7 +80,7 @@ class LogWriter:
                 with self._changed:
                     self._dropped += lines.count(b"\n")
 
-    def _next(self, gathered_bytes: int) -> bytes:
+    def _next(self, batch_bytes: int) -> bytes:
         """What is to be written next, about so many bytes of it; empty at the end."""
         if not self._waiting:
             with self._changed:
@@ -90,7 +90,7 @@ class LogWriter:
         with self._changed:
             if self._waiting:
                 lines = self._waiting.popleft()
-                while self._waiting and len(lines) < gathered_bytes:
+                while self._waiting and len(lines) < batch_bytes:
                     lines += self._waiting.popleft()
                 self._waiting_bytes -= len(lines)
                 return lines
