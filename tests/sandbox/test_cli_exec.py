@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -251,6 +252,22 @@ def test_nothing_is_left_behind_after_sigterm(
         process.send_signal(signal.SIGTERM)
         assert process.wait(LIMIT_SECONDS) == code
         assert not is_alive(grandchild)
+
+
+@linux
+@pytest.mark.parametrize(
+    ("before", "options"), [("", ()), (IGNORES, ("--kill-after", "0.3"))], ids=["heeds", "ignores"]
+)
+def test_nothing_is_left_behind_after_sigkill(before: str, options: tuple[str, ...]) -> None:
+    """A command ends with all that it started where `exec` is killed and can pass on nothing."""
+    with waiting(*options, before=before) as (process, grandchild):
+        command = int(Path(f"/proc/{grandchild}/stat").read_text().rpartition(")")[2].split()[1])
+        process.kill()
+        process.wait(LIMIT_SECONDS)
+        until = time.monotonic() + LIMIT_SECONDS
+        while (is_alive(grandchild) or is_alive(command)) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert (is_alive(grandchild), is_alive(command)) == (False, False)
 
 
 @linux

@@ -3,6 +3,10 @@
 Owns signals and exit codes of a foreign command. Nothing on the way needs POSIX. Where there are
 process groups and no terminal the command gets a group of its own, so that what it has started
 ends with it. At a terminal it stays in ours, which the terminal sends Ctrl+C to.
+
+A process that is killed cannot pass on anything, so on POSIX a second process holds a pipe from us
+and stops the command when the pipe closes. PR_SET_PDEATHSIG of Linux would need code between fork
+and exec, which is not safe beside the threads of the sandbox, and would not reach grandchildren.
 """
 
 from __future__ import annotations
@@ -14,7 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from types import FrameType
 from typing import Any, Final
 
@@ -29,6 +33,23 @@ _PASSED_ON: Final = _STOPPING | {
     for name in ("SIGINT", "SIGQUIT", "SIGUSR1", "SIGUSR2")
     if hasattr(signal, name)
 }
+
+_WATCHER: Final = """
+import os, sys, time
+
+target, kill_after = sys.stdin.readline(), float(sys.argv[1])
+if target and not sys.stdin.read():
+    try:
+        os.kill(int(target), 15)
+        until = time.monotonic() + kill_after
+        while time.monotonic() < until:
+            os.kill(int(target), 0)
+            time.sleep(0.05)
+        os.kill(int(target), 9)
+    except (ProcessLookupError, PermissionError):
+        pass
+"""
+"""Reads what to stop, a negative number for a group, and stops it when its input ends."""
 
 
 class CannotStart(Exception):
@@ -48,10 +69,12 @@ def run(command: Sequence[str], environment: Mapping[str, str], *, kill_after: f
     # Windows looks for programs by name and `.exe` alone; npm is a `.cmd`.
     program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
     child = _Child(is_apart=hasattr(os, "killpg") and not _at_a_terminal(), kill_after=kill_after)
-    with child.signals():
+    with ExitStack() as stack:
+        stack.enter_context(child.signals())
         try:
             if not program:
                 raise FileNotFoundError
+            stack.enter_context(child.watched())
             child.start([program, *command[1:]], environment)
         except FileNotFoundError as error:
             raise CannotStart(
@@ -78,6 +101,8 @@ class _Child:
         self._early: list[int] = []
         """Signals that came before the process was there."""
         self._told_to_stop = False
+        self._kill_after = kill_after
+        self._watcher: subprocess.Popen[bytes] | None = None
         self._bound = threading.Timer(kill_after, self._kill)
         self._bound.daemon = True
 
@@ -94,10 +119,36 @@ class _Child:
             for number, handler in before.items():
                 signal.signal(number, handler)
 
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Stops the command, until the block ends, where this process is killed.
+
+        Raises: `OSError` where the second process cannot be started.
+        """
+        if sys.platform == "win32":
+            yield
+            return
+        with subprocess.Popen(  # noqa: S603 (Python itself, with a program that stands above)
+            [sys.executable, "-I", "-S", "-c", _WATCHER, str(self._kill_after)],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            bufsize=0,
+            start_new_session=True,  # Ctrl+C at a terminal must not end it
+        ) as self._watcher:
+            try:
+                yield
+            finally:
+                self._watcher.kill()
+
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         options: dict[str, Any] = {"process_group": 0} if self._is_apart else {}
         # The caller's own command, as its words and without a shell.
         self._process = subprocess.Popen(command, env=environment, **options)  # noqa: S603
+        if self._watcher is not None and self._watcher.stdin is not None:
+            target = -self._process.pid if self._is_apart else self._process.pid
+            with suppress(BrokenPipeError):  # somebody has killed it
+                self._watcher.stdin.write(f"{target}\n".encode())
         for number in self._early:
             self._send(number)
 
