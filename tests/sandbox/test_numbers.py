@@ -192,6 +192,22 @@ async def test_unstable_number_works_after_two_rejections(sandbox: Sandbox) -> N
     assert_says_that_waiting(seen[0], helps=True)
 
 
+@pytest.mark.parametrize("same_body", [True, False], ids=["replay", "conflict"])
+async def test_repeated_key_uses_up_no_rejection(sandbox: Sandbox, same_body: bool) -> None:
+    """A replay and a conflict of an `Idempotency-Key` leave the count of an unstable number."""
+    used = {"Idempotency-Key": "order-1842"}
+    unstable = {**new_call(), "phone": MINE}
+    first = unstable if same_body else {**new_call(), "phone": OTHER}
+    created = await sandbox.client.post("/v1/calls", json=first, headers=used)
+    assert created.status_code == 201
+    await bind(sandbox, MINE, {"scenario": "unstable"})
+    for _ in range(3):
+        repeated = await sandbox.client.post("/v1/calls", json=unstable, headers=used)
+        assert repeated.status_code == (201 if same_body else 409)
+    seen = [await sandbox.client.post("/v1/calls", json=unstable) for _ in range(3)]
+    assert [response.status_code for response in seen] == [503, 503, 201]
+
+
 async def test_emptied_key_is_rejected_anew(sandbox: Sandbox) -> None:
     """An unstable number counts in one namespace."""
     body = {**new_call(), "phone": SCENARIOS.by_name["unstable"].number}

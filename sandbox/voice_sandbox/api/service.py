@@ -55,6 +55,11 @@ async def create_call(simulation: Simulation, request: Request) -> Response:
     scenario, outcome = await simulation.scenario(namespace, phone, has_numbers=virtual.has_numbers)
     now = virtual.now(simulation.wall())
     key = _idempotency_key(request, now)
+    if key is not None and scenario.rejection is not None:
+        # A rejection is counted, and a retry or a conflict must not use one up.
+        kept = await store.kept_call(namespace, key.value, now=now)
+        if kept is not None:
+            return _repeated(simulation, key, kept, scenario)
     try:
         await _admit(simulation, namespace, phone, scenario)
     except ProblemError:
