@@ -405,7 +405,15 @@ def test_folder_is_looked_at_once_a_second(folder: Path, monkeypatch: pytest.Mon
 
 
 WRITTEN = "http://127.0.0.1:8010"
-TEXTS = ("llms.txt", "llms-full.txt", "openapi.yaml", "openapi.json", "postman.json", "a/index.md")
+TEXTS = (
+    "llms.txt",
+    "llms-full.txt",
+    "openapi.yaml",
+    "openapi.json",
+    "postman.json",
+    "a/index.md",
+    "a/",
+)
 
 
 @pytest.fixture
@@ -414,8 +422,9 @@ def texts(folder: Path) -> Path:
     (folder / "index.html").write_text(f'<meta name=x data-written="{WRITTEN}">')
     (folder / "a").mkdir()
     (folder / "examples").mkdir()
-    for name in (*TEXTS, "examples/recipe.txt", "examples/manifest.yaml", "a/index.html"):
-        (folder / name).write_text(f"{WRITTEN}/v1 {WRITTEN} {WRITTEN}0 [a]({WRITTEN}/a/) " * 20)
+    for name in (*TEXTS, "examples/recipe.txt", "examples/manifest.yaml"):
+        file = folder / (f"{name}index.html" if name.endswith("/") else name)
+        file.write_text(f"{WRITTEN}/v1 {WRITTEN} {WRITTEN}0 [a]({WRITTEN}/a/) " * 20)
     return folder
 
 
@@ -437,13 +446,27 @@ async def test_text_names_the_origin_it_was_fetched_from(
     assert WRITTEN not in _body(response).replace(f"{WRITTEN}0", "")
 
 
-@pytest.mark.parametrize("name", ["examples/recipe.txt", "examples/manifest.yaml", "a/"])
-async def test_example_and_page_stay_as_they_were_built(
-    portal: Sandbox, texts: Path, name: str
-) -> None:
-    """An example may mean another machine than the reader's, and scripts change the pages."""
+@pytest.mark.parametrize("name", ["examples/recipe.txt", "examples/manifest.yaml"])
+async def test_example_stays_as_it_was_built(portal: Sandbox, texts: Path, name: str) -> None:
+    """An example may mean another machine than the reader's."""
     response = await portal.raw("GET", f"/{name}", headers=[(b"host", b"voice.example.com")])
     assert "voice.example.com" not in _body(response)
+
+
+async def test_page_keeps_the_note_of_what_the_build_wrote(portal: Sandbox, texts: Path) -> None:
+    """Scripts learn the usual port of a sandbox from it."""
+    response = await portal.raw("GET", "/", headers=[(b"host", b"voice.example.com")])
+    assert _body(response) == (texts / "index.html").read_text()
+
+
+async def test_page_that_was_built_for_another_sandbox_stays_as_it_is(
+    portal: Sandbox, texts: Path
+) -> None:
+    """Cards go to the sandbox that the build named, and so do the commands beside them."""
+    meta = f'<meta name="voice-sandbox" content="{WRITTEN}" data-written="{WRITTEN}">'
+    (texts / "a" / "index.html").write_text(meta)
+    response = await portal.raw("GET", "/a/", headers=[(b"host", b"voice.example.com")])
+    assert _body(response) == meta
 
 
 async def test_text_of_each_origin_has_its_own_etag(portal: Sandbox, texts: Path) -> None:
@@ -478,6 +501,20 @@ async def test_host_that_is_none_stands_in_no_text(
     """What a client writes into `Host` gets into a text only where it is the name of a host."""
     response = await portal.raw("GET", "/llms.txt", headers=[(b"host", host)])
     assert _body(response) == (texts / "llms.txt").read_text()
+
+
+async def test_path_of_a_mount_adds_no_markup(folder: Path, texts: Path, wall: FakeWall) -> None:
+    """A parameter in the path that the sandbox is mounted at is no way into a page."""
+    async with running_sandbox("sqlite:///:memory:", wall, site=folder) as sandbox:
+
+        async def mounted(scope: Scope, receive: Receive, send: Send) -> None:
+            prefix = '/"><b>'
+            await sandbox.app(
+                {**scope, "path": prefix + scope["path"], "root_path": prefix}, receive, send
+            )
+
+        response = await raw_request(mounted, "GET", "/a/", headers=[(b"host", b"docs.test")])
+    assert _body(response).startswith("http://docs.test/%22%3E%3Cb%3E/v1 ")
 
 
 @pytest.mark.parametrize("host", [b"[::1]:8010", b"localhost:1", b"voice.example.com"])

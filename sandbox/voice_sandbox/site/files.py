@@ -89,7 +89,7 @@ class Site:
             return None
         response: Response
         if isinstance(found, Asset):
-            if status == 200 and names_addresses(path):
+            if status == 200 and names_addresses(path, found.media_type, found.content):
                 found = self._for_reader(found, origin_of(scope, headers))
             is_head = scope["method"] == "HEAD"
             response = _asset_response(found, status, headers, is_head=is_head)

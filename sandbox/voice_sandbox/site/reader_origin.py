@@ -1,8 +1,8 @@
-"""Addresses follow the reader: a text of the site names the origin from which it was fetched.
+"""Addresses follow the reader: what is served of the site names the origin it was fetched from.
 
 The build writes the address of a sandbox on the reader's own machine, and notes in each page what
-it wrote. HTML is left alone, because scripts do the same in a browser and the Content Security
-Policy holds the hashes of what was built. Files under ``examples/`` name addresses of their own.
+it wrote. Pages follow too, so that they are right without JavaScript. A page whose build named
+another origin for its cards keeps that one. Files under ``examples/`` name addresses of their own.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from pathlib import PurePath
 from typing import Final
+from urllib.parse import quote
 
 from starlette.datastructures import Headers
 from starlette.types import Scope
@@ -18,13 +19,19 @@ from voice_sandbox.http.proxy import HOST
 
 _TEXTS: Final = frozenset({".json", ".md", ".txt", ".yaml"})
 _EXAMPLES: Final = "examples"
+_PAGE: Final = "text/html"
+_ELSEWHERE: Final = re.compile(rb'<meta name="?voice-sandbox"? content="?https?://')
 _WRITTEN: Final = re.compile(rb'data-written="?(https?://[\w.:\[\]-]+)')
 
 
-def names_addresses(path: str) -> bool:
+def names_addresses(path: str, media_type: str, content: bytes) -> bool:
     """Whether the file at a path of the site is one whose addresses follow the reader."""
     parts = PurePath(path)
-    return parts.suffix in _TEXTS and parts.parts[0] != _EXAMPLES
+    if parts.parts[:1] == (_EXAMPLES,):
+        return False
+    if media_type.startswith(_PAGE):
+        return _ELSEWHERE.search(content) is None
+    return parts.suffix in _TEXTS
 
 
 def written_origin(page: bytes) -> bytes | None:
@@ -41,10 +48,12 @@ def origin_of(scope: Scope, headers: Headers) -> bytes | None:
     host = headers.get("host", "").encode("latin-1")
     if not HOST.fullmatch(host):
         return None
-    return b"%b://%b%b" % (scope["scheme"].encode(), host, scope["root_path"].encode())
+    # Where the sandbox is mounted at a path with a parameter, a client chooses the root path.
+    return b"%b://%b%b" % (scope["scheme"].encode(), host, quote(scope["root_path"]).encode())
 
 
 def with_origin(content: bytes, written: bytes, origin: bytes) -> bytes:
     """The text with the reader's origin in the place of the written one."""
-    # A longer port is another address.
-    return re.sub(re.escape(written) + rb"(?![0-9])", lambda _: origin, content)
+    # A longer port is another address, and scripts compare their own with what the build wrote.
+    address = rb'(?<!data-written=)(?<!data-written=")' + re.escape(written) + rb"(?![0-9])"
+    return re.sub(address, lambda _: origin, content)
