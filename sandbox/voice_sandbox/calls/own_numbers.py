@@ -54,9 +54,12 @@ def read_numbers(path: Path) -> Mapping[str, Any]:
         raise ScenarioError(f"{path.name} has more than {_NUMBERS_LIMIT} numbers. Leave some out.")
     for number in document:
         if not isinstance(number, str) or not _NUMBER.fullmatch(number):
+            # YAML reads a number without quotes as an integer, and drops its plus sign.
+            key = number if isinstance(number, str) else f"+{number}"
+            line = line_of(path, f"/{escape_pointer(key)}")
             raise ScenarioError(
-                f"{path.name}: {number!r} is no number. Write a plus sign and 8 to 15 digits in "
-                "quotes, such as '+996700000001', or default."
+                f"{path.name}:{line}: {number!r} is no number. Write a plus sign and 8 to 15 "
+                "digits in quotes, such as '+996700000001', or default."
             )
     return document
 
@@ -85,7 +88,7 @@ def _own_number(node: Any, pointer: str, catalogue: Catalogue, scenarios: Scenar
         return OwnNumber(None, orjson.dumps(node).decode())
     if len(node) > 1:
         raise OutcomeError(pointer, "Give either a scenario or an outcome. Remove one of them.")
-    if node["scenario"] not in scenarios.by_name:
+    if not isinstance(node["scenario"], str) or node["scenario"] not in scenarios.by_name:
         names = ", ".join(scenarios.by_name)
         raise OutcomeError(
             f"{pointer}/scenario", f"There is no such scenario. This must be one of: {names}."
