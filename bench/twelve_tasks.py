@@ -11,6 +11,7 @@ what the tests of a file share is counted once, as its set-up. Servers start bef
 from __future__ import annotations
 
 import ast
+import json
 import os
 import subprocess
 import sys
@@ -24,7 +25,10 @@ from xml.etree import ElementTree as ET
 
 import click
 from report import ROOT, table
-from subjects import OTHERS, running
+from subjects import NODE, OTHERS, PEERS, Subject, running
+
+sys.path.append(str(Path(__file__).with_name("tasks")))
+import mockoon
 
 TASKS: Final = Path(__file__).with_name("tasks")
 PAGE_TABLE: Final = ROOT / "docs" / "examples" / "twelve-tasks.txt"
@@ -60,15 +64,25 @@ class Measured(NamedTuple):
 @contextmanager
 def _started(name: str, variable: str) -> Iterator[Mapping[str, str]]:
     """One of the servers of the benchmark. Raises: `Missing`."""
-    [subject] = [other for other in OTHERS if other.name == name]
+    [subject] = [other for other in (*OTHERS, MOCKOON) if other.name == name]
     with tempfile.TemporaryDirectory() as folder, running(subject, Path(folder)) as server:
         yield {variable: f"http://127.0.0.1:{server.port}"}
 
 
+def _mockoon(port: int, folder: Path) -> list[str]:
+    data = folder / "tasks.json"
+    data.write_text(json.dumps(mockoon.environment()), "utf-8")
+    start = [NODE, str(PEERS / "node_modules/@mockoon/cli/bin/run.js"), "start"]
+    where = ["--data", str(data), "--port", str(port), "--hostname", "127.0.0.1"]
+    return [*start, *where, "--disable-log-to-file", "--admin-api-token", "sandbox_tasks"]
+
+
+MOCKOON: Final = Subject("Mockoon, tasks", "plays what mockoon.py writes", _mockoon)
 TOOLS: Final = (
     Tool("this sandbox", "tasks_here.py", lambda: nullcontext({})),
     Tool("Prism", "tasks_prism.py", lambda: _started("Prism", "PRISM_URL")),
     Tool("WireMock", "tasks_wiremock.py", lambda: _started("WireMock, journal", "WIREMOCK_URL")),
+    Tool("Mockoon", "tasks_mockoon.py", lambda: _started("Mockoon, tasks", "MOCKOON_URL")),
     Tool("a mock transport of httpx", "tasks_mock_transport.py", lambda: nullcontext({})),
 )
 
@@ -128,7 +142,11 @@ def lines_of_tests(source: Path) -> dict[str, int]:
     code = sum(bool(line.strip()) for line in text.splitlines())
     described = (docstring.end_lineno or 0) - docstring.lineno + 1
     blank = sum(not line for line in text.splitlines()[: docstring.end_lineno])
-    return {"": code - (described - blank) - sum(found.values()), **found}
+    shared = code - (described - blank) - sum(found.values())
+    if source.name == "tasks_mockoon.py":  # what it plays lies in a file of its own
+        played = source.with_name("mockoon.py").read_text("utf-8")
+        shared += sum(bool(line.strip()) for line in played.splitlines()[1:])
+    return {"": shared, **found}
 
 
 def as_table(found: Mapping[str, Mapping[str, Measured]]) -> str:
