@@ -245,6 +245,34 @@ async def test_armed_faults_are_limited(sandbox: Sandbox) -> None:
     assert len(await listed(sandbox)) == FAULTS_LIMIT
 
 
+async def test_faults_of_a_key_cost_other_keys_nothing(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many faults one key has armed, no request of another key looks for them."""
+    await arm(sandbox, "any", {"kind": "internal_error"}, times="always")
+    store, key = sandbox.runtime.store, sandbox.exchanges[-1].namespace
+    [armed] = await store.faults(key)
+    for number in range(FAULTS_LIMIT - 1):
+        more = type(armed)(f"fault_{number:032x}", "any", armed.fault, None, 0, None)
+        await store.arm_fault(key, more, limit=FAULTS_LIMIT)
+    looked: list[bytes] = []
+    strike = type(store).strike_fault
+
+    async def spied(self: Any, namespace: bytes, *given: Any, **named: Any) -> Any:
+        looked.append(namespace)
+        return await strike(self, namespace, *given, **named)
+
+    monkeypatch.setattr(type(store), "strike_fault", spied)
+    async with client_of(sandbox.app, "sandbox_innocent") as other:
+        created = await other.post("/v1/calls", json=new_call())
+        assert created.status_code == 201
+        assert (await other.get(f"/v1/calls/{created.json()['call_id']}")).status_code == 200
+        assert (await other.get("/v1/agents")).status_code == 200
+    assert looked == []
+    assert (await sandbox.client.get("/v1/agents")).status_code == 500
+    assert looked == [key]
+
+
 WRONG: list[tuple[str, dict[str, Any]]] = [
     ("/fault/kind", {"fault": {"kind": "explosion"}}),
     ("/fault/kind", {"fault": {}}),
