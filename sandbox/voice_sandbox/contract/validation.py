@@ -124,22 +124,24 @@ class Validator:
     ) -> Iterator[tuple[str, str]]:
         """Those of the alternative that was meant: the discriminator names it.
 
-        Without a discriminator it is the one with the fewest errors. Of several such ones, what
-        all of them find, and if they agree in nothing, what the contract says of the whole.
+        Without a discriminator it is the one with findings in the fewest places. Of several such
+        ones, what all of them find, and if they agree in nothing, what the contract says of all.
         """
         holder, kind = self._holder(error), cast(Any, error.kind)
-        fewest = min(map(len, kind.context))
-        candidates = [errors for errors in kind.context if len(errors) == fewest]
+        found = [dict(chain.from_iterable(map(self._findings, errors))) for errors in kind.context]
         if "discriminator" in holder and isinstance(error.instance, dict):
             name, mapping = (holder["discriminator"][word] for word in ("propertyName", "mapping"))
             chosen = error.instance.get(name)
             if not isinstance(chosen, str) or chosen not in mapping:
                 yield f"{place}/{name}", "This must be one of: " + ", ".join(mapping) + "."
                 return
-            candidates = [kind.context[holder["oneOf"].index({"$ref": mapping[chosen]})]]
-        found = [dict(chain.from_iterable(map(self._findings, errors))) for errors in candidates]
-        shared = set.intersection(*map(set, found))
-        yield from ((pointer, found[0][pointer]) for pointer in found[0] if pointer in shared)
+            yield from found[holder["oneOf"].index({"$ref": mapping[chosen]})].items()
+            return
+        fewest = min(map(len, found))
+        meant = [places for places in found if len(places) == fewest]
+        shared = set.intersection(*map(set, meant))
+        for pointer in sorted(shared):
+            yield pointer, f"{meant[0][pointer]} {_expected(holder)}".rstrip()
         if not shared:
             yield place, _expected(holder)
 

@@ -40,6 +40,7 @@ def variants(contract: Contract, schema: Schema, value: Any) -> Iterator[Variant
     """Every tempting change of ``value``, at every place in it."""
     schema = _branch(contract, schema, value)
     yield from _other_types(value)
+    yield from ((f"the value {one!r}", one) for one in schema.get("enum", ()) if one != value)
     if isinstance(value, Mapping):
         yield from _members(contract, schema, value)
     elif isinstance(value, list):

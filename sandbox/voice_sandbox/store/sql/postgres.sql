@@ -227,7 +227,8 @@ WITH due AS (
     WHERE calls.generation = due.generation AND calls.call_id = due.call_id
     RETURNING calls.generation, calls.call_id, calls.due_at
 )
-SELECT namespace, call_id, due_at FROM claimed JOIN namespaces USING (generation);
+SELECT namespace, call_id, due_at FROM claimed JOIN namespaces USING (generation)
+WHERE namespace IS NOT NULL;
 
 -- name: claim_until
 WITH due AS (
