@@ -37,7 +37,7 @@ CONTRACTS := $(wildcard openapi.yaml sandbox/voice_sandbox/control.yaml)
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help serve test record contract faults bench lint changes format diagram lock site dist release-check clean chromium nginx wrk
+.PHONY: help serve test record contract faults rehearsal bench lint changes format diagram lock site dist release-check clean chromium nginx wrk
 
 help: ## Show this list
 	@echo "Voice API Docs"
@@ -61,6 +61,9 @@ contract: $(VENV)/dev.stamp node_modules/.stamp ## Run the contract tests alone
 
 faults: $(VENV)/dev.stamp ## Run every contract check against every faulty sandbox
 	@PYTHONPATH=tests/support $(VENV)/bin/python tests/contract/fault_matrix.py $(ARGS)
+
+rehearsal: $(VENV)/dev.stamp ## Run every client of the rehearsal through every act
+	@PATH="$(CURDIR)/$(VENV)/bin:$$PATH" $(VENV)/bin/python -m tests.rehearsal.matrix --write
 
 bench: $(VENV)/dev.stamp node_modules/.stamp bench/peers/node_modules/.stamp wrk ## Measure speed beside a bare server and others
 	@$(VENV)/bin/python bench/speed.py $(ARGS)

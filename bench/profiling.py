@@ -23,15 +23,21 @@ SERVER: Final = "HTTP: uvicorn and its bounds"
 REST: Final = "event loop and system"
 # Of whatever these two call they are the cause.
 _CAUSES: Final = (
-    ("journal", re.compile(r"sandbox/(journal|entries)\.py")),
-    ("log", re.compile(r"sandbox/log\.py")),
+    ("journal", re.compile(r"sandbox/journal/")),
+    ("log", re.compile(r"sandbox/server/(access_log|log_writer)\.py")),
 )
 # Of the others the innermost one is at work.
 _PARTS: Final = (
     ("store: SQLite", re.compile(r"sandbox/store/")),
-    ("reading and checking", re.compile(r"sandbox/(strict_json|validation)\.py|json/decoder\.py")),
-    (SERVER, re.compile(r"sandbox/(connection|outbox|server)\.py|uvicorn/")),
-    ("the exchange itself", re.compile(r"sandbox/(?!cli|deployment|__main__)\w+\.py")),
+    (
+        "reading and checking",
+        re.compile(r"sandbox/(http/strict_json|contract/validation)\.py|json/decoder\.py"),
+    ),
+    (SERVER, re.compile(r"sandbox/server/(connection|write_coalescing|accepting)\.py|uvicorn/")),
+    (
+        "the exchange itself",
+        re.compile(r"sandbox/(http|api|calls|simulation|contract|clock|app)\b"),
+    ),
 )
 PARTS: Final = (*(part for part, _ in (*_PARTS, *_CAUSES)), REST)
 

@@ -21,8 +21,8 @@ import voice_sandbox
 import wheelhouse as wheelhouse_of
 from prism_process import free_port
 from sandbox_process import read_banner
-from voice_sandbox.cli.main import serve
-from voice_sandbox.server.options import Settings, settings_of
+from serve_settings import settings_given
+from voice_sandbox.server.options import Settings
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "docs" / "examples" / "container"
 LIMIT_SECONDS = 60
@@ -113,7 +113,7 @@ def _settings(command: list[str], environment: dict[str, str]) -> Settings:
     with pytest.MonkeyPatch.context() as patch:
         for name, value in environment.items():
             patch.setenv(name, value)
-        return settings_of(serve.make_context("serve", command[1:]).params)
+        return settings_given(*command[1:])
 
 
 # The commands

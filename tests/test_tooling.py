@@ -1,6 +1,7 @@
 """The tools that guard the project can fail: each rule is broken once, and each guard is pushed."""
 
 import copy
+import importlib
 import json
 import os
 import socket
@@ -16,6 +17,7 @@ import yaml
 import network_guard
 
 Contract = dict[str, Any]
+ROOT = Path(__file__).resolve().parent.parent
 
 
 def _new_call(contract: Contract) -> Any:
@@ -291,3 +293,15 @@ def test_a_page_that_complains_fails_its_test(root: Path, tmp_path: Path) -> Non
         assert f"ERROR test_pages.py::test_page[/{path}] - AssertionError: {complaint}" in (
             inner.stdout
         )
+
+
+def test_profiler_knows_where_the_parts_are() -> None:
+    """A part that no module belongs to would be counted as the event loop."""
+    sys.path.insert(0, str(ROOT / "bench"))
+    try:
+        profiling = importlib.import_module("profiling")
+    finally:
+        sys.path.remove(str(ROOT / "bench"))
+    modules = [str(path.relative_to(ROOT / "sandbox")) for path in (ROOT / "sandbox").rglob("*.py")]
+    for part, pattern in (*profiling._CAUSES, *profiling._PARTS):
+        assert any(map(pattern.search, modules)), part

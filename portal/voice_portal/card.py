@@ -18,6 +18,7 @@ from voice_portal.links import links_of
 from voice_portal.markup import first_sentence, highlight, marked, phrase, pretty
 from voice_portal.page import Page
 from voice_portal.placeholders import filled
+from voice_portal.reference import page_of
 from voice_portal.request_options import request_of, requests_of
 from voice_portal.sandbox_responses import RecordedResponse
 from voice_portal.snippets import Snippet, snippets
@@ -76,7 +77,7 @@ def problem_card(page: Page, code: str) -> tuple[Mapping[str, Any], str | None]:
     requests = page.sources.problem_requests
     choose(code, PROBLEMS, "problem")
     choose(code, requests, f"entry of {PROBLEM_REQUESTS} for")
-    options = {"title": f"Provoke {code}", "chain": False, **filled(requests[code], page)}
+    options = {"title": f"Trigger {code}", "chain": False, **filled(requests[code], page)}
     if never := options.pop("never", None):
         return {}, str(never)
     return {**options, "expect": code}, None
@@ -91,7 +92,7 @@ def view(choice: Choice, sources: Sources, response: RecordedResponse) -> dict[s
         "endpoint": request.path if "://" not in request.path else request.operation.path,
         "title": choice.title,
         "line": choice.line,
-        "reference": _reference(request, sources.contract),
+        "reference": page_of(request.operation.operation_id),
         "tabs": [
             {"label": s.label, "lexer": s.lexer, "html": _live_spans(s, choice, sources)}
             for s in snippets(
@@ -145,12 +146,6 @@ def _default_line(request: CardRequest) -> str:
     if request.example is not None and request.example.description:
         return request.example.description
     return first_sentence(request.operation.description)
-
-
-def _reference(request: CardRequest, contract: Contract) -> str | None:
-    """The operation's place in the reference, which has those of the contract alone."""
-    name = request.operation.operation_id
-    return name if name in contract.operations else None
 
 
 def _is_of_contract(request: CardRequest, contract: Contract) -> bool:

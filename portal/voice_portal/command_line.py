@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Any
 
 import click
 
 from voice_portal.fence_options import choose
 from voice_sandbox.cli import exit_codes
-from voice_sandbox.cli.main import main
+from voice_sandbox.cli.main import command_contexts
 
 
 def commands() -> list[dict[str, str]]:
     """Every command with its first sentence."""
     return [
-        {"name": name, "meaning": _paragraphs(command)[0]} for name, command in _known().items()
+        {"name": name, "meaning": _paragraphs(context.command)[0]}
+        for name, context in command_contexts().items()
     ]
 
 
 def command(name: str) -> dict[str, Any]:
     """What a command takes and does. Raises: `FenceError` for an unknown one."""
-    known = _known()
-    found = known[choose(name, known, "command")]
+    known = command_contexts()
+    context = known[choose(name, known, "command")]
+    found = context.command
     words = [
-        parameter.make_metavar(click.Context(found))
+        parameter.make_metavar(context)
         for parameter in found.params
         if isinstance(parameter, click.Argument)
     ]
@@ -39,12 +40,6 @@ def command(name: str) -> dict[str, Any]:
 def codes() -> list[dict[str, str]]:
     """Every exit code with its meaning."""
     return [{"code": code, "meaning": meaning} for code, meaning in exit_codes.rows()]
-
-
-def _known() -> Mapping[str, click.Command]:
-    context = click.Context(main)
-    found = {name: main.get_command(context, name) for name in main.list_commands(context)}
-    return {name: command for name, command in found.items() if command is not None}
 
 
 def _paragraphs(command: click.Command) -> list[str]:

@@ -10,6 +10,7 @@ from voice_portal.fence_options import FenceError, choose
 from voice_portal.fields import listed
 from voice_portal.markup import phrase, render
 from voice_portal.page import Page
+from voice_portal.placeholders import VERSION
 from voice_portal.response_check import check_response
 from voice_sandbox.contract.faults import FAULTS
 from voice_sandbox.contract.model import Operation
@@ -30,17 +31,29 @@ def fields(page: Page, options: Mapping[str, Any]) -> str:
             choose(str(options[option]), contract.components["schemas"], "schema")
     if "parameters" in options:
         _operation(page, options["parameters"])
-    return render("fields", fields=list(listed(contract, options)))
+    return render("fields", page=page, fields=list(listed(contract, options)))
 
 
 def operations(page: Page, options: Mapping[str, Any]) -> str:
-    """With ``anchors`` each operation's row is what an address such as ``#getCall`` leads to."""
-    anchors = options.get("anchors", False) is True
-    return render("operations", rows=tables.operations(page.sources), page=page, anchors=anchors)
+    """Each row leads to a guide. With ``reference`` it leads to the operation's own page, and an
+    address such as ``#getCall`` leads to the row.
+    """
+    rows = tables.operations(page.sources, **_chosen(options))
+    return render("operations", rows=rows, page=page, anchors="reference" in options)
+
+
+def _chosen(options: Mapping[str, Any]) -> dict[str, str]:
+    if "reference" not in options:
+        return {}
+    return {"reference": choose(str(options["reference"]), tables.REFERENCES, "reference")}
 
 
 def connection(page: Page, options: Mapping[str, Any]) -> str:
     return render("connection", sources=page.sources)
+
+
+def api_base(page: Page, options: Mapping[str, Any]) -> str:
+    return render("api-base", page=page, sources=page.sources, version=VERSION)
 
 
 def agents(page: Page, options: Mapping[str, Any]) -> str:
@@ -110,10 +123,10 @@ def problem(page: Page, options: Mapping[str, Any]) -> str:
     shown, never = card.problem_card(page, str(options["code"]))
     code = str(options["code"])
     try:
-        html = None if never else _card(page, shown, f"provoke-{code}")
+        html = None if never else _card(page, shown, f"trigger-{code}")
     except FenceError as error:
         raise FenceError(f"{card.PROBLEM_REQUESTS}, {code}: {error}") from None
-    found = tables.problem(code, page.sources.contract)
+    found = tables.problem(code, page.sources)
     return render("problem", page=page, never=never, card=html, **found)
 
 

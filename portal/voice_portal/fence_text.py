@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from voice_portal import card, command_line, serve_options, tables
-from voice_portal.fields import Field, listed
+from voice_portal.fields import kind, listed
 from voice_portal.markup import first_sentence, phrase, pretty
-from voice_portal.page import Page
+from voice_portal.page import Page, text_address
+from voice_portal.placeholders import VERSION
 from voice_portal.snippets import snippets
 from voice_sandbox.contract.faults import FAULTS
 from voice_sandbox.contract.problems import PROBLEMS
@@ -23,7 +24,7 @@ def try_api(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     )
     yield from (f"**{choice.title}** (`{request.method} {request.path}`)", "")
     yield from ("```sh", *curl.code.splitlines(), "```", "")
-    yield f"Answer, recorded from the sandbox: {response.status} {phrase(response.status)}"
+    yield f"Response, recorded from the sandbox: {response.status} {phrase(response.status)}"
     yield ""
     if response.body is not None:
         yield from ("```json", *pretty(response.body).splitlines(), "```")
@@ -31,19 +32,28 @@ def try_api(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
 
 def fields(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     for field in listed(page.sources.contract, options):
-        yield f"- `{field.name}` ({_kind(field)}): {' '.join(field.meaning.split())}"
+        yield f"- `{field.name}` ({kind(field)}): {' '.join(field.meaning.split())}"
 
 
 def operations(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
-    for row in tables.operations(page.sources):
+    for row in tables.operations(page.sources, **options):
         operation = row["operation"]
-        yield f"- `{operation.method} {operation.path}` ({operation.operation_id}): {row['line']}"
+        request = f"`{operation.method} {operation.path}`"
+        if options:
+            request = f"[{request}]({text_address(row['page'])})"
+        yield f"- {request} ({operation.operation_id}): {row['line']}"
 
 
 def connection(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     yield f"- Sandbox: {page.sources.sandbox_url}"
     yield f"- Live: {page.sources.live_url}"
     yield "- `Authorization: Bearer YOUR_SERVICE_API_KEY`"
+
+
+def api_base(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
+    yield f"- Base URL: {page.sources.sandbox_url}; the live service has {page.sources.live_url}"
+    yield f"- Sandbox: version {VERSION}"
+    yield f"- Contract: version {page.sources.contract.version}, [openapi.yaml](/openapi.yaml)"
 
 
 def agents(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
@@ -146,8 +156,3 @@ def problem(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
 
 def sandbox_inspector(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     yield "The inspector is an interactive page."
-
-
-def _kind(field: Field) -> str:
-    words = [f"one of {', '.join(f'`{word}`' for word in field.words)}"] if field.words else []
-    return "; ".join((field.type, field.presence, *field.limits, *words))

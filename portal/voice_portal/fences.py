@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from voice_portal import fence_html, fence_text
+from voice_portal import fence_html, fence_text, reference_html, reference_text
 from voice_portal.fence_options import FenceError, choose, read_options
 from voice_portal.page import Page
 from voice_portal.request_options import REQUEST_OPTIONS
@@ -83,6 +83,15 @@ def with_entries(lines: Iterable[str]) -> Iterator[str]:
             )
 
 
+def _of_operation(
+    name: str,
+    as_html: Callable[[Page, Mapping[str, Any]], str],
+    as_text: Callable[[Page, Mapping[str, Any]], Iterator[str]],
+) -> Fence:
+    """A part of an operation's page."""
+    return Fence(name, as_html, as_text, required=("operation",))
+
+
 FENCES: Final[Mapping[str, Fence]] = {
     fence.name: fence
     for fence in (
@@ -99,8 +108,9 @@ FENCES: Final[Mapping[str, Fence]] = {
             fence_text.fields,
             optional=("schema", "general", "parameters"),
         ),
-        Fence("operations", fence_html.operations, fence_text.operations, optional=("anchors",)),
+        Fence("operations", fence_html.operations, fence_text.operations, optional=("reference",)),
         Fence("connection", fence_html.connection, fence_text.connection),
+        Fence("api-base", fence_html.api_base, fence_text.api_base),
         Fence("agents", fence_html.agents, fence_text.agents),
         Fence("statuses", fence_html.statuses, fence_text.statuses),
         Fence("faults", fence_html.faults, fence_text.faults),
@@ -122,5 +132,12 @@ FENCES: Final[Mapping[str, Fence]] = {
         Fence("problem-index", fence_html.problem_index, fence_text.problem_index),
         Fence("rejection-order", fence_html.rejection_order, fence_text.rejection_order),
         Fence("problem", fence_html.problem, fence_text.problem, required=("code",)),
+        _of_operation("operation-head", reference_html.head, reference_text.head),
+        _of_operation("operation-request", reference_html.request, reference_text.request),
+        _of_operation("operation-parameters", reference_html.parameters, reference_text.parameters),
+        _of_operation("operation-body", reference_html.body, reference_text.body),
+        _of_operation("operation-responses", reference_html.responses, reference_text.responses),
+        _of_operation("operation-next", reference_html.next_step, reference_text.next_step),
+        Fence("schema", reference_html.schema, reference_text.schema, required=("name",)),
     )
 }

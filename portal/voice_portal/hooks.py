@@ -15,11 +15,13 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from voice_portal import assets, link_check, plain_text, recordings
+from voice_portal import assets, link_check, plain_text, recordings, reference
 from voice_portal.browser_contract import browser_contract
 from voice_portal.collection import collection
 from voice_portal.page import Page as PortalPage
-from voice_portal.sources import WORKFLOWS_FILE, load_sources
+from voice_portal.search_index import SearchTermsError, terms_of_sources, with_terms
+from voice_portal.sources import ACTS_FILE, WORKFLOWS_FILE, load_sources
+from voice_portal.two_columns import contents_menu, in_two_columns
 from voice_sandbox.calls.scenarios import ScenarioError
 from voice_sandbox.contract.model import Contract, ContractError
 
@@ -27,14 +29,19 @@ EXTENSION: Final = "voice_portal.extension"
 _NAMED_SEARCH: Final = 'data-md-component="search" role="dialog" aria-label="Search"'
 _FRAME: Final = re.compile(r'<iframe [^>]*\bid="(?P<id>\w+)"[^>]*\bsrc="(?P<src>[^"]+)"[^>]*>')
 _BODY: Final = re.compile(r"<body [^>]*>")
+_SEARCH_WORKER: Final = re.compile(r"assets/javascripts/workers/(search\.\w+\.min\.js)")
 REFERENCE_COPY: Final = "reference/openapi.sandbox.json"
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
-    """Tells the templates the sandbox's base URL, the one stylesheet, and what scripts import."""
+    """Tells the templates the sandbox's base URL, the one stylesheet, and what scripts import.
+
+    The navigation gets the pages of the reference.
+    """
     docs = Path(config.docs_dir)
     try:
         config.extra["sandbox_url"] = load_sources().sandbox_url
+        config.nav = reference.navigation(config.nav or [], load_sources())
     except (ContractError, ScenarioError) as error:
         raise Abort(str(error)) from None
     config.extra["stylesheet"] = list(config.extra_css)
@@ -52,15 +59,34 @@ def on_post_build(config: MkDocsConfig) -> None:
     """Ends the sandbox that was asked for responses, and looks for recordings without a card.
 
     Swagger UI's own page has a style inside its tag, which a strict policy forbids; swagger.css
-    says the same.
+    says the same. It lists no models: the page Schemas does.
     """
+    _write_search_index(config)
     for frame in Path(config.site_dir).glob("*/swagger-*.html"):
-        frame.write_text(_BODY.sub("<body>", frame.read_text("utf-8"), count=1), "utf-8")
+        text = _BODY.sub("<body>", frame.read_text("utf-8"), count=1)
+        text = text.replace('"validatorUrl":', '"defaultModelsExpandDepth": -1, "validatorUrl":', 1)
+        frame.write_text(text, "utf-8")
     responses = load_sources().responses
     left = recordings.left_over(responses.cards)
     responses.close()
     if left:
         raise Abort(f"No page has these cards any more: {', '.join(left)}. Run `make record`.")
+
+
+def _write_search_index(config: MkDocsConfig) -> None:
+    """Adds the words that people type to the index that MkDocs has written by now."""
+    path = Path(config.site_dir) / "search" / "search_index.json"
+    index = json.loads(path.read_text("utf-8"))
+    try:
+        index = with_terms(
+            index,
+            terms_of_sources(load_sources()),
+            reference.search_terms(load_sources()),
+            config.extra["search_terms"],
+        )
+    except SearchTermsError as error:
+        raise Abort(str(error)) from None
+    path.write_text(json.dumps(index, separators=(",", ":")), "utf-8")
 
 
 def on_build_error(error: Exception) -> None:
@@ -70,13 +96,14 @@ def on_build_error(error: Exception) -> None:
 
 
 def on_files(files: Files, *, config: MkDocsConfig) -> Files:
-    """Adds the contract in its forms and the one stylesheet, and makes scripts small."""
+    """Adds the reference, the contract in its forms and the one stylesheet; makes scripts small."""
     sources = load_sources()
     contract = sources.contract
     generated = {
         "openapi.yaml": contract.path.read_text(encoding="utf-8"),
         # Its source description is ./openapi.yaml, which lies beside it here as well.
         "arazzo.yaml": WORKFLOWS_FILE.read_text(encoding="utf-8"),
+        "rehearsal-acts.yaml": ACTS_FILE.read_text(encoding="utf-8"),
         "openapi.json": json.dumps(contract.document, indent=2, ensure_ascii=False),
         "postman.json": json.dumps(collection(sources), indent=2, ensure_ascii=False),
         "assets/contract.json": json.dumps(browser_contract(sources), separators=(",", ":")),
@@ -92,6 +119,8 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     for file in files.javascript_files():
         if file.src_dir == config.docs_dir:  # the theme's own are as small as they get
             file.content_string = assets.script(file.content_string)
+    for path, content in reference.pages(sources).items():
+        files.append(File.generated(config, path, content=content))
     for path, content in generated.items():
         files.append(File.generated(config, path, content=_of_this_sandbox(content, config)))
     return files
@@ -133,10 +162,14 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 
 
 def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Writes the page as Markdown too; fences that are wrong have stopped the build by now."""
+    """Writes the page as Markdown too, and puts its cards beside the text.
+
+    Fences that are wrong have stopped the build by now.
+    """
     text = page_text(page.markdown or "", source_path=page.file.src_uri, config=config)
     page.meta["text"] = _of_this_sandbox(_of_this_site(text, config), config)
-    return html
+    one_card = reference.is_of_operation(page.file.src_uri, load_sources())
+    return in_two_columns(html, contents=contents_menu(page.toc), one_card=one_card)
 
 
 def page_text(markdown: str, *, source_path: str, config: MkDocsConfig) -> str:
@@ -160,6 +193,9 @@ def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
         )
         for page in pages
     ]
+    config.extra["search_terms"] = {
+        page.url.removeprefix("./"): page.meta.get("search_terms") or {} for page in pages
+    }
     others = [file.url for file in files if not file.page]
     texts = [*(f"{page.url}index.md" for page in rendered), "llms.txt", "llms-full.txt"]
     contracts = (load_sources().contract, load_sources().control)
@@ -217,7 +253,8 @@ def on_post_template(output_content: str, *, template_name: str, config: MkDocsC
 
 
 def named_search(output: str) -> str:
-    """Material leaves the dialog of its search without a name for screen readers."""
+    """Names the dialog of the search, and gives it the worker that knows stems and numbers."""
+    output = _SEARCH_WORKER.sub(r"assets/javascripts/workers/search.js?\1", output)
     return output.replace('data-md-component="search" role="dialog"', _NAMED_SEARCH)
 
 
@@ -231,7 +268,7 @@ def on_post_page(output: str, *, page: Page, config: MkDocsConfig) -> str:
     end = output.index("</script>", start) + len("</script>")
     # The plugin's frame has a handler and a style inside its tag: a strict policy forbids them.
     return _FRAME.sub(
-        r'<iframe class="swagger-ui-iframe" title="API reference, Swagger UI" '
+        r'<iframe class="swagger-ui-iframe" title="Swagger UI" '
         r'id="\g<id>" data-src="\g<src>">',
         output[:start] + output[end:],
     )

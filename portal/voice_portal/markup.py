@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -23,11 +25,20 @@ _FORMATTER: Final = HtmlFormatter(nowrap=True)
 
 def inline(text: str) -> Markup:
     """A sentence of the contract as HTML: backticks become code, links their text."""
+    return linked(text, {})
+
+
+def linked(text: str, targets: Mapping[str, str]) -> Markup:
+    """The same, with code that is one of the names in `targets` leading to its address."""
     parts = _LINK.sub(r"\1", " ".join(text.split())).split("`")
     return Markup("").join(
-        Markup("<code>{}</code>").format(part) if i % 2 else escape(part)
-        for i, part in enumerate(parts)
+        _code(part, targets.get(part)) if i % 2 else escape(part) for i, part in enumerate(parts)
     )
+
+
+def _code(text: str, address: str | None) -> Markup:
+    code = Markup("<code>{}</code>").format(text)
+    return Markup('<a href="{}">{}</a>').format(address, code) if address else code
 
 
 def phrase(status: int) -> str:
@@ -40,6 +51,7 @@ def first_sentence(text: str) -> str:
     return text.strip().splitlines()[0]
 
 
+@lru_cache(maxsize=1024)
 def highlight(code: str, lexer: str) -> Markup:
     """The code with the spans of Pygments, whose colors the theme knows."""
     reader = get_lexer_by_name(lexer, stripnl=False)

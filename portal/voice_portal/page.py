@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import click
+from markupsafe import Markup
 from pymdownx.superfences import SuperFencesException  # type: ignore[import-untyped]
 
+from voice_portal.markup import linked
+from voice_portal.reference import SCHEMAS, page_of
 from voice_portal.sources import Sources
+
+
+def text_address(page: str) -> str:
+    """Where the Markdown of a page lies in the site, such as ``/calls/index.md``."""
+    return "/index.md" if page == "index.md" else f"/{page.removesuffix('.md')}/index.md"
 
 
 class PageError(SuperFencesException, click.ClickException):  # type: ignore[misc]
@@ -53,6 +62,23 @@ class Page:
         name = target.removesuffix(".md").removesuffix("index")
         url = up + (f"{name}/" if name else "")
         return (url or "./") + (f"#{anchor}" if anchor else "")
+
+    def operation_link(self, operation_id: str) -> str:
+        """A relative URL of the page of an operation."""
+        return self.link(page_of(operation_id))
+
+    def schema_link(self, name: str) -> str:
+        """A relative URL of a schema's entry on the page Schemas; empty where it has none."""
+        return self.link(SCHEMAS, anchor=name) if name in self.sources.shared_schemas else ""
+
+    def words(self, text: str) -> Markup:
+        """A sentence of the contract, in which an operationId leads to the operation's page."""
+        return linked(text, self._links)
+
+    @cached_property
+    def _links(self) -> dict[str, str]:
+        others = {name: page_of(name) for name in self.sources.operations}
+        return {name: self.link(page) for name, page in others.items() if page != self.path}
 
     def new_id(self, wish: str) -> str:
         """An HTML id that no other part of the page has."""

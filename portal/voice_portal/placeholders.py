@@ -13,6 +13,9 @@ import voice_sandbox
 from voice_portal.page import Page
 from voice_portal.sources import Sources
 
+VERSION: Final = voice_sandbox.__version__
+"""The version of the sandbox that the pages describe."""
+
 _PLACEHOLDER: Final = re.compile(r"\{\{\s*([\w.]*)\s*\}\}")
 _FENCE: Final = re.compile(r"\s*(`{3,}|~{3,})")
 # What Markdown or HTML could take for markup. In prose it becomes a character reference.
@@ -60,7 +63,7 @@ def _values(sources: Sources) -> Mapping[str, Any]:
         "sandbox_url": sources.sandbox_url,
         "call_id": sources.call_id,
         "agents": sources.agents,
-        "version": voice_sandbox.__version__,
+        "version": VERSION,
         "contract": {"title": contract.title, "version": contract.version},
         **{name: example.value for name, example in (created.examples if created else {}).items()},
         "scenarios": {

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import posixpath
 import re
 from collections.abc import Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from voice_portal.fences import FENCES, with_entries
-from voice_portal.page import Page
+from voice_portal.page import Page, text_address
 from voice_portal.placeholders import fill
 from voice_sandbox.contract.model import Contract
 
@@ -17,7 +19,7 @@ _ATTRIBUTES: Final = re.compile(r"\s*\{:?\s*[#.][^}]*\}")
 _INCLUDE: Final = re.compile(r'(?P<indent> *)--8<-- "(?P<file>[^":]+)(?::(?P<section>[\w-]+))?"')
 _MARK: Final = re.compile(r"\W*--8<-- \[(?P<edge>start|end):(?P<section>[\w-]+)\]")
 _DETAILS: Final = re.compile(r'\?\?\? \w+ "(?P<title>.+)"')
-_LINK: Final = re.compile(r"\]\((?P<file>[\w-]+\.\w+)(?P<anchor>#[\w-]+)?\)")
+_LINK: Final = re.compile(r"\]\((?P<file>(?:[\w.-]+/)*[\w-]+\.\w+)(?P<anchor>#[\w-]+)?\)")
 
 
 def page(lines: list[str], page: Page) -> str:
@@ -106,11 +108,12 @@ def _written(lines: Iterable[str], page: Page) -> Iterator[str]:
         elif in_code:
             yield line
         elif not line.startswith("<swagger-ui"):
-            yield _LINK.sub(_as_text_link, _ATTRIBUTES.sub("", line))
+            as_text_link = partial(_as_text_link, posixpath.dirname(page.path))
+            yield _LINK.sub(as_text_link, _ATTRIBUTES.sub("", line))
 
 
-def _as_text_link(link: re.Match[str]) -> str:
+def _as_text_link(folder: str, link: re.Match[str]) -> str:
     """A link to a page leads to its Markdown, and one to another file to that file."""
-    name, is_page = link["file"].removesuffix(".md"), link["file"].endswith(".md")
-    folder = "" if name == "index" or not is_page else f"{name}/"
-    return f"](/{folder}{'index.md' if is_page else name}{link['anchor'] or ''})"
+    target = posixpath.normpath(posixpath.join(folder, link["file"]))
+    address = text_address(target) if target.endswith(".md") else f"/{target}"
+    return f"]({address}{link['anchor'] or ''})"

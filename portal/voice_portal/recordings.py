@@ -40,7 +40,7 @@ def check(sources: Sources, page: Page, card: str, responses: list[RecordedRespo
     if mode == "write":
         _write(file, {**recorded, card: fresh})
         return
-    place = f"{file.parent.name}/{file.name}"
+    place = f"{FOLDER.name}/{file.relative_to(FOLDER).as_posix()}"
     if card not in recorded:
         raise FenceError(
             f"The card {card} has no response in portal/voice_portal/{place}. "
@@ -64,13 +64,14 @@ def left_over(cards: Mapping[str, set[str]]) -> list[str]:
     if mode == "ignore":
         return []
     left = []
-    for file in sorted(FOLDER.glob("*.json")):
+    for file in sorted(FOLDER.rglob("*.json")):
         recorded = _read(file)
-        gone = sorted(set(recorded) - cards.get(f"{file.stem}.md", set()))
+        name = file.relative_to(FOLDER).as_posix()
+        gone = sorted(set(recorded) - cards.get(f"{name.removesuffix('.json')}.md", set()))
         if gone and mode == "write":
             _write(file, {card: recorded[card] for card in recorded if card not in gone})
         else:
-            left += [f"portal/voice_portal/{FOLDER.name}/{file.name}: {card}" for card in gone]
+            left += [f"portal/voice_portal/{FOLDER.name}/{name}: {card}" for card in gone]
     return left
 
 
@@ -90,7 +91,7 @@ def _write(file: Path, recorded: Mapping[str, Any]) -> None:
     if not recorded:
         file.unlink(missing_ok=True)
         return
-    file.parent.mkdir(exist_ok=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     text = json.dumps(recorded, indent=2, ensure_ascii=False, sort_keys=True)
     file.write_text(f"{text}\n", encoding="utf-8")
 

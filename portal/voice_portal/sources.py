@@ -8,15 +8,17 @@ from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final
 
+from voice_portal.named_schemas import NamedSchema, shared_schemas
 from voice_portal.sandbox_responses import SandboxResponses
 from voice_sandbox.calls.scenarios import CATALOGUE_FILE, Scenarios, load_scenarios
 from voice_sandbox.contract.catalogue import read_catalogue
-from voice_sandbox.contract.model import Contract, ContractError
+from voice_sandbox.contract.model import Contract, ContractError, Operation
 from voice_sandbox.contract.pointers import read_yaml
 from voice_sandbox.contract.reader import find_contract, load_contract
 
 PROBLEM_REQUESTS_FILE: Final = Path(__file__).with_name("problem_requests.yaml")
 WORKFLOWS_FILE: Final = Path(__file__).parents[2] / "arazzo.yaml"
+ACTS_FILE: Final = CATALOGUE_FILE.parent / "rehearsal" / "acts.yaml"
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,21 @@ class Sources:
     def control(self) -> Contract:
         """The contract of what only the sandbox can do."""
         return load_contract(find_contract("control.yaml"), components_from=self.contract)
+
+    @cached_property
+    def operations(self) -> Mapping[str, Operation]:
+        """The operations of both contracts, those of the service first."""
+        return {**self.contract.operations, **self.control.operations}
+
+    def contract_of(self, operation: Operation) -> Contract:
+        """The contract that has the operation."""
+        of_service = operation.operation_id in self.contract.operations
+        return self.contract if of_service else self.control
+
+    @cached_property
+    def shared_schemas(self) -> Mapping[str, NamedSchema]:
+        """The schemas of both contracts that stand in several places, by name."""
+        return shared_schemas(self.contract, self.control)
 
     @cached_property
     def responses(self) -> SandboxResponses:

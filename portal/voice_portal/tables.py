@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 from voice_portal.markup import first_sentence, phrase
+from voice_portal.reference import guide_of, page_of
 from voice_portal.sources import Sources
 from voice_sandbox.calls.scenarios import Scenario
 from voice_sandbox.contract.model import Contract, Operation
 from voice_sandbox.contract.problems import PROBLEMS, documented_codes
 
+REFERENCES: Final = ("service", "sandbox")
+"""The two contracts as the reference calls them."""
 
-def operations(sources: Sources) -> list[dict[str, Any]]:
-    """Every operation with its first sentence and the page of its tag."""
+
+def operations(sources: Sources, *, reference: str = "") -> list[dict[str, Any]]:
+    """Every operation of a contract with its first sentence.
+
+    Its page is the guide of its tag, or its own page where a ``reference`` is asked for.
+    """
+    contract = sources.control if reference == "sandbox" else sources.contract
     return [
         {
             "operation": operation,
             "line": first_sentence(operation.description),
-            "page": f"{operation.tag.lower()}.md",
+            "page": page_of(operation.operation_id) if reference else guide_of(operation),
         }
-        for operation in sources.contract.operations.values()
+        for operation in contract.operations.values()
     ]
 
 
@@ -144,18 +152,25 @@ def _times(scenario: Scenario) -> list[str]:
     return [f"{after:g} s {words}" for after, words in told]
 
 
-def problem(code: str, contract: Contract) -> dict[str, Any]:
-    """One problem and the operations that document it."""
-    documenting = [
-        operation
-        for operation in contract.operations.values()
-        if any(code in documented_codes(r) for r in operation.responses.values())
-    ]
+def problem(code: str, sources: Sources) -> dict[str, Any]:
+    """One problem and the operations of the service that document it.
+
+    A problem of no such operation has those of the sandbox's control API.
+    """
+    documenting = _documenting(code, sources.contract) or _documenting(code, sources.control)
     return {
         "problem": PROBLEMS[code],
         "phrase": phrase(PROBLEMS[code].status),
         "operations": documenting,
     }
+
+
+def _documenting(code: str, contract: Contract) -> list[Operation]:
+    return [
+        operation
+        for operation in contract.operations.values()
+        if any(code in documented_codes(r) for r in operation.responses.values())
+    ]
 
 
 def problem_index() -> dict[int, list[str]]:

@@ -40,25 +40,25 @@ class Limits(msgspec.Struct, frozen=True, kw_only=True):
 
 HELP: Final[Mapping[str, str]] = {
     "max_body": "Bytes of a body at most, where the contract allows more. "
-    "A larger one is refused with 413.",
-    "max_head": "Bytes of a request line with all headers at most. A larger one is refused with "
+    "A larger one is rejected with 413.",
+    "max_head": "Bytes of a request line with all headers at most. A larger one is rejected with "
     "431.",
     "max_connections": "Connections that one worker serves at a time. A further one takes the "
-    "place of an idle one; where none is idle it is answered 429 and closed.",
+    "place of an idle one; if none is idle it gets 429 and is closed.",
     "max_rate": "Requests that one key may send to one worker in a second. Further ones are "
-    "refused with 429 and Retry-After. To read the journal counts as one more request for every 5 "
+    "rejected with 429 and Retry-After. To read the journal counts as one more request for every 5 "
     "exchanges in it.",
-    "max_calls": "Calls that one key may hold. Further ones are refused with 429 until the "
+    "max_calls": "Calls that one key may hold. Further ones are rejected with 429 until the "
     "namespace is emptied.",
     "max_journal": "Exchanges that the journal keeps of one key.",
     "max_streams": "Live streams of the journal that one key may follow at a time in one worker. "
     "A further one is rejected with 429 and Retry-After.",
     "max_idle_hours": "Hours without a request after which a namespace is removed.",
     "request_seconds": "Seconds within which a request must have arrived with its body. "
-    "A slower one is refused with 408.",
+    "A slower one is rejected with 408.",
     "keep_alive_seconds": "Seconds for which a connection may wait for its next request. "
     "Choose more than your proxy does.",
-    "stall_seconds": "Seconds after which a client that takes nothing of its answer is cut off.",
+    "stall_seconds": "Seconds after which a client that takes nothing of its response is cut off.",
 }
 """The help of each option."""
 

@@ -35,7 +35,7 @@ def test_every_problem_is_triggered_and_fixed_on_its_entry(
     expected_console_errors.append("status of [45]")
     page.goto("/errors/")
     for code in TRIGGERED:
-        card = page.locator(f"#provoke-{code}")
+        card = page.locator(f"#trigger-{code}")
         page.locator(f"#{code} + .problem summary").first.click()
         card.get_by_role("button", name="Try API").click()
         expect(card.locator(".card-problem"), code).to_contain_text(PROBLEMS[code].title)
@@ -56,7 +56,7 @@ def test_card_of_a_problem_is_made_when_somebody_opens_it(page: Page) -> None:
     expect(page.locator("#malformed_json + .problem")).to_be_attached()
     expect(page.locator("details try-api")).to_have_count(0)
     page.locator("#malformed_json + .problem summary").first.click()
-    card = page.locator("#provoke-malformed_json")
+    card = page.locator("#trigger-malformed_json")
     expect(card).to_have_attribute("data-state", "idle")
     expect(card.locator(".card-panel .copy").first).to_be_visible()
     expect(card.locator(".card-panel").first).to_contain_text(page.url.split("/errors/")[0])
@@ -68,8 +68,8 @@ def test_cards_of_all_problems_are_there_without_javascript(new_page: Callable[.
     page.goto("/errors/")
     expect(page.locator("details try-api")).to_have_count(len(TRIGGERED))
     page.locator("#malformed_json + .problem summary").first.click()
-    card = page.locator("#provoke-malformed_json")
-    expect(card).to_contain_text("Recorded answer")
+    card = page.locator("#trigger-malformed_json")
+    expect(card).to_contain_text("Recorded response")
     expect(card.locator(".card-panel").first).to_be_visible()
 
 
@@ -110,7 +110,7 @@ def test_end_of_a_call_shows_what_was_posted_and_saved(quickstart: Page) -> None
     card.get_by_role("button", name="Skip to the end").click()
     posted, read = card.locator(".life-side").first, card.locator(".life-side").last
     expect(posted).to_contain_text('"event_type": "call.completed"')
-    expect(posted).to_contain_text("and was answered 200")
+    expect(posted).to_contain_text("and got 200")
     expect(read).to_contain_text('"status": "completed"')
     assert "prov_" not in card.inner_text()
 
@@ -122,7 +122,7 @@ def test_second_delivery_is_shown_though_the_call_is_over(quickstart: Page) -> N
     card.get_by_role("button", name="Try API").click()
     expect(card.locator(".life-end")).to_contain_text("completed", timeout=15_000)
     answered = card.locator(".life-response")
-    expect(answered).to_have_text(["and was answered 200", "and was answered 409"])
+    expect(answered).to_have_text(["and got 200", "and got 409"])
 
 
 def test_state_is_read_as_it_changes_and_no_oftener(quickstart: Page) -> None:
@@ -295,7 +295,7 @@ def test_reference_takes_the_key_over(quickstart: Page) -> None:
     dialog = quickstart.get_by_role("dialog", name="Your sandbox key")
     dialog.get_by_label("Key in use").fill("sandbox_taken_over")
     dialog.get_by_role("button", name="Use this key").click()
-    quickstart.locator(".md-nav--primary").get_by_role("link", name="API reference").click()
+    quickstart.locator(".md-nav--primary").get_by_role("link", name="Explore in Swagger UI").click()
     frame = quickstart.frame_locator("iframe[title]")
     frame.locator("#operations-Agents-listAgents").click()
     frame.get_by_role("button", name="Try it out").click()

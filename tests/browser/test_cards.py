@@ -11,6 +11,8 @@ from playwright.sync_api import Page, expect
 
 from sandbox_process import SandboxServer
 
+SEARCH = "/workers/search."
+"""What the worker of the search loads last without which it cannot start."""
 CALL_SECONDS = 15_000
 """Longer than the default call takes on the wall clock, in milliseconds."""
 
@@ -37,8 +39,9 @@ def create_call(page: Page) -> str:
 
 @pytest.fixture
 def quickstart(page: Page) -> Page:
-    """The Quickstart, opened by its address."""
-    page.goto("/quickstart/")
+    """The Quickstart, opened by its address, with what its search loads in the background."""
+    with page.expect_event("requestfinished", lambda request: SEARCH in request.url):
+        page.goto("/quickstart/")
     return page
 
 
@@ -120,7 +123,10 @@ def test_step_that_was_not_reached_is_left_open(
     webhook = run(quickstart, "Try webhook completion")
     expect(webhook).to_have_attribute("data-state", "rejected")
     expect(webhook.locator(".card-requests p")).to_have_text(
-        ["1. POST /v1/calls → 401 Unauthorized", "2. POST /v1/webhooks/call-completed → no answer"]
+        [
+            "1. POST /v1/calls → 401 Unauthorized",
+            "2. POST /v1/webhooks/call-completed → no response",
+        ]
     )
     expect(webhook.locator(".card-problem")).to_contain_text("Missing token")
 
@@ -180,7 +186,7 @@ def test_stopped_sandbox_is_told_apart(
     quickstart.route("**/*", lambda route: route.abort("connectionrefused"))
     agents = run(quickstart, "Try list agents")
     expect(agents.locator(".card-problem")).to_contain_text("The sandbox is not running")
-    expect(agents.locator(".card-status")).to_contain_text("Recorded answer")
+    expect(agents.locator(".card-status")).to_contain_text("Recorded response")
     expect(agents.locator(".card-json")).to_contain_text('"agents"')
     port = urlsplit(quickstart.url).port
     expect(agents.locator(".card-command code")).to_have_text(f"make serve PORT={port}")
@@ -254,10 +260,10 @@ def test_response_that_never_comes_ends_the_wait(quickstart: Page) -> None:
     )
     quickstart.route("**/v1/calls", lambda route: None)
     created = run(quickstart, "Try create call")
-    expect(created.locator(".card-problem")).to_contain_text("No answer in 15 seconds")
+    expect(created.locator(".card-problem")).to_contain_text("No response in 15 seconds")
     expect(created.locator(".card-problem")).to_contain_text("may have done what it asks for")
     expect(created.get_by_role("button", name="Retry")).to_be_visible()
-    expect(created.locator(".card-status")).to_contain_text("Recorded answer")
+    expect(created.locator(".card-status")).to_contain_text("Recorded response")
 
 
 def test_response_is_announced_once(quickstart: Page) -> None:
@@ -285,7 +291,7 @@ def test_each_state_of_a_call_is_announced_after_its_creation(quickstart: Page) 
     assert said[2:] == [
         "The call is ringing",
         "The call is in progress",
-        "The call is over: completed, 5 seconds",
+        "The call has ended: completed, 5 seconds",
     ]
 
 
@@ -402,7 +408,7 @@ def test_card_without_javascript_is_complete(new_page: Callable[..., Page]) -> N
     page.goto("/quickstart/")
     created = page.locator("try-api").first
     expect(created.locator('[data-language="bash"]')).to_contain_text("curl -X POST")
-    expect(created.locator(".card-status")).to_contain_text("Recorded answer")
+    expect(created.locator(".card-status")).to_contain_text("Recorded response")
     expect(created.locator(".card-json")).to_contain_text("call_id")
     expect(created.locator(".card-run")).to_be_hidden()
     created.get_by_text("Python", exact=True).click()

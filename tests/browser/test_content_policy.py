@@ -7,11 +7,13 @@ import httpx
 import pytest
 from playwright.sync_api import Page, expect
 
-from built_pages import PAGES, address
+from built_pages import OPERATIONS, PAGES, address
 from sandbox_process import SandboxServer
 from swagger import try_out
 
-ADDRESSES = [*map(address, PAGES), "/no-such-page/"]
+# One page of each template that the build adds.
+GENERATED = [OPERATIONS["createCall"], OPERATIONS["armFault"], "reference/schemas"]
+ADDRESSES = [*map(address, [*PAGES, *GENERATED]), "/no-such-page/"]
 WATCH = """
 window.violations = [];
 document.addEventListener("securitypolicyviolation", (event) => {
@@ -60,7 +62,7 @@ def test_page_asks_for_nothing_forbidden(
     """Each page runs to its end without one violation."""
     expected_console_errors.append("status of 404")
     page = open_watched(new_page, path)
-    if path == "/reference/":
+    if path == "/swagger-ui/":
         expect(page.frame_locator("iframe").locator(".opblock").first).to_be_visible()
     for scheme in ("light", "dark"):
         page.emulate_media(color_scheme=scheme)
@@ -75,7 +77,7 @@ def test_whole_visit_asks_for_nothing_forbidden(new_page: Callable[..., Page]) -
     page.get_by_placeholder("Search").press_sequentially("idempotency")
     expect(page.locator(".md-search-result__item").first).to_be_visible()
     page.keyboard.press("Escape")
-    for name in ("Calls", "Errors", "Inspector", "API reference", "Quickstart"):
+    for name in ("Calls", "Errors", "Inspector", "Explore in Swagger UI", "Quickstart"):
         page.locator(".md-nav--primary").get_by_role("link", name=name, exact=True).first.click()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         scrolled(page)
@@ -90,7 +92,7 @@ def test_whole_visit_asks_for_nothing_forbidden(new_page: Callable[..., Page]) -
 
 def test_reference_runs_under_the_policy(new_page: Callable[..., Page]) -> None:
     """Swagger UI evaluates no text: its operations open, and Try it out gets a response."""
-    page = open_watched(new_page, "/reference/")
+    page = open_watched(new_page, "/swagger-ui/")
     expect(try_out(page, "Calls-createCall")).to_contain_text("201")
     assert violations(page) == []
 

@@ -52,8 +52,8 @@ def test_cards_run_below_a_path(page: Page) -> None:
 
 
 def test_reference_runs_below_a_path(page: Page) -> None:
-    """Try it out on the reference stays below the path."""
-    page.goto(f"{MOUNT}/reference/")
+    """Try it out in Swagger UI stays below the path."""
+    page.goto(f"{MOUNT}/swagger-ui/")
     expect(try_out(page, "Agents-listAgents")).to_contain_text("200")
 
 

@@ -2,9 +2,12 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect
 
+from sandbox_process import SandboxServer
 from voice_portal.fields import fields_of
 from voice_sandbox.contract.problems import PROBLEMS
 from voice_sandbox.contract.reader import find_contract, load_contract
@@ -21,13 +24,47 @@ def test_unknown_address_offers_the_pages(page: Page, expected_console_errors: l
     expect(page).to_have_url(re.compile(r"/quickstart/$"))
 
 
-def test_open_api_base_answers_what_it_is(page: Page) -> None:
-    """The button on the Overview leads to the sandbox, which says that it is one."""
+def test_api_base_says_whether_it_is_up(page: Page, sandbox_server: SandboxServer) -> None:
+    """The button on the Overview leads to address, status and versions; JSON is one click away."""
     page.goto("/")
     page.get_by_role("link", name="Open API base").click()
+    expect(page.locator(".api-base-status")).to_contain_text("Up")
+    expect(page.locator(".api-base pre").first).to_have_text(sandbox_server.url)
+    said = page.request.get("/sandbox").json()
+    expect(page.locator(".api-base-version")).to_have_text(said["version"])
+    expect(page.locator(".api-base-contract")).to_have_text(said["contract"]["version"])
+    page.get_by_role("link", name="/sandbox", exact=True).click()
     expect(page.locator("body")).to_contain_text('"sandbox"')
     # What is no page names no icon, so a browser asks for this one.
     assert page.request.get("/favicon.ico").ok
+
+
+@pytest.mark.parametrize(
+    ("path", "response", "words"),
+    [
+        ("/sandbox", {"abort": "connectionrefused"}, "The sandbox is not running"),
+        ("/sandbox", {"json": {"live": True}}, "This address is not a sandbox"),
+        ("/sandbox", {"status": 502, "body": "<html>"}, "This address is not a sandbox"),
+        ("/readyz", {"status": 503, "json": {"detail": "The disk is full."}}, "The disk is full."),
+        ("/readyz", {"status": 502, "body": "<html>"}, "It responds, but is not ready."),
+    ],
+)
+def test_api_base_says_what_is_wrong(
+    page: Page,
+    expected_console_errors: list[str],
+    path: str,
+    response: dict[str, Any],
+    words: str,
+) -> None:
+    """A server that is away, is another service, or cannot write, is named as that."""
+    expected_console_errors += ["ERR_CONNECTION_REFUSED", "status of 50"]
+    aborts = "abort" in response
+    page.route(
+        f"**{path}",
+        lambda route: route.abort(response["abort"]) if aborts else route.fulfill(**response),
+    )
+    page.goto("/api-base/")
+    expect(page.locator(".api-base-status")).to_contain_text(words)
 
 
 def test_search_finds_problem_codes_and_fields(page: Page) -> None:
@@ -43,8 +80,10 @@ def searched(page: Page, words: str) -> list[str]:
     page.get_by_placeholder("Search").fill("")
     expect(links).to_have_count(0)
     page.get_by_placeholder("Search").press_sequentially(words)
+    # Cyrillic is on no key of Playwright's keyboard, and Material waits for a key.
+    page.get_by_placeholder("Search").press("End")
     expect(page.locator(".md-search-result__meta")).to_contain_text("matching")
-    expect(links.first).to_be_attached()
+    expect(links.first).to_be_attached(timeout=15_000)
     found: list[str] = links.evaluate_all("links => links.map((link) => link.href)")
     return found
 
@@ -66,6 +105,14 @@ def test_search_finds_every_operation_field_and_code(page: Page) -> None:
     assert missing == []
 
 
+def test_search_knows_other_forms_of_a_word(page: Page) -> None:
+    """English and Russian words are found in another form than the one on the page."""
+    page.goto("/")
+    assert "/calls/" in searched(page, "polls")[0]
+    assert "/webhooks/" in searched(page, "вебхуки")[0]
+    assert "/sandbox-guide/" in searched(page, "+1 202 555 0111")[0]
+
+
 def test_page_copies_itself_as_markdown(new_page: Callable[..., Page]) -> None:
     """Copy page puts the page on the clipboard as Markdown, answers included."""
     page = new_page(permissions=["clipboard-read", "clipboard-write"])
@@ -83,7 +130,7 @@ def test_drawer_of_a_phone_shows_all_pages_at_once(new_page: Callable[..., Page]
     page.goto("/quickstart/")
     page.locator('.md-header label[for="__drawer"]').click()
     menu = page.locator(".md-nav--primary")
-    for section in ("Start here", "Guides", "Testing", "Reference"):
+    for section in ("Get started", "Guides", "Testing", "Reference"):
         expect(menu.get_by_text(section, exact=True).locator("visible=true")).to_have_count(1)
     menu.get_by_role("link", name="Inspector").click()
     expect(page).to_have_url(re.compile(r"/inspector/$"))

@@ -76,8 +76,9 @@ def test_cards_of_a_static_host_call_the_sandbox_that_lets_them(
         expect(card.locator(".card-panel").first).to_contain_text(f"{sandbox.url}/v1/calls")
         page.goto(f"{static_host}/docs/")
         page.get_by_role("link", name="Open API base").click()
-        expect(page.locator("body")).to_contain_text('"sandbox":true')
-        page.goto(f"{static_host}/docs/reference/#listAgents")
+        expect(page.locator(".api-base-status")).to_contain_text("Up")
+        expect(page.locator(".api-base pre").first).to_have_text(sandbox.url)
+        page.goto(f"{static_host}/docs/swagger-ui/#listAgents")
         frame = page.frame_locator("iframe[title]")
         frame.get_by_role("button", name="Try it out").click()
         frame.get_by_role("button", name="Execute").click()
@@ -93,7 +94,8 @@ def test_texts_of_a_published_site_link_to_it(root: Path, tmp_path: Path) -> Non
     assert "](/" not in index
     overview = (tmp_path / "index.md").read_text("utf-8")
     assert f"({SITE_URL}quickstart/index.md)" in overview
-    assert "(http://127.0.0.1:9/sandbox)" in overview
+    base = (tmp_path / "api-base" / "index.md").read_text("utf-8")
+    assert "(http://127.0.0.1:9/sandbox)" in base
 
 
 @pytest.mark.parametrize(
@@ -121,4 +123,4 @@ def test_sandbox_that_does_not_let_a_page_call_it_is_told_apart(
     expect(card.locator(".card-command code")).to_have_text(
         f"voice-sandbox serve --port {port} --cors-origin {static_host}"
     )
-    expect(card.locator(".card-label")).to_have_text("Recorded answer")
+    expect(card.locator(".card-label")).to_have_text("Recorded response")

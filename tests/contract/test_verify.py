@@ -228,7 +228,7 @@ def test_deployment_that_stops_responding_is_2(live: FakeLiveService) -> None:
     live.hang_seconds[path] = 30
     result = verify(live.url, "--timeout", "0.2")
     assert result.exit_code == 1  # only that path hangs, so that is a finding
-    assert "gave no answer" in result.output
+    assert "gave no response" in result.output
     assert contract is not control
 
 

@@ -215,7 +215,7 @@ def test_redirects_are_not_followed(
         live.responses["/v1/calls"] = (307, {"Location": f"{elsewhere.url}/v1/calls"}, b"")
         result = verify(live.url)
     assert result.exit_code == 1, result.output
-    assert "createCall answers 307" in result.output
+    assert "createCall returns 307" in result.output
     assert elsewhere.requests == []
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from bs4 import BeautifulSoup
 
-from built_pages import PAGES, built
+from built_pages import ALL_PAGES, built
 from sandbox_process import SandboxServer
 from voice_portal.sources import Sources, load_sources
 
@@ -30,11 +30,11 @@ def html(site: Path) -> Mapping[str, BeautifulSoup]:
     return {
         path.relative_to(site).as_posix(): BeautifulSoup(path.read_text("utf-8"), "html.parser")
         for path in site.rglob("*.html")
-        if "swagger-ui" not in path.parts
+        if "assets" not in path.parts
     }
 
 
 @pytest.fixture(scope="session")
 def articles(html: Mapping[str, BeautifulSoup]) -> Mapping[str, Any]:
     """The text of every page by its name, without header and navigation."""
-    return {name: html[built(name)].find("article") for name in PAGES}
+    return {name: html[built(name)].find("article") for name in ALL_PAGES}

@@ -5,27 +5,36 @@ from typing import Any
 
 import pytest
 
-from built_pages import build_in, copy_sources
+from built_pages import DOCS, build_in, copy_sources
+
+
+def first_card(name: str) -> str:
+    """The place of the first card of a page, as a message names it."""
+    lines = (DOCS / name).read_text("utf-8").split("\n")
+    return f"docs/{name}:{lines.index('```try-api') + 1}"
+
+
+CALLS, INDEX = first_card("calls.md"), first_card("index.md")
 
 BROKEN = {
     "operation": (
         "docs/calls.md",
         "operation: createCall",
         "operation: createCal",
-        "docs/calls.md:8: try-api: There is no operation createCal. Did you mean createCall?",
+        f"{CALLS}: try-api: There is no operation createCal. Did you mean createCall?",
     ),
     "example": (
         "docs/calls.md",
         "example: quickstart",
         "example: quikstart",
-        "docs/calls.md:8: try-api: There is no example of createCall named quikstart. "
+        f"{CALLS}: try-api: There is no example of createCall named quikstart. "
         "Did you mean quickstart?",
     ),
     "scenario": (
         "docs/calls.md",
         "example: quickstart",
         "scenario: bussy",
-        "docs/calls.md:8: try-api: There is no scenario bussy. Did you mean busy?",
+        f"{CALLS}: try-api: There is no scenario bussy. Did you mean busy?",
     ),
     "placeholder": (
         "docs/calls.md",
@@ -49,13 +58,13 @@ BROKEN = {
         "portal/voice_portal/recordings/calls.json",
         '"status": 201',
         '"status": 202',
-        "docs/calls.md:8: try-api: The card try-createcall no longer shows the response that is in",
+        f"{CALLS}: try-api: The card try-createcall no longer shows the response that is in",
     ),
     "field that nobody implements": (
         "openapi.yaml",
         "required: [call_id]\n      properties:\n",
         "required: [call_id, price]\n      properties:\n        price: { type: integer }\n",
-        "docs/calls.md:8: try-api: The card try-createcall shows the response 201 of createCall, "
+        f"{INDEX}: try-api: The card try-createcall shows the response 201 of createCall, "
         "which is not what openapi.yaml documents. /price: This field is missing. "
         "Fix the sandbox, or change openapi.yaml.",
     ),
@@ -63,7 +72,7 @@ BROKEN = {
         "docs/calls.md",
         "example: quickstart\n",
         "example: quickstart\nexample: second_agent\n",
-        "docs/calls.md:8: try-api: The fence is not YAML: options:3: The key example is given "
+        f"{CALLS}: try-api: The fence is not YAML: options:3: The key example is given "
         "twice. Leave one.",
     ),
     "expression": (

@@ -11,19 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import click
 import httpx
 import pytest
 
-from built_pages import PAGES, blocks
+from built_pages import ALL_PAGES, GENERATED, PAGES, blocks
 from node_tools import NodeTools
 from sandbox_process import SandboxServer
 from voice_portal.sources import Sources
-from voice_sandbox.cli.main import main
+from voice_sandbox.cli.main import command_contexts
 
 EXAMPLES = str(Path(__file__).parents[2] / "docs" / "examples" / "reminders")
 LANGUAGES = ("bash", "python", "javascript")
-CALLS_THE_API = re.compile(r"(CALL_ID=\$\()?curl ")
+CALLS_THE_API = re.compile(r"((CALL|REQUEST)_ID=\$\()?curl ")
 
 
 @dataclass(frozen=True)
@@ -69,7 +68,7 @@ def runner(
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", ALL_PAGES)
 def test_every_snippet_of_a_card_gets_what_is_shown(
     articles: Mapping[str, Any], runner: Any, name: str, language: str
 ) -> None:
@@ -100,7 +99,21 @@ def test_every_curl_command_succeeds(articles: Mapping[str, Any], runner: Any, n
     assert failed == []
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", GENERATED)
+def test_every_request_of_the_reference_gets_a_response(
+    articles: Mapping[str, Any], runner: Any, name: str
+) -> None:
+    """The command of each page succeeds, or finds nothing where the id is an example."""
+    for text in blocks(articles[name], "sh"):
+        ran = runner.run("bash", text, fails=True)
+        # A stream ends when curl has waited for a second.
+        assert ran.returncode == (28 if "--max-time" in text else 0), ran.stderr
+        if ran.stdout.startswith('{"type":'):
+            assert json.loads(ran.stdout)["code"] in ("exchange_not_found", "fault_not_found")
+
+
+# test_rehearsal_page runs the programs of its page, of which one never ends.
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "rehearsal"])
 def test_every_python_program_succeeds(articles: Mapping[str, Any], runner: Any, name: str) -> None:
     """Each Python program of the page runs as it stands."""
     failed = []
@@ -148,10 +161,11 @@ def shell_lines(articles: Any) -> list[list[str]]:
 def is_run_elsewhere(words: list[str]) -> bool:
     """Whether test_testing_page, test_hosting or the test of schemathesis runs the command.
 
+    test_rehearsal_page runs what rehearses.
     test_container runs what ``docker`` would, test_clients the generators.
     """
     match words:
-        case ["javac", *_] | ["voice-sandbox", "exec", *_]:
+        case ["javac", *_] | ["voice-sandbox", "exec" | "rehearse", *_]:
             return True
         case ["schemathesis", "run" | "replay", *_]:
             return True
@@ -159,13 +173,12 @@ def is_run_elsewhere(words: list[str]) -> bool:
             return True
         case ["docker", "build" | "run", *_] | ["openapi-python-client", "generate", *_]:
             return True
-    return words[0].startswith(("CALL_ID=", "REQUEST_ID="))
+    return words[0].startswith(("CALL_ID=", "REQUEST_ID=", "CALL_DEADLINE_SECONDS="))
 
 
 def options_of(command: str) -> set[str]:
     """The options of a command of voice-sandbox."""
-    found = main.get_command(click.Context(main), command)
-    assert found is not None
+    found = command_contexts()[command].command
     return {option for parameter in found.params for option in parameter.opts}
 
 
@@ -202,7 +215,7 @@ def test_every_command_has_its_place(root: Path) -> None:
     """The page of the command line has a section for each command, and for no other."""
     page = (root / "docs" / "command-line.md").read_text("utf-8")
     shown = set(re.findall(r"^### (\S+) \{", page, re.MULTILINE))
-    assert shown == set(main.list_commands(click.Context(main)))
+    assert shown == set(command_contexts())
 
 
 def test_schemathesis_command_succeeds(

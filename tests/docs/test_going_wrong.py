@@ -47,9 +47,10 @@ def test_every_failure_has_its_test_in_each_language(article: Any) -> None:
     """Each section shows what the user sees, a rule, a card to trigger it, and three tests."""
     for section in SECTIONS:
         heading = article.find(id=section)
-        below = []
-        for sibling in heading.find_next_siblings():
-            if sibling.name == "h2":
+        columns = heading.find_parent(class_="columns")
+        below = [] if columns is None else [columns]
+        for sibling in (columns or heading).find_next_siblings():
+            if sibling.name == "h2" or sibling.find("h2") is not None:
                 break
             below.append(sibling)
         text = "\n".join(map(str, below))

@@ -11,9 +11,9 @@ import click
 import pytest
 import yaml
 
-from built_pages import PAGES, built
+from built_pages import ALL_PAGES, built
 from voice_portal.sources import Sources
-from voice_sandbox.cli.main import main
+from voice_sandbox.cli.main import command_contexts
 from voice_sandbox.contract.problems import PROBLEMS
 
 
@@ -65,7 +65,7 @@ def test_every_problem_can_be_triggered(articles: Mapping[str, Any]) -> None:
         triggered[expected] = json.loads(card.find(class_="card-json").text)["code"]
     assert triggered == {code: code for code in PROBLEMS if code != "internal_error"}
     entry = articles["errors"].find(id="internal_error").find_next(class_="problem")
-    assert "cannot be provoked" in entry.text
+    assert "cannot be triggered" in entry.text
 
 
 def test_every_scenario_has_a_row(articles: Mapping[str, Any], sources: Sources) -> None:
@@ -77,8 +77,7 @@ def test_every_scenario_has_a_row(articles: Mapping[str, Any], sources: Sources)
 
 def test_every_option_of_the_server_is_documented(articles: Mapping[str, Any]) -> None:
     """The options of `voice-sandbox serve` and their environment variables are on the page."""
-    serve = main.get_command(click.Context(main), "serve")
-    assert serve is not None
+    serve = command_contexts()["serve"].command
     options = {
         (max(option.opts, key=len), option.envvar)
         for option in serve.params
@@ -90,11 +89,11 @@ def test_every_option_of_the_server_is_documented(articles: Mapping[str, Any]) -
     assert set(documented) == options
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", ALL_PAGES)
 def test_page_ends_where_the_next_step_begins(articles: Mapping[str, Any], name: str) -> None:
-    """The last heading of each page tells where to go next; the reference is the last page."""
+    """The last heading of each page tells where to go next; Swagger UI is its own last page."""
     headings = articles[name].find_all("h2")
-    assert name == "reference" or headings[-1].text.startswith("Where to go next")
+    assert name == "swagger-ui" or headings[-1].text.startswith("Where to go next")
 
 
 def test_no_page_loads_anything_from_another_host(html: Mapping[str, Any]) -> None:
@@ -188,7 +187,7 @@ def test_no_script_knows_the_live_service(
         assert sources.live_url not in script.read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", ALL_PAGES)
 def test_headings_descend_one_level_at_a_time(articles: Mapping[str, Any], name: str) -> None:
     """One h1 a page, and no level is skipped on the way down."""
     levels = [int(heading.name[1]) for heading in articles[name].find_all(["h1", "h2", "h3", "h4"])]
@@ -200,6 +199,6 @@ def test_headings_descend_one_level_at_a_time(articles: Mapping[str, Any], name:
 def test_every_page_is_in_the_navigation(html: Mapping[str, Any]) -> None:
     """Each page of docs/ can be reached from the navigation of the first page."""
     links = {link["href"] for link in html["index.html"].select("nav.md-nav--primary a[href]")}
-    missing = [name for name in PAGES if name != "index" and f"{name}/" not in links]
+    missing = [name for name in ALL_PAGES if name != "index" and f"{name}/" not in links]
     assert missing == []
     assert built("index") in html

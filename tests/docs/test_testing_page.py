@@ -74,7 +74,7 @@ def test_every_scenario_of_the_sandbox_page_runs(
         assert ran.exit_code == (1 if rejected else 0), ran.output
 
 
-@pytest.mark.parametrize(("name", "count"), [("testing", 6), ("command-line", 9)])
+@pytest.mark.parametrize(("name", "count"), [("testing", 6), ("command-line", 10)])
 def test_every_command_of_the_page_runs(
     articles: Mapping[str, Any],
     sandbox_server: SandboxServer,

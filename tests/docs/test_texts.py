@@ -10,7 +10,7 @@ import jsonschema_rs
 import pytest
 import yaml
 
-from built_pages import PAGES
+from built_pages import ALL_PAGES
 from voice_portal.sources import Sources
 from voice_sandbox.contract.problems import PROBLEMS
 
@@ -52,7 +52,7 @@ def text_of(site: Path, name: str) -> Any:
     return (folder / "index.md").read_text("utf-8")
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", ALL_PAGES)
 def test_page_as_markdown_needs_nothing_else(site: Path, name: str) -> None:
     """No placeholder, fence of the portal, include or attribute is left in a page's Markdown."""
     text = text_of(site, name)
@@ -76,12 +76,13 @@ def test_page_as_markdown_needs_nothing_else(site: Path, name: str) -> None:
     assert not re.search(r"\{ ?[#.][\w-]+ ?\}", text)
 
 
-@pytest.mark.parametrize("name", PAGES)
+@pytest.mark.parametrize("name", ALL_PAGES)
 def test_links_of_a_page_as_markdown_lead_somewhere(
     site: Path, sources: Sources, name: str
 ) -> None:
     """Links between pages lead to the other page's Markdown; none depends on where it stands."""
-    outside_code = re.sub(r"^```.*?^```", "", text_of(site, name), flags=re.MULTILINE | re.DOTALL)
+    code = r"^```.*?^```|(?<!\[)`[^`\n]*`"
+    outside_code = re.sub(code, "", text_of(site, name), flags=re.MULTILINE | re.DOTALL)
     links = re.findall(r"\]\(([^)\s]*)\)", outside_code)
     own = f"{sources.sandbox_url}/"
     targets = [link.removeprefix(own).partition("#")[0] for link in links if link.startswith(own)]
@@ -94,7 +95,7 @@ def test_markdown_has_every_code_and_every_card(site: Path, articles: Mapping[st
     """What a page shows is in its Markdown too: problem codes, requests, recorded responses."""
     errors = text_of(site, "errors")
     assert [code for code in PROBLEMS if f"`{code}`" not in errors] == []
-    for name in PAGES:
+    for name in ALL_PAGES:
         cards = articles[name].find_all("try-api")
         assert text_of(site, name).count("recorded from the sandbox") == len(cards), name
 
@@ -106,11 +107,11 @@ def test_llms_txt_lists_every_page(site: Path, sources: Sources) -> None:
     link = rf"^- \[.+\]\({re.escape(sources.sandbox_url)}/(.*?)\): \S"
     listed = re.findall(link, text, re.MULTILINE)
     assert {path for path in listed if path.endswith("index.md")} == {
-        "index.md" if name == "index" else f"{name}/index.md" for name in PAGES
+        "index.md" if name == "index" else f"{name}/index.md" for name in ALL_PAGES
     }
     assert [path for path in listed if not (site / path).is_file()] == []
     full = (site / "llms-full.txt").read_text("utf-8")
-    assert all(text_of(site, name).strip() in full for name in PAGES)
+    assert all(text_of(site, name).strip() in full for name in ALL_PAGES)
 
 
 def test_collection_can_be_imported(site: Path, sources: Sources) -> None:

@@ -12,7 +12,10 @@ from built_pages import PAGES, built
 from node_tools import NodeTools
 from voice_portal.assets import modules, script, stylesheet
 
-PARTS = [f"assets/stylesheets/{name}.css" for name in ("portal", "card", "inspector")]
+PARTS = [
+    f"assets/stylesheets/{name}.css"
+    for name in ("portal", "card", "columns", "reference", "inspector")
+]
 
 
 def test_name_of_the_stylesheet_follows_its_content(tmp_path: Path) -> None:
@@ -44,7 +47,7 @@ def test_page_asks_for_one_style_of_ours_and_for_every_module(
     assert [p for p in links["stylesheet"] if not p.endswith(".min.css")] == [path]
     assert (site / path).read_text("utf-8") == text
     assert set(links["modulepreload"]) == {
-        *modules(root / "docs", "assets/javascripts/card/try-api.js"),
+        *modules(root / "docs", "assets/javascripts/try-api.js"),
         *modules(root / "docs", "assets/javascripts/shared/copy.js"),
         *modules(root / "docs", "assets/javascripts/card/deferred-cards.js"),
         *modules(root / "docs", "assets/javascripts/copy-page.js"),

@@ -133,6 +133,8 @@ def test_every_fence_has_a_template_that_renders(render: Callable[..., Any]) -> 
         "responses": ["operation: getCall"],
         "problem": ["code: call_not_found"],
         "command": ["name: serve"],
+        "schema": ["name: Problem"],
+        **{name: ["operation: createCall"] for name in FENCES if name.startswith("operation-")},
     }
     for name in FENCES:
         html = render(fence(name, *least.get(name, [])))
@@ -156,7 +158,7 @@ def test_card_is_complete_without_javascript(render: Callable[..., Any], sources
     ]
     response = json.loads(card.find(class_="card-json").text)
     assert response == operation.success.examples["created"].value
-    assert "Recorded answer" in card.find(class_="card-status").text
+    assert "Recorded response" in card.find(class_="card-status").text
 
 
 def test_card_gives_its_script_data_of_the_contract(

@@ -18,9 +18,10 @@ from click.testing import CliRunner
 
 import voice_sandbox
 from sandbox_process import ROOT, start_sandbox
-from voice_sandbox.cli.main import main, serve
+from serve_settings import settings_given
+from voice_sandbox.cli.main import command_contexts, main, serve
 from voice_sandbox.limits import Limits
-from voice_sandbox.server.options import Settings, settings_of
+from voice_sandbox.server.options import Settings
 
 from .conftest import CATALOGUE, completion, new_call
 
@@ -82,7 +83,7 @@ def free_port() -> int:
 
 
 def test_help_of_the_group_names_the_command() -> None:
-    """Whoever types the name alone learns how to start."""
+    """The help of the command alone says how to start."""
     code, said = run("--help")
     assert (code, "serve" in said, "sandbox_" in said) == (0, True, True)
 
@@ -98,9 +99,12 @@ def test_help_names_every_option_with_its_variable(option: click.Option) -> None
 
 
 @pytest.mark.parametrize("flag", ["-h", "--help"])
-def test_help_has_a_short_name(flag: str) -> None:
-    """Help is where one looks for it."""
-    assert run("serve", flag)[0] == 0
+@pytest.mark.parametrize("name", command_contexts())
+def test_help_has_a_short_name(name: str, flag: str) -> None:
+    """`-h` and `--help` work for each command, after its options have been read too."""
+    settings_given()
+    command_contexts()[name].get_help()
+    assert run(name, flag)[0] == 0
 
 
 def test_version_is_the_package_s() -> None:
@@ -265,8 +269,7 @@ def test_every_option_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
     assert set(VARIABLES) == {str(option.envvar) for option in OPTIONS}
     for name, value in VARIABLES.items():
         monkeypatch.setenv(name, value)
-    given = serve.make_context("serve", []).params
-    assert settings_of(given) == Settings(
+    assert settings_given() == Settings(
         host="127.0.0.2",
         port=8123,
         database="sqlite:///named.db",
@@ -303,7 +306,7 @@ def test_every_option_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_limits_are_the_defaults_of_their_options() -> None:
     """A sandbox that is told nothing has the limits that the help names."""
-    assert settings_of(serve.make_context("serve", []).params).limits == Limits()
+    assert settings_given().limits == Limits()
 
 
 @pytest.mark.parametrize(
@@ -349,8 +352,7 @@ def test_workers_need_a_database_to_share() -> None:
 )
 def test_database_is_written_as_people_write_it(given: str, url: str) -> None:
     """A file and `:memory:` are databases as they stand, and URLs stay what they were."""
-    params = serve.make_context("serve", ["--database", given]).params
-    assert settings_of(params).database == url
+    assert settings_given("--database", given).database == url
 
 
 def test_calls_are_kept_in_the_user_s_data_folder(tmp_path: Path) -> None:

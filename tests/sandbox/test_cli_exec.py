@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox_process import ROOT
+from sandbox_process import ROOT, ignore_no_signal
 
 LIMIT_SECONDS = 30
 ENVIRONMENT = {
@@ -59,6 +59,34 @@ def test_a_command_finds_the_sandbox_in_its_environment() -> None:
     """A program that reads two variables places a call, and its output is its own."""
     ran = execute(*python(CALLS))
     assert (ran.returncode, ran.stdout) == (0, "busy\n"), ran.stderr
+
+
+@pytest.mark.parametrize(
+    "surroundings",
+    [{"HOME": "/proc"}, {"HOME": "/no/such/home"}, {"TMPDIR": "/no/such/folder"}],
+    ids=lambda surroundings: "-".join(*surroundings.items()),
+)
+def test_neither_home_nor_temporary_files_are_needed(surroundings: dict[str, str]) -> None:
+    """A container without a home that can be written runs a command all the same."""
+    ran = execute(*python(CALLS), **surroundings)
+    assert (ran.returncode, ran.stdout) == (0, "busy\n")
+
+
+def test_serve_says_where_calls_could_not_be_kept() -> None:
+    """A home that cannot be written is named, with two ways out."""
+    command = [sys.executable, "-m", "voice_sandbox", "serve", "--port", "0"]
+    environment = {n: v for n, v in ENVIRONMENT.items() if not n.startswith("XDG_")}
+    ran = subprocess.run(
+        command,
+        env=environment | {"HOME": "/proc"},
+        capture_output=True,
+        text=True,
+        timeout=LIMIT_SECONDS,
+    )
+    assert ran.returncode == 1
+    assert ran.stderr.startswith("Error: Calls would be kept in /proc/")
+    assert "--database FILE" in ran.stderr
+    assert "--database :memory:" in ran.stderr
 
 
 def test_one_line_says_what_was_requested() -> None:
@@ -216,6 +244,7 @@ def waiting(*options: str, before: str = "") -> Iterator[tuple[subprocess.Popen[
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=ignore_no_signal,
     )
     assert process.stdout is not None
     try:

@@ -42,7 +42,7 @@ async def test_lives_but_is_not_ready_without_its_database() -> None:
         open_store("sqlite:///:memory:"), fallback=create_app()
     )  # a store nobody opened
     ready = await raw_request(health, "GET", READY)
-    assert (ready.status, ready.json()["detail"]) == (503, "Its database does not answer.")
+    assert (ready.status, ready.json()["detail"]) == (503, "Its database does not respond.")
     assert (await raw_request(health, "GET", LIVE)).status == 200
 
 

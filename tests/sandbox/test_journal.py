@@ -20,10 +20,10 @@ from voice_sandbox.http.exchange import Exchange
 from voice_sandbox.journal.entry import BODY_LIMIT, HEADERS_LIMIT, PATH_LIMIT
 from voice_sandbox.journal.exports import as_har
 from voice_sandbox.journal.journal import RETENTION_SECONDS, Journal
-from voice_sandbox.journal.search import EXCHANGES_LIMIT, LATEST, Search
+from voice_sandbox.journal.search import EXCHANGES_LIMIT, Search
 from voice_sandbox.server.access_log import Log
 from voice_sandbox.store import open_store
-from voice_sandbox.store.protocol import StorageUnavailable, Store
+from voice_sandbox.store.protocol import LATEST_SEQ, StorageUnavailable, Store
 from voice_sandbox.store.sqlite import SQLiteStore
 from voice_sandbox.testing.client import SandboxClient
 
@@ -475,7 +475,7 @@ def an_exchange(number: int) -> Exchange:
 
 
 async def numbers_kept(journal: Journal) -> list[int]:
-    found = await journal.search(b"n" * 16, Search(before=LATEST, limit=10_000))
+    found = await journal.search(b"n" * 16, Search(before=LATEST_SEQ, limit=10_000))
     return [int(entry["request_id"][4:]) for entry in found]
 
 
@@ -542,6 +542,48 @@ class CountingStore:
         segments = await self._store.journal(namespace, **search)
         self.segments += len(segments)
         return segments
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("read", ["search", "all", "exchange"])
+async def test_a_journal_is_never_read_whole(store: Store, read: str) -> None:
+    """A reader holds some segments of 50 exchanges in memory, however many there are."""
+    largest = 0
+
+    class WatchedStore(CountingStore):
+        async def journal(self, namespace: bytes, **search: Any) -> Sequence[bytes]:
+            nonlocal largest
+            segments = await super().journal(namespace, **search)
+            largest = max(largest, len(segments))
+            return segments
+
+    journal = Journal(WatchedStore(store), frozenset(), wall=clock.wall)
+    for number in range(1000):
+        journal.record(an_exchange(number))
+    await journal.write()
+    if read == "search":
+        assert len(await journal.search(b"n" * 16, Search(text="nothing has this"))) == 0
+        assert len(await journal.search(b"n" * 16, Search())) == 1000
+    elif read == "all":
+        assert len([entry async for entry in await journal.all(b"n" * 16)]) == 1000
+    else:
+        assert await journal.exchange(b"n" * 16, f"req_{7:032}") is not None
+    assert 1 <= largest <= 2
+
+
+@pytest.mark.anyio
+async def test_exchanges_of_two_processes_are_read_in_their_order(store: Store) -> None:
+    """Where two processes wrote in turn their segments overlap, and the journal does not."""
+    turn = [Journal(store, frozenset(), wall=clock.wall) for _ in range(2)]
+    for number in range(300):
+        turn[number % 2].record(an_exchange(number))
+    for journal in turn:
+        await journal.write()
+    wanted = [f"req_{number:032}" for number in range(300)]
+    shown = [entry["request_id"] async for entry in await turn[0].all(b"n" * 16)]
+    assert shown == wanted
+    found = await turn[1].search(b"n" * 16, Search())
+    assert [entry["request_id"] for entry in found] == wanted[::-1]
 
 
 @pytest.mark.anyio
@@ -723,7 +765,9 @@ async def test_an_outage_of_the_database_loses_nothing(
         with pytest.raises(StorageUnavailable):
             await journal.write()
     await store.open()
-    found = await journal.search(sandbox.exchanges[0].namespace, Search(before=LATEST, limit=10))
+    found = await journal.search(
+        sandbox.exchanges[0].namespace, Search(before=LATEST_SEQ, limit=10)
+    )
     [counted] = await journal.coverage(sandbox.exchanges[0].namespace)
     await store.close()
     assert [entry["path"] for entry in found] == ["/v1/agents?2", "/v1/agents?1"]

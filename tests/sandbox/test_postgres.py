@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import random
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import asyncpg  # type: ignore[import-untyped]
 import pytest
 from msgspec.structs import replace
 
@@ -18,6 +21,7 @@ from voice_sandbox.calls.call import Call, Result
 from voice_sandbox.clock import Sequence, VirtualClock, new_call_id
 from voice_sandbox.journal.search import Search
 from voice_sandbox.store import open_store, postgres, postgres_database
+from voice_sandbox.store.call_columns import FRAGMENTS
 from voice_sandbox.store.postgres import PostgresStore
 from voice_sandbox.store.protocol import (
     Covered,
@@ -28,7 +32,7 @@ from voice_sandbox.store.protocol import (
     Store,
     StoreError,
 )
-from voice_sandbox.store.sql_files import migrations
+from voice_sandbox.store.sql_files import migrations, statements
 
 from .conftest import (
     CATALOGUE,
@@ -753,3 +757,55 @@ async def test_keys_of_two_replicas_meet_nowhere(url: str, wall: FakeWall) -> No
             stranger = Sandbox(other.app, wall, client)
             assert (await stranger.client.get(f"/v1/calls/{call_id}")).status_code == 404
         assert (await other.read(call_id))["status"] == "queued"
+
+
+FOUND_BY_ID: dict[str, dict[str, object]] = {
+    "read_calls": {},
+    "complete_calls": {
+        "status": "busy",
+        "transcript": None,
+        "duration_seconds": 0,
+        "ended_at": START,
+        "completed_by": "by_hand",
+        "drop_plan": False,
+    },
+    "finish_deliveries": {"made": 0, "response": 200, "due_at": None},
+}
+
+
+def scans_of_calls(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The nodes of a plan that read rows of calls."""
+    if plan.get("Relation Name") == "calls" and "Scan" in plan["Node Type"]:
+        yield plan
+    for child in plan.get("Plans", ()):
+        yield from scans_of_calls(child)
+
+
+@pytest.mark.parametrize("name", FOUND_BY_ID)
+async def test_a_call_is_found_by_its_id_alone(url: str, name: str) -> None:
+    """However many calls a key has, a statement that names some of them reads these only."""
+    async with opened(url) as [store]:
+        await store.open_namespace(ONE, fresh=CLOCK, sample=SAMPLE)
+        made = [new_call() for _ in range(2000)]
+        await asyncio.gather(
+            *(store.create_call(ONE, call, due_at=None, idempotency_key=None) for call in made)
+        )
+    wanted = made[-20:]
+    values = {
+        "namespace": [ONE] * len(wanted),
+        "call_id": [call.call_id for call in wanted],
+        **{key: [value] * len(wanted) for key, value in FOUND_BY_ID[name].items()},
+    }
+    statement = statements("postgres", FRAGMENTS, numbered=True)[name]
+    connection = await asyncpg.connect(url, server_settings=postgres_database._SETTINGS)
+    try:
+        explained = await connection.fetchval(
+            "EXPLAIN (ANALYZE, FORMAT JSON) " + statement.sql, *statement.ordered(values)
+        )
+    finally:
+        await connection.close()
+    scans = list(scans_of_calls(json.loads(explained)[0]["Plan"]))
+    assert scans
+    for scan in scans:
+        removed = scan.get("Rows Removed by Filter", 0)
+        assert (scan["Actual Rows"] + removed) * scan["Actual Loops"] <= len(wanted), scan

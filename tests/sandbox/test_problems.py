@@ -42,7 +42,7 @@ def test_type_points_at_the_entry(problem: Problem) -> None:
 
 @EVERY
 def test_entry_says_what_and_how(problem: Problem) -> None:
-    """The Errors page tells of each problem what it means and how to put it right."""
+    """The Errors page tells of each problem what it means and how to fix it."""
     for sentence in (problem.meaning, problem.remedy):
         assert re.fullmatch(r"[A-Z`].{20,}[.]", sentence)
 

@@ -580,3 +580,45 @@ def test_each_file_of_the_portal_has_a_media_type() -> None:
     kinds = {path.suffix for path in (ROOT / "docs").rglob("*") if path.is_file()}
     unknown = {kind for kind in kinds if media_type_of(f"a{kind}") == "application/octet-stream"}
     assert unknown <= {""}
+
+
+# Pages for readers of text
+
+
+@pytest.mark.parametrize(
+    ("accept", "media_type"),
+    [
+        ("text/markdown", "text/markdown"),
+        ("text/markdown, text/html;q=0.8, */*;q=0.1", "text/markdown"),
+        ("text/html;q=0.5, text/markdown;q=0.9", "text/markdown"),
+        ("text/html, text/markdown;q=0.9", "text/html"),
+        ("text/html,application/xhtml+xml,*/*;q=0.8", "text/html"),
+        ("text/markdown;q=0", "text/html"),
+        ("text/markdown;q=x", "text/html"),
+        ("", "text/html"),
+        ("*/*", "text/html"),
+    ],
+)
+async def test_page_is_markdown_for_who_asks_for_it(
+    portal: Sandbox, texts: Path, accept: str, media_type: str
+) -> None:
+    """One address has two forms, and a cache is told so."""
+    response = await portal.raw("GET", "/a/", headers=[(b"accept", accept.encode())])
+    assert response.status == 200
+    assert (response.header("content-type") or "").startswith(media_type)
+    assert "Accept" in (response.header("vary") or "")
+
+
+async def test_markdown_names_the_origin_of_its_reader(portal: Sandbox, texts: Path) -> None:
+    """The other form of a page follows the reader too."""
+    headers = [(b"accept", b"text/markdown"), (b"host", b"voice.example.com")]
+    response = await portal.raw("GET", "/a/", headers=headers)
+    assert WRITTEN + "/" not in _body(response)
+
+
+async def test_markdown_lies_beside_the_page(portal: Sandbox, texts: Path) -> None:
+    """`/page.md` is the same text as `/page/index.md`, and nothing else becomes one."""
+    beside, within = [await portal.raw("GET", path) for path in ("/a.md", "/a/index.md")]
+    assert (beside.status, _body(beside)) == (200, _body(within))
+    for path in ("/none.md", "/.md", "/..md", "/../secret.md", "/a/b.md"):
+        assert (await portal.raw("GET", path)).status == 404

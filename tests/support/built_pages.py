@@ -9,10 +9,19 @@ from pathlib import Path
 
 from bs4 import Tag
 
+from voice_portal.reference import SCHEMAS, page_of
+from voice_portal.sources import load_sources
+
 DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 SOURCES = ("openapi.yaml", "arazzo.yaml", "mkdocs.yml", "docs", "portal", "sandbox")
 """What the site is made from, in the project's folder."""
 PAGES = sorted(page.stem for page in DOCS.glob("*.md"))
+"""The pages of docs/."""
+OPERATIONS = {name: page_of(name).removesuffix(".md") for name in load_sources().operations}
+"""The page of each operation of both contracts: such as `reference/get-call` for `getCall`."""
+GENERATED = [*OPERATIONS.values(), SCHEMAS.removesuffix(".md")]
+"""The pages that the build adds: no file of docs/ has them."""
+ALL_PAGES = [*PAGES, *GENERATED]
 
 
 def built(name: str) -> str:

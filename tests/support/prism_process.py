@@ -42,7 +42,8 @@ def prism_proxy(command: list[str], *, port: int) -> Iterator[str]:
                 printed.append(line)
                 lines.put(line)
 
-        threading.Thread(target=read, daemon=True).start()
+        reader = threading.Thread(target=read, daemon=True)
+        reader.start()
         deadline = time.monotonic() + START_SECONDS
         try:
             while True:
@@ -56,6 +57,7 @@ def prism_proxy(command: list[str], *, port: int) -> Iterator[str]:
             yield f"http://127.0.0.1:{port}"
         finally:
             process.terminate()
+            reader.join(TIMEOUT_SECONDS)  # the block closes what it reads
 
 
 def free_port() -> int:

@@ -17,6 +17,18 @@ START_SECONDS = 30
 STOP_SECONDS = 10
 
 
+def _ignore_no_signal() -> None:
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+
+
+ignore_no_signal = None if sys.platform == "win32" else _ignore_no_signal
+"""For `preexec_fn`: the tests may run under nohup or in the background, where signals are ignored.
+
+A command that is started there would ignore them too.
+"""
+
+
 @dataclass(frozen=True)
 class SandboxServer:
     """A sandbox that runs."""

@@ -5,7 +5,7 @@ const url = process.env.VOICE_API_URL ?? "{{ sandbox_url }}";
 const PAUSE_MS = 2_000;
 const LONGEST_PAUSE_MS = 30_000;
 const REQUEST_MS = 10_000;
-const DEADLINE_MS = 300_000;
+const DEADLINE_MS = 1_000 * Number(process.env.CALL_DEADLINE_SECONDS ?? 300);
 const MAY_PASS = new Set([429, 500, 502, 503, 504]);
 
 const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
@@ -50,5 +50,11 @@ async function callAndWait(phone, agent, idempotencyKey) {
 }
 
 // Save the key beside your order before you send it.
-const call = await callAndWait("{{ quickstart.phone }}", "{{ quickstart.agent }}", randomUUID());
-console.log(`${call.status}\n${call.duration}\n${call.transcript}`);
+const key = randomUUID();
+try {
+  const call = await callAndWait("{{ quickstart.phone }}", "{{ quickstart.agent }}", key);
+  console.log(`${call.status}\n${call.duration}\n${call.transcript}`);
+} catch (error) {
+  console.error(`The call was not made, or its end is not known: ${error.message}`);
+  process.exitCode = 1;
+}

@@ -1,6 +1,7 @@
 """Place a call and wait for its end, whatever happens to requests and responses on the way."""
 
 import os
+import sys
 import time
 import uuid
 
@@ -8,7 +9,7 @@ import httpx
 
 PAUSE_SECONDS = 2
 LONGEST_PAUSE_SECONDS = 30
-DEADLINE_SECONDS = 300
+DEADLINE_SECONDS = float(os.environ.get("CALL_DEADLINE_SECONDS", "300"))
 MAY_PASS = {429, 500, 502, 503, 504}
 
 
@@ -60,5 +61,8 @@ if __name__ == "__main__":
     ) as service:
         # Save the key beside your order before you send it.
         key = str(uuid.uuid4())
-        call = call_and_wait(service, "{{ quickstart.phone }}", "{{ quickstart.agent }}", key)
+        try:
+            call = call_and_wait(service, "{{ quickstart.phone }}", "{{ quickstart.agent }}", key)
+        except (httpx.HTTPStatusError, TimeoutError) as error:
+            sys.exit(f"The call was not made, or its end is not known: {error}")
         print(call["status"], call["duration"], call["transcript"], sep="\n")

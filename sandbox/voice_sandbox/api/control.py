@@ -24,9 +24,10 @@ from voice_sandbox.installation import __version__
 from voice_sandbox.journal import coverage, exports
 from voice_sandbox.journal.journal import Journal
 from voice_sandbox.journal.pytest_export import as_pytest
-from voice_sandbox.journal.search import LATEST, Search
+from voice_sandbox.journal.search import Search
 from voice_sandbox.simulation.delivery import Deliverer
 from voice_sandbox.simulation.simulation import Simulation, no_such_call
+from voice_sandbox.store.protocol import LATEST_SEQ
 
 DEFAULT_LIMIT = 50
 _SUMMARY_LEAVES_OUT = {"request", "response"}
@@ -150,7 +151,7 @@ async def search_journal(context: ControlContext, request: Request) -> Response:
         request.principal.namespace,
         replace(
             _search(wanted),
-            before=wanted.get("before", LATEST),
+            before=wanted.get("before", LATEST_SEQ),
             limit=limit + 1,
             since=None if since is None else from_rfc3339(since),
             until=None if until is None else from_rfc3339(until),

@@ -135,7 +135,7 @@ async def call_completed(simulation: Simulation, request: Request) -> Response:
     if body["transcript"] and ID_PREFIX in body["transcript"]:
         raise ProblemError(
             "validation_failed",
-            "The body does not fit in 1 place. Put right what errors lists and send it again.",
+            "The body does not fit in 1 place. Fix what errors lists and send it again.",
             errors=[
                 FieldError(
                     "/transcript", "A transcript must not hold an identifier of the provider."
@@ -273,12 +273,12 @@ def _created(
         call_id=call_id,
         scenario=scenario.name,
         replayed=replayed,
-        why="The stored answer to the first request with this Idempotency-Key." * replayed,
+        why="The stored response to the first request with this Idempotency-Key." * replayed,
     )
 
 
 def _how_it_ended(call: calls.Call) -> str:
     if call.result is None or call.ended_at is None:
-        return "is over"
+        return "has ended"
     by = f", completed by {call.completed_by}," if call.completed_by else ""
     return f"ended at {clock.rfc3339(call.ended_at)} as {call.result.status}{by}"

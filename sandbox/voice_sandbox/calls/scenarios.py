@@ -193,12 +193,12 @@ class _ScenarioReader:
                 )
             for seen, word in ((by_name, scenario.name), (by_number, scenario.number)):
                 if word in seen:
-                    raise self.fail(pointer, f"{word} stands twice. Give each scenario its own.")
+                    raise self.fail(pointer, f"{word} is listed twice. Give each scenario its own.")
             by_name[scenario.name] = by_number[scenario.number] = scenario
         if root["default"] not in by_name:
             raise self.fail("/default", f"There is no scenario named {root['default']}.")
         if by_name[root["default"]].rejection is not None:
-            raise self.fail("/default", "The default creates calls. Name one without a refusal.")
+            raise self.fail("/default", "The default creates calls. Name one that has no refusal.")
         return Scenarios(root["first"], root["last"], by_name[root["default"]], by_name, by_number)
 
     def scenario(self, node: Any, pointer: str) -> Scenario:
@@ -222,11 +222,11 @@ class _ScenarioReader:
         if is_created != ("completions" in node):
             raise self.fail(
                 pointer,
-                "Give a scenario either completions or a refusal, or both where the refusal has "
+                "Give a scenario either completions or refusal. It may have both if refusal has "
                 "times.",
             )
         if not is_created and ringing is not None:
-            raise self.fail(f"{pointer}/ringing", "A call that is refused never rings.")
+            raise self.fail(f"{pointer}/ringing", "A rejected call never rings.")
         if len(node.get("completions", ())) > _MOST_COMPLETIONS:
             raise self.fail(
                 f"{pointer}/completions", f"At most {_MOST_COMPLETIONS} completions are played."

@@ -12,6 +12,7 @@ from voice_sandbox.cli.output import escaped_lines, print_json, show, status
 from voice_sandbox.cli.remote import Remote, remote
 from voice_sandbox.cli.shell_completion import agent_keys, provider_words, scenario_names
 from voice_sandbox.clock import sleep
+from voice_sandbox.option_types import WholeNumber
 from voice_sandbox.testing.description import escaped, event_line, events
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ _WATCH_SECONDS: Final = 0.25
     shell_complete=agent_keys,
     help="Key of the agent that speaks.  [default: the first one]",
 )
-@click.option("--watch", is_flag=True, help="Follow the call to its end.")
+@click.option("--watch", is_flag=True, help="Watch the call until it has ended.")
 @remote
 def call(client: SandboxClient, as_json: bool, number: str, agent: str | None, watch: bool) -> None:
     """Place a simulated call and print its call_id.
@@ -58,7 +59,7 @@ def call(client: SandboxClient, as_json: bool, number: str, agent: str | None, w
 def show_call(client: SandboxClient, as_json: bool, call_id: str) -> None:
     """Show a call: its status as your code reads it, and its timeline.
 
-    It reads the call by getCall, so the journal shows that request too.
+    It reads the call with getCall, so the journal shows that request too.
     """
     read = client.status(call_id)
     inspected = client.inspect(call_id)
@@ -73,10 +74,10 @@ def show_call(client: SandboxClient, as_json: bool, call_id: str) -> None:
 
 
 @click.command("calls", cls=Remote)
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 999))
+@click.option("--limit", default=20, show_default=True, type=WholeNumber(1, 999))
 @remote
 def list_calls(client: SandboxClient, as_json: bool, limit: int) -> None:
-    """List the calls that the journal has seen created, the newest last."""
+    """List the calls in the journal, the newest last."""
     for created in reversed(client.journal(operation="createCall", status="201", limit=str(limit))):
         if created["replayed"]:
             continue
@@ -98,9 +99,9 @@ def list_calls(client: SandboxClient, as_json: bool, limit: int) -> None:
     default="completed",
     show_default=True,
     shell_complete=provider_words,
-    help="The provider's word for the outcome. no_answer is no-answer too.",
+    help="The outcome as the provider writes it. no_answer is no-answer too.",
 )
-@click.option("--transcript", help="What was said; a new line a turn.  [default: nothing]")
+@click.option("--transcript", help="What was said, one line per turn.  [default: nothing]")
 @click.option("--duration", default=0, show_default=True, help="Seconds from answer to hang-up.")
 @remote
 def end(
@@ -111,7 +112,7 @@ def end(
     transcript: str | None,
     duration: int,
 ) -> None:
-    """Have the provider end a call now, with the outcome you choose.
+    """Let the provider end a call now, with the outcome that you choose.
 
     \b
     voice-sandbox end CALL_ID --status busy
@@ -126,7 +127,7 @@ def end(
 def agents(client: SandboxClient, as_json: bool) -> None:
     """List the agents that can speak.
 
-    It reads them by listAgents, so the journal shows that request too.
+    It reads them with listAgents, so the journal shows that request too.
     """
     for agent in client.agents():
         languages = " ".join(agent["languages"])
@@ -137,7 +138,7 @@ def agents(client: SandboxClient, as_json: bool) -> None:
 @click.command(cls=Remote)
 @remote
 def scenarios(client: SandboxClient, as_json: bool) -> None:
-    """List the outcomes a call can have, and the number that chooses each."""
+    """List the outcomes of calls, and the phone number for each."""
     catalogue = client.catalogue()
     if as_json:
         print_json(catalogue)

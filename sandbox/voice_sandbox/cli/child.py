@@ -12,7 +12,6 @@ and exec, which is not safe beside the threads of the sandbox, and would not rea
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from types import FrameType
 from typing import Any, Final
 
 from voice_sandbox.cli import exit_codes
+from voice_sandbox.testing.command_start import starting
 
 _STOPPING: Final = frozenset(
     getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)
@@ -52,41 +52,18 @@ if target and not sys.stdin.read():
 """Reads what to stop, a negative number for a group, and stops it when its input ends."""
 
 
-class CannotStart(Exception):
-    """The command could not be started; ``exit_code`` is the one that shells use."""
-
-    def __init__(self, message: str, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
-
-
 def run(command: Sequence[str], environment: Mapping[str, str], *, kill_after: float) -> int:
     """Runs a command to its end and returns its exit code, 128 + n where signal n ended it.
 
     It is killed where it has not ended ``kill_after`` seconds after it was told to stop.
     Raises: `CannotStart`.
     """
-    # Windows looks for programs by name and `.exe` alone; npm is a `.cmd`.
-    program = shutil.which(command[0], path=environment.get("PATH")) or command[0]
     child = _Child(is_apart=hasattr(os, "killpg") and not _at_a_terminal(), kill_after=kill_after)
     with ExitStack() as stack:
         stack.enter_context(child.signals())
-        try:
-            if not program:
-                raise FileNotFoundError
+        with starting(command[0], environment) as program:
             stack.enter_context(child.watched())
             child.start([program, *command[1:]], environment)
-        except FileNotFoundError as error:
-            raise CannotStart(
-                f"The command {command[0]} was not found. Check its name and PATH.",
-                exit_codes.NOT_FOUND,
-            ) from error
-        except (OSError, ValueError) as error:
-            reason = (isinstance(error, OSError) and error.strerror) or str(error)
-            raise CannotStart(
-                f"The command {command[0]} cannot be executed: {reason}.",
-                exit_codes.NOT_EXECUTABLE,
-            ) from error
         return child.wait()
 
 
@@ -143,8 +120,9 @@ class _Child:
 
     def start(self, command: Sequence[str], environment: Mapping[str, str]) -> None:
         options: dict[str, Any] = {"process_group": 0} if self._is_apart else {}
-        # The caller's own command, as its words and without a shell.
-        self._process = subprocess.Popen(command, env=environment, **options)  # noqa: S603
+        self._process = subprocess.Popen(  # noqa: S603  (the caller's own command, no shell)
+            command, env=environment, **options
+        )
         if self._watcher is not None and self._watcher.stdin is not None:
             target = -self._process.pid if self._is_apart else self._process.pid
             with suppress(BrokenPipeError):  # somebody has killed it

@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import gc
 import logging
-import os
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from io import StringIO
 from pathlib import Path
@@ -21,8 +20,7 @@ import click
 
 from voice_sandbox.calls.scenarios import ScenarioError, load_scenarios
 from voice_sandbox.cli import exit_codes
-from voice_sandbox.cli.child import CannotStart, run
-from voice_sandbox.cli.remote import Number
+from voice_sandbox.cli.child import run
 from voice_sandbox.cli.shell_completion import operation_ids
 from voice_sandbox.clock import MODES, WALL_MODE
 from voice_sandbox.contract.catalogue import read_catalogue
@@ -31,19 +29,15 @@ from voice_sandbox.http.armed_faults import was_received
 from voice_sandbox.http.authentication import DEMO_KEY
 from voice_sandbox.http.exchange import Exchange, Observer
 from voice_sandbox.journal.coverage import Item, measure, percent
+from voice_sandbox.option_types import Number
 from voice_sandbox.server.access_log import Log
 from voice_sandbox.server.program_log import LOGGERS, notify
 from voice_sandbox.store.protocol import Covered
+from voice_sandbox.testing.command_start import CannotStart
+from voice_sandbox.testing.environment import environment_of
 from voice_sandbox.testing.local_server import local_sandbox
 
-_VARIABLES: Final = {
-    "VOICE_SANDBOX_URL": "url",
-    "VOICE_API_URL": "url",
-    "VOICE_API_KEY": "key",
-}
-"""Names that are always set, and what each holds."""
 _CHOSEN: Final = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)=(url|key)")
-_LOOPBACK: Final = "127.0.0.1,localhost"
 
 
 class _Variable(click.ParamType[Any]):
@@ -62,30 +56,33 @@ class _Variable(click.ParamType[Any]):
         return match[1], match[2]
 
 
-@click.command(
-    "exec",
-    context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False},
-)
-@click.option(
+BEFORE_A_COMMAND: Final = {"ignore_unknown_options": True, "allow_interspersed_args": False}
+"""Settings of a command behind whose options another command stands, with options of its own."""
+
+variables_option: Final = click.option(
     "--env",
     "chosen",
     multiple=True,
     type=_Variable(),
     metavar="NAME=url|key",
-    help="Set this variable too, such as BASE_URL=url or TOKEN=key. May be repeated.",
+    help="Set this variable too, such as BASE_URL=url or TOKEN=key. Repeat it for several.",
 )
+
+
+@click.command("exec", context_settings=BEFORE_A_COMMAND)
+@variables_option
 @click.option(
     "--log",
     "log_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write the log of the sandbox to this file, one JSON object a request.",
+    help="Write the log of the sandbox to this file, one JSON object per request.",
 )
 @click.option(
     "--clock",
     type=click.Choice(MODES),
     default=WALL_MODE,
     show_default=True,
-    help="What moves the clock of each key; with polls, each read of an unfinished call.",
+    help="What moves the clock of each key. polls: each read of an unfinished call.",
 )
 @click.option(
     "--scenarios",
@@ -96,22 +93,22 @@ class _Variable(click.ParamType[Any]):
 @click.option(
     "--fail-under",
     type=Number(0, 100),
-    help="Exit with 1 where the command succeeds and less than this percentage is covered.",
+    help="Exit with 1 if the command succeeds but covers less than this percentage.",
 )
 @click.option(
     "--operation",
     shell_complete=operation_ids,
-    help="Measure the coverage of this operationId alone.",
+    help="Measure the coverage of this operationId only.",
 )
 @click.option(
     "--provider", is_flag=True, help="Count the provider's webhook in the coverage as well."
 )
 @click.option(
     "--kill-after",
-    type=click.FloatRange(0.1, 3600),
+    type=Number(0.1, 3600),
     default=10.0,
     show_default=True,
-    help="Seconds that the command has to end after SIGTERM, before it is killed.",
+    help="Seconds that the command may run after SIGTERM before it is killed.",
 )
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def execute(
@@ -125,7 +122,7 @@ def execute(
     provider: bool,
     kill_after: float,
 ) -> None:
-    """Run a command beside a sandbox of its own, and exit with its status.
+    """Start a sandbox, run a command with it, and exit with the exit code of the command.
 
     The sandbox keeps everything in memory and listens on a free port of this machine. The command
     finds its address in VOICE_SANDBOX_URL and VOICE_API_URL, and a key in VOICE_API_KEY.
@@ -150,12 +147,12 @@ def execute(
             )
             gc.freeze()
             gc.enable()
-            code = run(command, _environment(url, chosen), kill_after=kill_after)
+            code = run(command, environment_of(url, DEMO_KEY, chosen), kill_after=kill_after)
     except ScenarioError as error:
         raise click.BadParameter(str(error), param_hint="--scenarios") from error
     except CannotStart as error:
         click.echo(f"Error: {error}", err=True)
-        raise SystemExit(error.exit_code) from error
+        raise SystemExit(exit_codes.of_start(error)) from error
     finally:
         gc.enable()
     items = seen.coverage(operation, provider=provider)
@@ -241,17 +238,3 @@ def _observing(seen: _Seen, log_file: _LogFile | None) -> Iterator[Observer]:
             log(exchange)
 
         yield observe
-
-
-def _environment(url: str, chosen: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
-    """The variables of this process and those of the sandbox."""
-    values = {"url": url, "key": DEMO_KEY}
-    environment = dict(os.environ)
-    for name, holds in (*_VARIABLES.items(), *chosen):
-        environment[name] = values[holds]
-    # A proxy elsewhere cannot reach the loopback address of this machine.
-    if any(name.lower().endswith("_proxy") for name in environment):
-        for name in ("NO_PROXY", "no_proxy"):
-            before = environment.get(name)
-            environment[name] = f"{before},{_LOOPBACK}" if before else _LOOPBACK
-    return environment

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Final
 import click
 
 from voice_sandbox.cli.output import escaped_lines, show
-from voice_sandbox.cli.remote import Number, Remote, remote
+from voice_sandbox.cli.remote import Remote, remote
 from voice_sandbox.cli.shell_completion import fault_kinds, operation_ids, scenario_names
+from voice_sandbox.option_types import Number
 
 if TYPE_CHECKING:
     from voice_sandbox.testing.client import SandboxClient
@@ -19,9 +20,13 @@ _LONGEST_SECONDS: Final = 60
 @click.command(cls=Remote)
 @click.argument("operation", shell_complete=operation_ids)
 @click.argument("kind", shell_complete=fault_kinds)
-@click.option("--times", default="1", show_default=True, help="How often, or always.")
-@click.option("--skip", default=0, show_default=True, help="Requests that pass first.")
-@click.option("--phone", help="Only requests about this number.")
+@click.option(
+    "--times", default="1", show_default=True, help="How often the fault applies, or always."
+)
+@click.option(
+    "--skip", default=0, show_default=True, help="Requests that pass before the fault applies."
+)
+@click.option("--phone", help="Only requests with this phone number.")
 @click.option("--code", help="Code of the problem, for problem.")
 @click.option("--retry-after", type=int, help="Seconds for Retry-After, for problem.")
 @click.option(
@@ -49,7 +54,7 @@ def fail(
     voice-sandbox fail createCall problem --code provider_unavailable --retry-after 1 --times 2
     voice-sandbox fail any late_response --seconds 3
 
-    "any" is every operation of the service. "voice-sandbox faults kinds" lists what can strike.
+    "any" means every operation of the service. "voice-sandbox faults kinds" lists the faults.
     """
     given = {name: value for name, value in told.items() if value is not None}
     often: int | str = int(times) if times.isdecimal() else times
@@ -65,8 +70,8 @@ def faults(client: SandboxClient, as_json: bool, action: str, fault_id: str | No
     """List or disarm the armed faults of a key.
 
     \b
-    voice-sandbox faults              what is armed, and how often each has struck
-    voice-sandbox faults kinds        what can be armed
+    voice-sandbox faults              the armed faults, and how often each was applied
+    voice-sandbox faults kinds        the faults that you can arm
     voice-sandbox faults disarm       disarm all, or the one with the id that follows
     """
     if action == "kinds":
@@ -86,16 +91,16 @@ def faults(client: SandboxClient, as_json: bool, action: str, fault_id: str | No
 @click.command(cls=Remote)
 @click.argument("phone", required=False)
 @click.argument("scenario", required=False, shell_complete=scenario_names)
-@click.option("--unbind", is_flag=True, help="Let the number do again what the catalogue says.")
+@click.option("--unbind", is_flag=True, help="Remove the binding of the number.")
 @remote
 def numbers(
     client: SandboxClient, as_json: bool, phone: str | None, scenario: str | None, unbind: bool
 ) -> None:
-    """List what numbers do for a key, or bind one to a scenario.
+    """List the bound numbers of a key, or bind a number to a scenario.
 
     \b
     voice-sandbox numbers                       every number that is bound
-    voice-sandbox numbers +996700000001 busy    bind one; "default" is all that have no scenario
+    voice-sandbox numbers +996700000001 busy    bind one; "default" means all without a scenario
     voice-sandbox numbers +996700000001 --unbind
     """
     if phone is not None and unbind:

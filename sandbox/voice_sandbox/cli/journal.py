@@ -12,9 +12,10 @@ import orjson
 from voice_sandbox.cli import exit_codes
 from voice_sandbox.cli.output import escaped_lines, print_json, show
 from voice_sandbox.cli.output import status as coloured
-from voice_sandbox.cli.remote import Number, Remote, fail, remote
+from voice_sandbox.cli.remote import Remote, fail, remote
 from voice_sandbox.cli.shell_completion import operation_ids
 from voice_sandbox.journal.coverage import Item, table
+from voice_sandbox.option_types import Number, WholeNumber
 from voice_sandbox.testing.description import escaped, exchange_line
 
 if TYPE_CHECKING:
@@ -22,16 +23,16 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=Remote)
-@click.option("--follow", "-f", is_flag=True, help="Go on with every exchange as it ends.")
+@click.option("--follow", "-f", is_flag=True, help="Print new exchanges live.")
 @click.option(
     "--operation", shell_complete=operation_ids, help="Only exchanges of this operationId."
 )
 @click.option("--status", help="Only responses with this status, such as 409 or 4xx.")
 @click.option("--call-id", help="Only exchanges about this call.")
-@click.option("--since", help="Only exchanges from this instant on, such as 2026-11-24T09:30:00Z.")
-@click.option("--until", help="Only exchanges before this instant.")
-@click.option("--text", help="Only exchanges that hold this text.")
-@click.option("--limit", default=20, show_default=True, type=click.IntRange(1, 999))
+@click.option("--since", help="Only exchanges since this time, such as 2026-11-24T09:30:00Z.")
+@click.option("--until", help="Only exchanges before this time.")
+@click.option("--text", help="Only exchanges that contain this text.")
+@click.option("--limit", default=20, show_default=True, type=WholeNumber(1, 999))
 @remote
 def logs(
     client: SandboxClient,
@@ -45,7 +46,7 @@ def logs(
     text: str | None,
     limit: int,
 ) -> None:
-    """Print the exchanges of a key, one a line, the newest last.
+    """Print the exchanges of a key, one per line, the newest last.
 
     \b
     voice-sandbox logs --status 4xx
@@ -134,9 +135,9 @@ def har(client: SandboxClient, as_json: bool, output: Path | None) -> None:
 @click.option(
     "--fail-under",
     type=Number(0, 100),
-    help="Exit with 1 where less than this percentage is covered.",
+    help="Exit with 1 if less than this percentage is covered.",
 )
-@click.option("--missing", is_flag=True, help="Only what is not covered.")
+@click.option("--missing", is_flag=True, help="Show only items that are not covered.")
 @click.option(
     "--operation", shell_complete=operation_ids, help="Only the items of this operationId."
 )
@@ -152,7 +153,7 @@ def coverage(
 ) -> None:
     """Show which operations, statuses, problems and scenarios your requests cover.
 
-    The provider's webhook is left out unless you ask for it: your code never sends its requests.
+    The provider's webhook does not count without --provider: your code never sends its requests.
     """
     measured = client.coverage(operation=operation, provider=provider)
     if not measured["items"]:

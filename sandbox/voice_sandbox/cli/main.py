@@ -34,6 +34,7 @@ _IMPORTED_LATE: Final = {
     "har": "voice_sandbox.cli.journal:har",
     "logs": "voice_sandbox.cli.journal:logs",
     "numbers": "voice_sandbox.cli.failures:numbers",
+    "rehearse": "voice_sandbox.cli.rehearse:rehearse_command",
     "reset": "voice_sandbox.cli.state:reset",
     "rings": "voice_sandbox.cli.failures:rings",
     "scenarios": "voice_sandbox.cli.calls:scenarios",
@@ -93,6 +94,21 @@ def main() -> None:
     Start it with "voice-sandbox serve", then send requests with any key of the form
     sandbox_ plus 4 to 64 letters, digits, _ or -. Each key has calls of its own.
     """
+
+
+def command_contexts() -> dict[str, click.Context]:
+    """Every command, by name, in a context with the settings of its group.
+
+    Take the context from here to read the options or the help of a command. Click keeps the names
+    of the help option from the first context, so after an empty one `-h` would be unknown.
+    """
+    group = main.make_context("voice-sandbox", [], resilient_parsing=True)
+    found = {name: main.get_command(group, name) for name in main.list_commands(group)}
+    return {
+        name: click.Context(command, parent=group, info_name=name)
+        for name, command in found.items()
+        if command is not None
+    }
 
 
 def _colour() -> bool | None:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import wraps
-from math import isnan
 from typing import TYPE_CHECKING, Any, Concatenate, NoReturn, ParamSpec
 
 import click
@@ -49,18 +48,6 @@ class Remote(click.Command):
             raise
 
 
-class Number(click.FloatRange):
-    """A range that does not hold ``nan``, which is neither under it nor over it."""
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> float:
-        number: float = super().convert(value, param, ctx)
-        if isnan(number):
-            self.fail(f"{value} is not a number.", param, ctx)
-        return number
-
-
 def remote(function: Function[P]) -> Callable[..., None]:
     """Gives a command its options, a client, and exit codes for what goes wrong."""
 
@@ -78,7 +65,7 @@ def remote(function: Function[P]) -> Callable[..., None]:
         default=DEMO_KEY,
         show_default=True,
         show_envvar=True,
-        help="The sandbox key whose calls are meant.",
+        help="The sandbox key.",
     )
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
     @wraps(function)

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from voice_sandbox.cli.output import show
-from voice_sandbox.cli.remote import Number, Remote, remote
+from voice_sandbox.cli.remote import Remote, remote
+from voice_sandbox.option_types import Number
 from voice_sandbox.testing.description import escaped
 
 if TYPE_CHECKING:
@@ -24,11 +25,11 @@ def clock(client: SandboxClient, as_json: bool, action: str, seconds: float | No
     """Show or advance the virtual clock of a key.
 
     \b
-    voice-sandbox clock              what it shows, and when the next completion is due
+    voice-sandbox clock              show the time, and when the next completion is due
     voice-sandbox clock advance 30   forward by 30 seconds
     voice-sandbox clock idle         forward until no completion is pending
 
-    Everything due by then has happened when the command ends.
+    When the command ends, everything that was due has happened.
     """
     if (action == "advance") != (seconds is not None):
         raise click.UsageError("Seconds belong to advance: voice-sandbox clock advance 30.")
@@ -46,6 +47,6 @@ def clock(client: SandboxClient, as_json: bool, action: str, seconds: float | No
 @click.command(cls=Remote)
 @remote
 def reset(client: SandboxClient, as_json: bool) -> None:
-    """Remove every call of a key and set its clock back to the real time."""
+    """Remove every call of a key and set its clock to the real time."""
     client.reset()
     show({"reset": True}, "The namespace is empty.", as_json=as_json)

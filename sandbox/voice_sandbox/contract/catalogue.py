@@ -38,7 +38,7 @@ class Catalogue(msgspec.Struct, frozen=True):
     agent_list: Mapping[str, Any]
     """The agents as ``listAgents`` answers them."""
     normalized_status: Mapping[str, str]
-    """The provider's word → the service's."""
+    """The provider's status → the service's."""
     newest_call_alias: str
     """The ``provider_call_id`` that stands for the newest call of a key."""
     longest_transcript: int

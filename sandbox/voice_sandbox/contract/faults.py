@@ -82,8 +82,7 @@ _TABLE: Final = (
         "slow_body",
         "The head of the response comes at once, its body byte by byte over `seconds`.",
         AFTER_WORK,
-        f"The usual response, whose body takes `seconds`, {SLOW_BODY_SECONDS:g} unless told "
-        "otherwise.",
+        f"The usual response, whose body takes `seconds`, {SLOW_BODY_SECONDS:g} by default.",
         ("seconds",),
         is_documented=True,
     ),
@@ -95,7 +94,7 @@ _TABLE: Final = (
     ),
     FaultKind(
         "gateway_error",
-        "A gateway in front of the service answers with its own page.",
+        "A gateway in front of the service returns its own page.",
         "502 before the work, 504 after it",
         "502 or 504 with an HTML page, and no problem document. After 504 the call exists.",
         ("status",),

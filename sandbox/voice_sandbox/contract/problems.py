@@ -35,7 +35,7 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 class FieldError(msgspec.Struct, frozen=True):
-    """One thing to put right: a JSON Pointer (RFC 6901) into the body, and what was expected."""
+    """One thing to fix: a JSON Pointer (RFC 6901) into the body, and what was expected."""
 
     pointer: str
     detail: str
@@ -95,7 +95,7 @@ _TABLE: Final = (
         400,
         "Malformed JSON",
         "The body is not strict JSON: broken syntax, not UTF-8, a byte order mark, a key given "
-        "twice, `NaN` or `Infinity`, half of a surrogate pair, or nesting without end.",
+        "twice, `NaN` or `Infinity`, half of a surrogate pair, or is nested too deeply.",
         "Send one JSON object encoded in UTF-8. The detail names the place. "
         "Let a JSON library write the body instead of joining strings.",
     ),
@@ -111,7 +111,7 @@ _TABLE: Final = (
         "invalid_parameter",
         400,
         "Invalid parameter",
-        "A query parameter of the control API has a wrong form, or stands twice.",
+        "A query parameter of the control API has a wrong form, or is sent twice.",
         "The detail says what the parameter takes.",
     ),
     Problem(
@@ -134,7 +134,7 @@ _TABLE: Final = (
         404,
         "No such path",
         "The contract has no operation at this path. A trailing slash makes another path.",
-        "Compare the path with the API reference, letter by letter.",
+        "Compare the path with the API reference, character by character.",
         of_no_operation=True,
     ),
     Problem(
@@ -150,7 +150,7 @@ _TABLE: Final = (
         404,
         "No such exchange",
         "The journal of this key has no exchange with this request id.",
-        "Use the `X-Request-Id` of an answer to the same key. "
+        "Use the `X-Request-Id` of a response to the same key. "
         "The journal keeps the last 1000 exchanges for 24 hours.",
     ),
     Problem(
@@ -178,9 +178,9 @@ _TABLE: Final = (
     Problem(
         "call_already_ended",
         409,
-        "The call is already over",
-        "A completion arrived for a call that is over with another result. "
-        "The first result stands.",
+        "The call has already ended",
+        "A completion arrived for a call that has ended with another result. "
+        "The first result is final.",
         "Nothing is left to do when the first result is right. "
         "To complete a call by hand, create a new one.",
     ),
@@ -211,7 +211,7 @@ _TABLE: Final = (
         422,
         "Validation failed",
         "The body is JSON, but a field is missing, unknown or has a wrong value.",
-        "`errors` lists each place with what was expected. Put it right and send it again.",
+        "`errors` lists each place with what was expected. Fix it and send it again.",
     ),
     Problem(
         "rate_limited",
@@ -224,7 +224,7 @@ _TABLE: Final = (
         "internal_error",
         500,
         "Internal error",
-        "The deployment broke its own contract and held the answer back.",
+        "The deployment broke its own contract and held the response back.",
         "Quote `request_id` when you report it. A retry with the same `Idempotency-Key` is safe.",
         of_no_operation=True,
     ),

@@ -120,7 +120,7 @@ class _ContractReader:
         for operation in self.operations(root["paths"]):
             if operation.operation_id in operations:
                 raise ContractError(
-                    f"{self.path.name}: the operationId {operation.operation_id} stands twice."
+                    f"{self.path.name}: the operationId {operation.operation_id} is used twice."
                 )
             operations[operation.operation_id] = operation
         contract = Contract(

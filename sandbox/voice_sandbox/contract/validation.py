@@ -63,7 +63,7 @@ class Validator:
         raise ProblemError(
             "validation_failed",
             f"The body does not fit the contract in {places}. "
-            "Put right what errors lists and send it again.",
+            "Fix what errors lists and send it again.",
             errors=errors,
         )
 

@@ -62,5 +62,5 @@ class Health:
             async with asyncio.timeout(_PATIENCE_SECONDS):
                 await self._store.ping()
         except (StorageUnavailable, TimeoutError):
-            return "Its database does not answer."
+            return "Its database does not respond."
         return None

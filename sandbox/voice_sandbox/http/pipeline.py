@@ -292,7 +292,7 @@ class _Decision:
                 raise ProblemError(
                     "validation_failed",
                     "The body does not fit the contract in 1 place. "
-                    "Put right what errors lists and send it again.",
+                    "Fix what errors lists and send it again.",
                     errors=[FieldError("", f"This is no number that can be used: {error}.")],
                 ) from None
             raise ProblemError(
@@ -430,7 +430,7 @@ _PARAMETER_PROBLEMS: Final[Mapping[tuple[str, str], tuple[str, str]]] = {
     ),
     ("path", "request_id"): (
         "exchange_not_found",
-        "This is not a request_id. Use the X-Request-Id of an answer to the same key.",
+        "This is not a request_id. Use the X-Request-Id of a response to the same key.",
     ),
     ("path", "call_id"): (
         "call_not_found",
@@ -482,7 +482,7 @@ def _preferred_outcome(preference: Preferred, request_id: str) -> EncodedRespons
     documented = preference.response
     assert documented is not None, "only a preference for a response is an outcome"
     body = preference.body(request_id)
-    why = f"The request asked for this answer: Prefer: {preference.applied}."
+    why = f"The request asked for this response: Prefer: {preference.applied}."
     response = Response(body, preference.headers(), why=why)
     is_problem = documented.status >= 400
     return EncodedResponse(
@@ -528,7 +528,7 @@ def _unexpected(error: Exception, request_id: str) -> ProblemError:
     logger.error("internal error (%s)", request_id, exc_info=error)
     return ProblemError(
         "internal_error",
-        "The sandbox broke its own contract and held the answer back. "
+        "The sandbox broke its own contract and did not send the response. "
         "Report it with this request_id.",
     )
 

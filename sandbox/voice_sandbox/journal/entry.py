@@ -107,6 +107,14 @@ class JournalEntry(msgspec.Struct, frozen=True, array_like=True):
         }
 
 
+class EntryHead(msgspec.Struct, frozen=True, array_like=True):
+    """The first fields of a `JournalEntry`, by which it is found."""
+
+    seq: str
+    request_id: str
+    started_at: float
+
+
 def encode_exchange(seq: str, exchange: Exchange) -> bytes:
     """An exchange as it was, in few bytes, until there is time for its `entries_of`.
 
@@ -201,8 +209,13 @@ def decode_entries(encoded: bytes) -> list[JournalEntry]:
     return _decoder.decode(encoded)
 
 
+def decode_heads(encoded: bytes) -> list[EntryHead]:
+    return _head_decoder.decode(encoded)
+
+
 _encoder: Final = msgspec.msgpack.Encoder()
 _decoder: Final = msgspec.msgpack.Decoder(list[JournalEntry])
+_head_decoder: Final = msgspec.msgpack.Decoder(list[EntryHead])
 _exchange_decoder: Final = msgspec.msgpack.Decoder(tuple[str, Exchange, int, int])
 
 

@@ -21,6 +21,9 @@ from voice_sandbox.installation import __version__
 
 JournalEntry = Mapping[str, Any]
 
+ORIGIN_VARIABLE: Final = "$VOICE_API_URL"
+"""Stands for the address where it is another one each time."""
+
 _REDACTED_PHONE: Final = re.compile(r"\+[1-9][0-9]{2}\*{3,10}[0-9]{2}")
 _SENT_HEADERS: Final = ("content-type", "content-encoding", "idempotency-key", "prefer")
 _AS_IT_IS: Final = ("--globoff", "--path-as-is")
@@ -32,7 +35,10 @@ _UNREAD_BYTES: Final = 4 * 1024 * 1024
 
 
 def as_curl(entry: JournalEntry, *, origin: str, scenarios: Scenarios) -> str:
-    """A command for a POSIX shell, such as ``curl -X POST http://…``."""
+    """A command for a POSIX shell, such as ``curl -X POST http://…``.
+
+    With `ORIGIN_VARIABLE` as the origin the shell puts the address in.
+    """
 
     def command(*data: str) -> str:
         return curl_command(
@@ -55,8 +61,12 @@ def as_curl(entry: JournalEntry, *, origin: str, scenarios: Scenarios) -> str:
 
 
 def _quoted(text: str) -> str:
-    """Shell quoting that lets the shell put the key in, where there is one to put in."""
-    return f'"{text}"' if text == f"Authorization: Bearer {_KEY}" else shlex.quote(text)
+    """Shell quoting that lets the shell put key and origin in, where there are such to put in."""
+    if text == f"Authorization: Bearer {_KEY}":
+        return f'"{text}"'
+    if text.startswith(f"{ORIGIN_VARIABLE}/"):
+        return f'"{ORIGIN_VARIABLE}"{shlex.quote(text.removeprefix(ORIGIN_VARIABLE))}'
+    return shlex.quote(text)
 
 
 async def as_har(entries: AsyncIterable[JournalEntry], *, origin: str) -> AsyncIterator[bytes]:

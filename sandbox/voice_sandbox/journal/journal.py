@@ -32,10 +32,10 @@ from voice_sandbox.journal.feed import (
     SETTLED_SECONDS,
     Feed,
     Signal,
-    in_order,
     settled_before,
     wait,
 )
+from voice_sandbox.journal.kept_entries import Place, entries_at, places
 from voice_sandbox.journal.search import EXCHANGES_LIMIT, Search
 from voice_sandbox.store.protocol import Covered, JournalSegment, JournalStore, StorageUnavailable
 
@@ -168,7 +168,8 @@ class Journal:
     async def search(self, namespace: bytes, search: Search) -> list[dict[str, Any]]:
         """Exchanges that match, the newest first."""
         found: list[dict[str, Any]] = []
-        for entry in await self._entries(namespace):
+        kept = await self._kept(namespace)
+        async for entry in entries_at(self._store, namespace, reversed(kept)):
             if len(found) == search.limit:
                 break
             await asyncio.sleep(0)
@@ -179,21 +180,22 @@ class Journal:
         return found
 
     async def all(self, namespace: bytes) -> AsyncIterator[dict[str, Any]]:
-        """All exchanges, the oldest first; they have been read when this returns."""
-        entries = await self._entries(namespace)
+        """All exchanges that there are when this returns, the oldest first."""
+        kept = await self._kept(namespace)
 
         async def shown() -> AsyncIterator[dict[str, Any]]:
-            while entries:
+            async for entry in entries_at(self._store, namespace, kept):
                 await asyncio.sleep(0)
-                yield entries.pop().shown(self._public)
+                yield entry.shown(self._public)
 
         return shown()
 
     async def exchange(self, namespace: bytes, request_id: str) -> dict[str, Any] | None:
         """One exchange with headers and bodies."""
-        for entry in await self._entries(namespace):
-            if entry.request_id == request_id:
-                return entry.shown(self._public)
+        kept = await self._kept(namespace)
+        wanted = [place for place in kept if place.head.request_id == request_id]
+        async for entry in entries_at(self._store, namespace, wanted):
+            return entry.shown(self._public)
         return None
 
     async def coverage(self, namespace: bytes) -> list[Covered]:
@@ -284,15 +286,14 @@ class Journal:
                 feed.stop()
                 del self._feeds[namespace]
 
-    async def _entries(self, namespace: bytes) -> list[JournalEntry]:
-        """What the namespace keeps, the newest first."""
+    async def _kept(self, namespace: bytes) -> list[Place]:
+        """Where the entries stand that the namespace keeps, the oldest first."""
         await self.write()
         oldest = self._wall() - RETENTION_SECONDS
-        entries = await in_order(await self._store.journal(namespace, after=""))
+        found = await places(self._store, namespace)
         if self._charge is not None:
-            self._charge(namespace, len(entries) // _READ_FOR_A_REQUEST)
-        newest = reversed(entries[-self.limit :])
-        return [entry for entry in newest if entry.started_at >= oldest]
+            self._charge(namespace, len(found) // _READ_FOR_A_REQUEST)
+        return [place for place in found[-self.limit :] if place.head.started_at >= oldest]
 
     async def _pack(self) -> None:
         """Makes segments of what waits, a few at a time: requests go on in between."""

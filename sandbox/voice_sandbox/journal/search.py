@@ -9,16 +9,15 @@ import msgspec
 
 from voice_sandbox.clock import as_shown
 from voice_sandbox.journal.entry import JournalEntry
+from voice_sandbox.store.protocol import LATEST_SEQ
 
-LATEST: Final = "~"
-"""A `seq` after every other."""
 EXCHANGES_LIMIT: Final = 1000
 
 
 class Search(msgspec.Struct, frozen=True):
     """What to look for; ``None`` matches everything. ``before`` is the `seq` of a later entry."""
 
-    before: str = LATEST
+    before: str = LATEST_SEQ
     limit: int = EXCHANGES_LIMIT
     operation_id: str | None = None
     status_from: int | None = None

@@ -36,32 +36,32 @@ class Metrics:
         prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._requests = Counter(
             "voice_sandbox_requests",
-            "Requests of integrators that were answered.",
+            "Requests of integrators that got a response.",
             ["operation", "status"],
             registry=registry,
         )
         self._durations = Histogram(
             "voice_sandbox_request_duration_seconds",
-            "Time from the head of a request to its answer.",
+            "Time from the head of a request to its response.",
             ["operation"],
             buckets=_BUCKETS_SECONDS,
             registry=registry,
         )
         self._calls = Counter(
             "voice_sandbox_calls_created",
-            "Calls that were created, by what becomes of them.",
+            "Calls that were created, by their outcome.",
             ["scenario"],
             registry=registry,
         )
         self._deliveries = Counter(
             "voice_sandbox_deliveries",
-            "Completions that the simulated provider posted, by the status they were answered.",
+            "Completions that the simulated provider posted, by the status of the response.",
             ["status"],
             registry=registry,
         )
         self._faults = Counter(
             "voice_sandbox_faults_struck",
-            "Requests that met an armed fault, by its kind.",
+            "Requests that an armed fault changed, by its kind.",
             ["kind"],
             registry=registry,
         )

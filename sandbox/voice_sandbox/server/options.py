@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from math import isfinite
+from math import isfinite, isnan
 from pathlib import Path
 from typing import Any, Final, TypeVar
 from urllib.parse import urlsplit
@@ -19,10 +19,18 @@ import msgspec
 from voice_sandbox.clock import MODES, WALL_MODE
 from voice_sandbox.http.proxy import Network, proxies, root_path
 from voice_sandbox.limits import HELP, Limits
+from voice_sandbox.option_types import Number, WholeNumber
 
 LOG_LEVELS: Final = ("info", "warning", "error")
 
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+class _Amount(Number):
+    """A number that may be ``nan``: `settings_of` rejects it by the name of its option."""
+
+    def _holds(self, number: float) -> bool:
+        return isnan(number) or super()._holds(number)
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,7 +58,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def settings_of(given: dict[str, Any]) -> Settings:
-    """From the values that click found. Raises: `ValueError` with a sentence that puts it right."""
+    """From the values that click found.
+
+    Raises: `ValueError` with a sentence that says how to fix it.
+    """
     for name in (*Limits.__struct_fields__, "drain_delay"):
         if given[name] is not None and not isfinite(given[name]):  # `nan` is within any range
             raise ValueError(f"The value of --{name.replace('_', '-')} is no number.")
@@ -113,7 +124,7 @@ def _limit(name: str) -> Callable[[Command], Command]:
     smallest = 256 if name == "max_head" else 1
     return _option(
         "--" + name.replace("_", "-"),
-        type=click.IntRange(smallest) if is_whole else click.FloatRange(0, min_open=True),
+        type=WholeNumber(smallest) if is_whole else _Amount(0, min_open=True),
         default=default,
         show_default=default is not None,
         help=HELP[name],
@@ -134,40 +145,40 @@ _OPTIONS: Final = (
         "--port",
         default=8010,
         show_default=True,
-        type=click.IntRange(0, 65535),
-        help="Port to listen on. 0 takes any free one and says which.",
+        type=WholeNumber(0, 65535),
+        help="Port to listen on. 0 selects a free port and prints it.",
     ),
     _option(
         "--database",
-        help="Where calls are kept: FILE for SQLite, :memory: to keep nothing, or "
-        "postgresql://USER@HOST/NAME for several replicas. Keep its password in PGPASSWORD.  "
+        help="Where calls are stored: FILE for SQLite, :memory: to store nothing, or "
+        "postgresql://USER@HOST/NAME for several replicas. Put the password into PGPASSWORD.  "
         "[default: a file in the user's data folder]",
     ),
     _option(
         "--site",
         type=click.Path(path_type=Path),
-        help="Folder of another built portal.  [default: the installed one]",
+        help="Folder of another built portal.  [default: the installed portal]",
     ),
     _option(
         "--speed",
         default=1.0,
         show_default=True,
-        type=click.FloatRange(0, 1_000_000, min_open=True),
-        help="How many times faster than the wall calls go by: at 10 a call of 8 seconds "
-        "takes 0.8. A namespace keeps the speed it was opened with.",
+        type=_Amount(0, 1_000_000, min_open=True),
+        help="Speed factor; 10 means ten times real time. "
+        "A namespace keeps the speed of its first request.",
     ),
     _option(
         "--clock",
         type=click.Choice(MODES),
         default=WALL_MODE,
         show_default=True,
-        help="What moves the clock of a new key: the wall; with manual, nothing but an advance; "
-        "with polls, each read of an unfinished call moves it to the next change of that call.",
+        help="What moves the clock of a new key. wall: real time. manual: only an advance. "
+        "polls: each read of an unfinished call moves it to the next change of that call.",
     ),
     _option(
         "--contract",
         type=click.Path(path_type=Path),
-        help="Another openapi.yaml to keep.  [default: its own]",
+        help="Another openapi.yaml to use.  [default: its own]",
     ),
     _option(
         "--scenarios",
@@ -178,49 +189,49 @@ _OPTIONS: Final = (
         "--workers",
         default=1,
         show_default=True,
-        type=click.IntRange(1, 64),
-        help="Processes that share port and database. One that dies is replaced.",
+        type=WholeNumber(1, 64),
+        help="Processes that share port and database. A process that dies is replaced.",
     ),
     _option(
         "--keys-file",
         type=click.Path(path_type=Path),
-        help="File of the keys that are accepted, themselves or their SHA-256, one a line. "
-        "SIGHUP reads it again.  [default: any sandbox_… key]",
+        help="File with the accepted keys or their SHA-256, one per line. "
+        "After SIGHUP it is read again.  [default: any sandbox_… key]",
     ),
     _option(
         "--root-path",
         default="",
-        help="Path below which a proxy serves the sandbox, such as /voice.",
+        help="Path at which a proxy serves the sandbox, such as /voice.",
     ),
     _option(
         "--trusted-proxy",
         multiple=True,
-        help="Address or network of a proxy whose X-Forwarded headers are believed. "
-        "May be repeated; in the variable separate them by spaces.",
+        help="Address or network of a proxy whose X-Forwarded headers are used. "
+        "Repeat it for several; in the variable separate them by spaces.",
     ),
     _option(
         "--cors-origin",
         multiple=True,
-        help="Origin of a portal elsewhere, such as https://docs.example.com, whose pages may "
-        "call this sandbox. May be repeated; in the variable separate them by spaces.",
+        help="Origin of another portal, such as https://docs.example.com, whose pages may "
+        "call this sandbox. Repeat it for several; in the variable separate them by spaces.",
     ),
     _option(
         "--metrics-port",
-        type=click.IntRange(0, 65535),
-        help="Port that answers Prometheus. Needs the extra metrics.  [default: no metrics]",
+        type=WholeNumber(0, 65535),
+        help="Port that serves Prometheus. Needs the extra metrics.  [default: no metrics]",
     ),
     _option(
         "--metrics-host",
         default="127.0.0.1",
         show_default=True,
-        help="Address that answers Prometheus.",
+        help="Address that serves Prometheus.",
     ),
     _option(
         "--drain-delay",
         default=0.0,
         show_default=True,
-        type=click.FloatRange(0, 600),
-        help="Seconds for which it still takes requests after it was told to stop, while /readyz "
+        type=_Amount(0, 600),
+        help="Seconds for which it still takes requests after it received SIGTERM, while /readyz "
         "already says no.",
     ),
     _option(
@@ -228,13 +239,13 @@ _OPTIONS: Final = (
         type=click.Choice(LOG_LEVELS),
         default=LOG_LEVELS[0],
         show_default=True,
-        help="What the log holds: info each request, warning what went wrong in the sandbox, "
-        "error only what it could not do.",
+        help="What the log contains. info: each request. warning: failures inside the sandbox. "
+        "error: only what it could not do.",
     ),
     _option(
         "--quiet",
         is_flag=True,
-        help="Print no welcome and log no requests; warnings and errors are still logged.",
+        help="Print no welcome and log no requests. Warnings and errors are still logged.",
     ),
     *map(_limit, Limits.__struct_fields__),
 )

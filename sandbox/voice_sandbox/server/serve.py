@@ -209,7 +209,7 @@ def _expose(settings: Settings, stack: ExitStack, *, folder: str | None = None) 
         stack.enter_context(exposed(host, port, folder=folder))
     except OSError as error:
         raise ValueError(
-            f"Prometheus cannot be answered on {host} port {port}: {error.strerror or error}. "
+            f"Prometheus cannot be served on {host} port {port}: {error.strerror or error}. "
             "Choose another by --metrics-host and --metrics-port."
         ) from error
 

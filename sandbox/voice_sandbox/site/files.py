@@ -44,6 +44,8 @@ _FOREVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 _INDEX_PAGE: Final = "index.html"
 _NOT_FOUND_PAGE: Final = "404.html"
+_MARKDOWN: Final = ".md"
+_INDEX_TEXT: Final = "index.md"
 
 
 class Asset(NamedTuple):
@@ -82,6 +84,11 @@ class Site:
     def _response(self, scope: Scope, path: str, headers: Headers) -> Response | None:
         """What the site has at a path. It reads files, so it is not for the event loop."""
         found = self._find(path, has_slash=scope["path"].endswith("/"))
+        if found is None and path.endswith(_MARKDOWN):  # beside /page/index.md
+            found = self._find(f"{path.removesuffix(_MARKDOWN)}/{_INDEX_TEXT}")
+        is_page = isinstance(found, Asset) and found.path.name == _INDEX_PAGE
+        if is_page and _prefers_markdown(headers.get("accept", "")):
+            found = self._find(f"{path.removesuffix(_INDEX_PAGE)}/{_INDEX_TEXT}") or found
         status = 200
         if found is None and "text/html" in headers.get("accept", ""):
             found, status = self._find(_NOT_FOUND_PAGE), 404
@@ -89,12 +96,15 @@ class Site:
             return None
         response: Response
         if isinstance(found, Asset):
-            if status == 200 and names_addresses(path, found.media_type, found.content):
+            name = f"{path}/{_INDEX_TEXT}" if found.path.name == _INDEX_TEXT else path
+            if status == 200 and names_addresses(name, found.media_type, found.content):
                 found = self._for_reader(found, origin_of(scope, headers))
             is_head = scope["method"] == "HEAD"
             response = _asset_response(found, status, headers, is_head=is_head)
             page = (found.path, found.changed_at) if found.media_type == "text/html" else None
             response.headers.update(self._policy.headers(page))
+            if is_page:
+                response.headers.add_vary_header("Accept")
         else:
             # A path and no origin: whatever ``Host`` says, it stays here.
             address = f"{scope['root_path']}/{path.replace(os.sep, '/')}/"
@@ -164,6 +174,17 @@ def _asset(path: Path, changed_at: int, content: bytes) -> Asset:
         packed = gzip.compress(content, mtime=0)
     etag = hashlib.sha256(content).hexdigest()[:32]
     return Asset(path, changed_at, media_type, content, packed, etag)
+
+
+def _prefers_markdown(accepted: str) -> bool:
+    """Whether a client names Markdown, and HTML with no greater weight."""
+    weights: dict[str, float] = {}
+    for each in accepted.lower().replace(" ", "").split(","):
+        media_type, *parameters = each.split(";")
+        weight = next((p[2:] for p in parameters if p.startswith("q=")), "1")
+        weights[media_type] = float(weight) if re.fullmatch(r"[01](?:\.[0-9]{0,3})?", weight) else 0
+    markdown = weights.get("text/markdown", 0)
+    return markdown > 0 and markdown >= weights.get("text/html", 0)
 
 
 def _takes_gzip(accepted: str) -> bool:

@@ -30,6 +30,8 @@ from voice_sandbox.store.call_columns import (
 from voice_sandbox.store.namespace_locks import PIECE_ROWS, NamespaceLocks
 from voice_sandbox.store.postgres_database import Database, Transaction
 from voice_sandbox.store.protocol import (
+    ALL_SEGMENTS,
+    LATEST_SEQ,
     ArmedFault,
     BoundNumber,
     Covered,
@@ -425,10 +427,21 @@ class PostgresStore:
         await self._db.rows("trim_journal", namespace=namespace, oldest=oldest, limit=limit)
 
     async def journal(
-        self, namespace: bytes, *, after: str, without: Collection[str] = ()
+        self,
+        namespace: bytes,
+        *,
+        after: str,
+        until: str = LATEST_SEQ,
+        without: Collection[str] = (),
+        limit: int = ALL_SEGMENTS,
     ) -> Sequence[bytes]:
         rows = await self._db.rows(
-            "read_journal", namespace=namespace, after=after, without=[*without]
+            "read_journal",
+            namespace=namespace,
+            after=after,
+            until=until,
+            without=[*without],
+            limit=limit,
         )
         return [row[0] for row in rows]
 

@@ -10,13 +10,17 @@ after the change is committed. Everything a store cannot do now raises `StorageU
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 from uuid_utils import UUID
 
 from voice_sandbox.calls.call import Call, Result
 from voice_sandbox.clock import VirtualClock
+
+LATEST_SEQ: Final = "~"
+"""A `seq` after every other."""
+ALL_SEGMENTS: Final = 2**31
 
 
 class StoreError(Exception):
@@ -339,9 +343,18 @@ class JournalStore(Protocol):
         """Drops segments older than ``oldest``, and those behind ``limit`` newer exchanges."""
 
     async def journal(
-        self, namespace: bytes, *, after: str, without: Collection[str] = ()
+        self,
+        namespace: bytes,
+        *,
+        after: str,
+        until: str = LATEST_SEQ,
+        without: Collection[str] = (),
+        limit: int = ALL_SEGMENTS,
     ) -> Sequence[bytes]:
-        """The segments whose last `seq` is later than ``after``, and not one of ``without``."""
+        """The first ``limit`` segments, in the order of their last `seq`.
+
+        It is later than ``after``, not later than ``until``, and not one of ``without``.
+        """
 
     async def newest_seq(self, namespace: bytes) -> str:
         """The `seq` of the newest entry, or an empty text."""

@@ -32,6 +32,8 @@ from voice_sandbox.store.call_columns import (
 )
 from voice_sandbox.store.namespace_locks import PIECE_ROWS, NamespaceLocks
 from voice_sandbox.store.protocol import (
+    ALL_SEGMENTS,
+    LATEST_SEQ,
     ArmedFault,
     BoundNumber,
     Covered,
@@ -480,13 +482,21 @@ class SQLiteStore:
         await self._committed()
 
     async def journal(
-        self, namespace: bytes, *, after: str, without: Collection[str] = ()
+        self,
+        namespace: bytes,
+        *,
+        after: str,
+        until: str = LATEST_SEQ,
+        without: Collection[str] = (),
+        limit: int = ALL_SEGMENTS,
     ) -> Sequence[bytes]:
         rows = self._read_all(
             "read_journal",
             namespace=namespace,
             after=after,
+            until=until,
             without=orjson.dumps([*without]).decode(),
+            limit=limit,
         )
         return [row[0] for row in rows]
 

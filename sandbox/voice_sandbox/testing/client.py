@@ -6,6 +6,7 @@ What the methods do is written in ``operations``; here their requests are sent.
 
 from __future__ import annotations
 
+import ssl
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import wraps
 from types import TracebackType
@@ -24,7 +25,7 @@ from voice_sandbox.testing.operations import (
     unreachable,
 )
 
-__all__ = ["SandboxClient", "SandboxError"]
+__all__ = ["SandboxClient", "SandboxError", "local_client"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -137,6 +138,12 @@ class SandboxClient:
                         yield orjson.loads(line.removeprefix(b"data: "))
         except NOT_SENT as error:
             raise unreachable(self.url, error) from error
+
+
+def local_client(url: str, key: str, **options: Any) -> SandboxClient:
+    """A client of a sandbox on this machine, whose address is http: no certificates are loaded."""
+    transport = httpx.HTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    return SandboxClient(url, key, transport=transport, **options)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+
+from starlette.types import ASGIApp
 
 from voice_sandbox.app import create_app, ignore, runtime_of
 from voice_sandbox.clock import WALL_MODE
@@ -26,24 +28,28 @@ def local_sandbox(
     database: str = "sqlite:///:memory:",
     speed: float = 1.0,
     clock_mode: str = WALL_MODE,
+    contract_path: Path | None = None,
     numbers_path: Path | None = None,
     observe: Observer = ignore,
+    wrap: Callable[[ASGIApp], ASGIApp] | None = None,
 ) -> Iterator[str]:
     """Runs a sandbox on a free port of the loopback interface; yields its origin.
 
-    ``observe`` is told every exchange, in the thread of the sandbox.
+    ``observe`` is told every exchange, in the thread of the sandbox. ``wrap`` returns what stands
+    before the application.
     Raises: whatever keeps it from starting, at once.
     """
     app = create_app(
         database=database,
         speed=speed,
         clock_mode=clock_mode,
+        contract_path=contract_path,
         numbers_path=numbers_path,
         observe=observe,
     )
     runtime = runtime_of(app)
     listener = listen("127.0.0.1", 0)
-    config = configured(app, Limits())
+    config = configured(app if wrap is None else wrap(app), Limits())
     server = DrainingServer(runtime, config)
     ready = threading.Event()
     failures: list[BaseException] = []

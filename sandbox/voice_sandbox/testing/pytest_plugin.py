@@ -107,15 +107,9 @@ def voice_sandbox_asgi(
 
 
 def _client(url: str, **options: Any) -> SandboxClient:
-    import ssl
+    from voice_sandbox.testing.client import local_client
 
-    import httpx
-
-    from voice_sandbox.testing.client import SandboxClient
-
-    # The address is http on this machine, so no certificates need to be loaded for each test.
-    transport = httpx.HTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
-    return SandboxClient(url, _fresh_key(), transport=transport, **options)
+    return local_client(url, _fresh_key(), **options)
 
 
 def _fresh_key() -> str:

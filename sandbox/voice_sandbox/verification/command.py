@@ -20,6 +20,7 @@ import click
 from voice_sandbox import clock
 from voice_sandbox.contract.model import Contract, ContractError
 from voice_sandbox.contract.reader import find_contract, load_contract
+from voice_sandbox.option_types import Number, WholeNumber
 from voice_sandbox.verification.api import Target
 from voice_sandbox.verification.check import Needs
 from voice_sandbox.verification.generated_values import schemathesis_values
@@ -62,7 +63,7 @@ expected-statuses = ["400", "401", "404", "413", "415", "422"]
     multiple=True,
     envvar=OWN_KEY,
     show_envvar=True,
-    help="The service key. A sandbox needs none, keys are made up as needed; one that accepts "
+    help="The service key. A sandbox needs none, keys are generated as needed; one that accepts "
     "the keys on its list alone needs two of them that nothing else uses, since what is kept "
     "under them is removed. May be given again; in the variable separate them by a space.",
 )
@@ -76,9 +77,9 @@ expected-statuses = ["400", "401", "404", "413", "415", "422"]
 @click.option(
     "--generate",
     "examples",
-    type=click.IntRange(1, 100_000),
+    type=WholeNumber(1, 100_000),
     metavar="N",
-    help="Let Schemathesis make up N requests an operation as well. Sandboxes only.",
+    help="Let Schemathesis generate N requests for each operation as well. Sandboxes only.",
 )
 @click.option(
     "--quick",
@@ -88,7 +89,7 @@ expected-statuses = ["400", "401", "404", "413", "415", "422"]
 @click.option(
     "--timeout",
     "timeout_seconds",
-    type=click.FloatRange(0.1, 300),
+    type=Number(0.1, 300),
     default=10.0,
     show_default=True,
     help="Seconds to wait for each response, from the first on.",
@@ -100,7 +101,7 @@ expected-statuses = ["400", "401", "404", "413", "415", "422"]
     "--json",
     "json_file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="Write everything that was found to this file.",
+    help="Write all findings to this file.",
 )
 @click.option(
     "--contract",
@@ -108,7 +109,7 @@ expected-statuses = ["400", "401", "404", "413", "415", "422"]
     type=click.Path(path_type=Path),
     envvar="VOICE_SANDBOX_CONTRACT",
     show_envvar=True,
-    help="Another openapi.yaml to hold the deployment to.  [default: its own]",
+    help="Another openapi.yaml to check the deployment against.  [default: its own]",
 )
 @click.pass_context
 def verify(
@@ -123,12 +124,12 @@ def verify(
     json_file: Path | None,
     contract_path: Path | None,
 ) -> None:
-    """Say whether the deployment at URL keeps the contract.
+    """Check whether the deployment at URL keeps the contract.
 
-    Only against a sandbox are calls created. Everything else is taken for a service that rings
-    real phones: it is read from, and no call is placed but to a --call-number, once each.
+    Only sandboxes receive test calls. Any other deployment may ring real phones, so it is only
+    read. With --call-number one real call is placed to each of your own numbers.
 
-    Exits with 0 when it conforms, with 1 when it does not, with 2 when that cannot be told.
+    Exit codes: 0 it conforms, 1 it does not conform, 2 inconclusive.
     """
     if examples is not None:
         _schemathesis()
@@ -142,7 +143,7 @@ def verify(
     try:
         deployment = _identified(client, contract, control, keys)
     except NoResponse as error:
-        raise _CannotTell(f"{url} gives no answer: {error}.") from error
+        raise _CannotTell(f"{url} gives no response: {error}.") from error
     if not deployment.is_sandbox:
         if client.prefix.endswith("/v1"):
             raise _CannotTell(f"Leave /v1 out of the URL: {url.rstrip('/').removesuffix('/v1')}.")
@@ -222,7 +223,7 @@ def _identified(
         identity = identify(client, contract, control, new_key=listed.next)
     click.echo(identity.why)
     if identity.kind is Kind.LISTED:
-        raise _CannotTell("It refuses a key that it accepted a moment ago. Try again.")
+        raise _CannotTell("It rejects a key that it accepted a moment ago. Try again.")
     if identity.kind is Kind.MOCK:
         raise _CannotTell("A mock cannot keep this contract. Verify a sandbox or a service.")
     if identity.kind is not Kind.SANDBOX:
@@ -254,7 +255,7 @@ def _announce(examples: int | None, numbers: Sequence[str]) -> None:
     """Says before anything else is sent what will not be done, and what will."""
     if examples is not None:
         raise _CannotTell(
-            "This is not known to be a sandbox: requests that --generate makes up would ring "
+            "This is not known to be a sandbox: requests of --generate would ring "
             "the phones of strangers. Leave --generate out, or verify a sandbox."
         )
     if not numbers:
@@ -278,7 +279,7 @@ def _emptied(listed: ListedKeys) -> str:
     try:
         why_not = listed.empty()
     except NoResponse as error:
-        why_not = f"the deployment gave no answer: {error}."
+        why_not = f"the deployment gave no response: {error}."
     return why_not and f"The namespaces of the keys given could not be emptied: {why_not}"
 
 
@@ -294,7 +295,7 @@ def _check_key(client: Http1Client, keys: Sequence[str]) -> None:
         signed = (("Authorization", f"Bearer {key}"),)
         response = client.exchange(SentRequest("GET", "/v1/agents", signed))
     except NoResponse as error:
-        raise _CannotTell(f"The deployment gives no answer: {error}.") from error
+        raise _CannotTell(f"The deployment gives no response: {error}.") from error
     if response.status in (401, 403):
         raise _CannotTell(f"The key is not accepted: GET /v1/agents is {response.status}.")
 
@@ -315,7 +316,7 @@ def _run(url: str, deployment: _Deployment, target: Target, key: str) -> Report:
         outcome = run_one(one, target, key=key, base_url=url)
         outcomes.append(outcome)
         if outcome.has_no_response and not _still_responds(target, key):
-            stopped = "The deployment stopped answering, so the rest was not tried."
+            stopped = "The deployment stopped responding, so the rest was not tried."
             break
     progress.end()
     return Report(url, deployment.identity, outcomes, left_out, stopped)
@@ -375,7 +376,7 @@ def _say(report: Report) -> None:
     verdict = {
         Verdict.CONFORMS: "It conforms",
         Verdict.BREAKS: "It does not conform",
-        Verdict.UNCLEAR: "That cannot be told",
+        Verdict.UNCLEAR: "Inconclusive",
     }[report.verdict]
     click.echo(f"\n{verdict}: {passed} of {len(report.outcomes)} checks passed{left_out}.")
 

@@ -36,7 +36,7 @@ def must_be(response: ReceivedResponse, status: int, code: str | None = None, *,
     if response.status >= 400:
         found = f"{found} {problem_code(response)}".strip()
     if response.status != status or (code is not None and problem_code(response) != code):
-        raise Finding(f"When {when}, the answer must be {expected}, but it is {found}.", response)
+        raise Finding(f"When {when}, the response must be {expected}, but it is {found}.", response)
 
 
 def must_be_malformed(response: ReceivedResponse, *, when: str) -> None:

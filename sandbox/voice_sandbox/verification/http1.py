@@ -164,7 +164,7 @@ class Http1Client:
                     barrier.wait(timeout_seconds)
                 return self._exchange_over(connection, sent, deadline, holds)
         except (TimeoutError, BrokenBarrierError):
-            raise NoResponse(f"no answer arrived within {timeout_seconds:g} seconds") from None
+            raise NoResponse(f"no response arrived within {timeout_seconds:g} seconds") from None
         except h11.RemoteProtocolError as error:
             raise NoResponse(f"what came back is not HTTP ({error})") from None
         except OSError as error:

@@ -64,12 +64,12 @@ def identify(
         said = client.exchange(SentRequest("GET", "/sandbox"))
     except NoResponse as error:
         client.exchange(SentRequest("GET", "/v1/agents"))
-        return Identity(Kind.OTHER, f"GET /sandbox gave no answer: {error}.")
+        return Identity(Kind.OTHER, f"GET /sandbox gave no response: {error}.")
     if _PRISM in said.body:
         return Identity(
             Kind.MOCK,
-            "This is Prism's mock server: it makes up answers from the contract, keeps no state, "
-            "completes no call and dials no number.",
+            "This is Prism's mock server: it generates responses from the contract, keeps no "
+            "state, completes no call and dials no number.",
         )
     if not _says_sandbox(said, control):
         return Identity(
@@ -92,7 +92,7 @@ def unproved(client: Http1Client, contract: Contract, control: Contract, *, key:
     """Why a deployment is not proved to be a sandbox just now; empty where it is."""
     try:
         if not _says_sandbox(client.exchange(SentRequest("GET", "/sandbox")), control):
-            return "GET /sandbox was not answered as a sandbox identifies itself."
+            return "The response to GET /sandbox is not that of a sandbox."
         operations = [one for one in contract.operations.values() if "{" not in one.path]
         for operation in sorted(operations, key=lambda one: one.body is not None):
             if not _journal_has_seen(client, operation, key):

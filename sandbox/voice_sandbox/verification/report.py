@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 from xml.etree import ElementTree as ET
 
+from voice_sandbox.junit import add_result, encoded
 from voice_sandbox.verification.check import Check
 from voice_sandbox.verification.identity import Identity
 from voice_sandbox.verification.runner import Outcome
-
-# XML 1.0, section 2.2: no other control characters, not even escaped.
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 class Verdict(Enum):
@@ -116,18 +113,15 @@ def as_junit(report: Report) -> bytes:
         case = _case(suite, outcome.check, outcome.seconds)
         if outcome.finding:
             text = "\n".join([outcome.check.sentence, *outcome.requests])
-            _child(case, "failure", outcome.finding, text)
+            add_result(case, "failure", outcome.finding, text)
         elif outcome.doubt:
-            _child(case, "error", outcome.doubt, outcome.check.sentence)
+            add_result(case, "error", outcome.doubt, outcome.check.sentence)
     for check in report.left_out:
-        _child(_case(suite, check, 0.0), "skipped", "Needs a sandbox.", check.sentence)
+        add_result(_case(suite, check, 0.0), "skipped", "Needs a sandbox.", check.sentence)
     if report.stopped:
         case = ET.SubElement(suite, "testcase", classname="verify", name="run", time="0")
-        _child(case, "error", report.stopped, report.stopped)
-    root = ET.Element("testsuites")
-    root.append(suite)
-    xml: bytes = ET.tostring(root, encoding="utf-8", xml_declaration=True)
-    return xml + b"\n"
+        add_result(case, "error", report.stopped, report.stopped)
+    return encoded(suite)
 
 
 def _result(outcome: Outcome) -> str:
@@ -142,8 +136,3 @@ def _case(suite: ET.Element, check: Check, seconds: float) -> ET.Element:
         name=check.name,
         time=f"{seconds:.3f}",
     )
-
-
-def _child(case: ET.Element, tag: str, message: str, text: str) -> None:
-    child = ET.SubElement(case, tag, message=_NO_XML.sub("?", message))
-    child.text = _NO_XML.sub("?", text)

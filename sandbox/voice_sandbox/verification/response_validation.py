@@ -67,7 +67,7 @@ class ResponseValidator:
                 response,
             )
         raise Finding(
-            f"{operation.operation_id} answers {response.status}, which the contract does not "
+            f"{operation.operation_id} returns {response.status}, which the contract does not "
             "document.",
             response,
         )
@@ -98,7 +98,7 @@ class ResponseValidator:
             8 <= len(values[0]) <= 64 and self._request_id.fullmatch(values[0])
         ):
             raise Finding(
-                "Every answer must carry one X-Request-Id of 8 to 64 letters, digits, _ or -, "
+                "Every response must carry one X-Request-Id of 8 to 64 letters, digits, _ or -, "
                 f"but this one carries {values or 'none'}.",
                 response,
             )
@@ -112,14 +112,16 @@ class ResponseValidator:
             return
         headers = "\n".join(f"{name}: {value}" for name, value in response.headers)
         if ID_PREFIX.encode() in response.body or ID_PREFIX in headers:
-            raise Finding("An answer of the service holds an identifier of the provider.", response)
+            raise Finding(
+                "A response of the service holds an identifier of the provider.", response
+            )
 
     def _document(self, response: ReceivedResponse, documented: DocumentedResponse | None) -> Any:
         """The JSON of the response, ``None`` where it must have no body."""
         head = response.sent.method == "HEAD"
         if head or (documented is not None and documented.media_type is None):
             if response.body:
-                raise Finding(f"An answer to {response.sent.method} must have no body.", response)
+                raise Finding(f"A response to {response.sent.method} must have no body.", response)
             if not head:
                 return None
         media_type = None if documented is None else documented.media_type
@@ -138,7 +140,7 @@ class ResponseValidator:
         except ValueError as error:
             raise Finding(f"A response body is not strict JSON: {error}.", response) from None
         except RecursionError:
-            raise Finding("The body of an answer is nested without end.", response) from None
+            raise Finding("The body of a response is nested too deeply.", response) from None
 
     def _validate_problem(
         self,
@@ -165,12 +167,12 @@ class ResponseValidator:
         if problem.status != response.status:
             raise Finding(
                 f"The problem {problem.code} belongs to {problem.status}, "
-                f"but it is answered with {response.status}.",
+                f"but the response has {response.status}.",
                 response,
             )
         if document.get("request_id") != request_id:
             raise Finding(
-                "A problem's request_id must be the answer's X-Request-Id, but they differ.",
+                "A problem's request_id must be the X-Request-Id of the response, but they differ.",
                 response,
             )
         if document.get("title") != problem.title:

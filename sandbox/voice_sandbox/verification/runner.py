@@ -110,11 +110,11 @@ def run_one(one: Check, target: Target, *, key: str, base_url: str) -> Outcome:
     except NotAllowed as error:  # a bug of the check, which must not be blamed on the deployment
         doubt = f"The check was held back: {error}"
     except NoResponse as error:
-        finding, has_no_response = f"The deployment gave no answer: {error}.", True
+        finding, has_no_response = f"The deployment gave no response: {error}.", True
         unanswered = error.sent
     except (LookupError, TypeError, AttributeError, ArithmeticError, ValueError) as error:
         # A response that fits the contract cannot cause these.
-        finding = f"An answer does not hold what the contract promises ({error!r})."
+        finding = f"A response does not keep what the contract promises ({error!r})."
     responses = api.exchanges
     if shown is not None and shown in responses:
         responses = responses[: responses.index(shown) + 1]

@@ -38,8 +38,8 @@ export class CallLife {
     this.skipButton = node("button", { type: "button", class: "life-skip", hidden: true, onclick: () => this.skip() }, "Skip to the end");
     this.line = node("ol", { class: "life-line" });
     this.note = node("p", { class: "life-note" });
-    this.transcript = scrolled("life-said", "What was said", node("p", { class: "life-wait" }, "The transcript comes when the call is over."));
-    this.deliveries = node("div", {}, node("p", { class: "life-wait" }, "Nothing yet: the provider posts when the call is over."));
+    this.transcript = scrolled("life-said", "What was said", node("p", { class: "life-wait" }, "The transcript comes when the call has ended."));
+    this.deliveries = node("div", {}, node("p", { class: "life-wait" }, "Nothing yet: the provider posts when the call has ended."));
     this.response = node("div");
     this.element = node(
       "div",
@@ -84,7 +84,7 @@ export class CallLife {
       }
     } catch (error) {
       if (!(error instanceof NoResponse)) throw error;
-      if (error.reason !== "canceled") this.note.textContent = "The sandbox stopped answering.";
+      if (error.reason !== "canceled") this.note.textContent = "The sandbox stopped responding.";
     }
     this.stop();
   }
@@ -156,7 +156,7 @@ export class CallLife {
     if (document.activeElement === this.skipButton) this.transcript.focus(); // the button goes away
     this.skipButton.hidden = true;
     this.note.replaceChildren();
-    this.announce(`The call is over: ${words(call.status)}, ${call.duration} seconds`);
+    this.announce(`The call has ended: ${words(call.status)}, ${call.duration} seconds`);
     const turns = (call.transcript ?? "").split("\n").filter(Boolean);
     this.transcript.replaceChildren(
       node(
@@ -198,7 +198,7 @@ function deliveryNodes({ payload, answered }) {
   const shown = { ...payload, provider_call_id: "…" }; // its own id of the call is the provider's business alone
   return [
     node("pre", {}, node("code", {}, ...jsonNodes(shown))),
-    node("p", { class: "life-response" }, "and was answered ", statusBadge(answered)),
+    node("p", { class: "life-response" }, "and got ", statusBadge(answered)),
   ];
 }
 

@@ -11,6 +11,7 @@ import { RequestForm } from "./request-form.js";
 import { CardResponse } from "./response.js";
 import { fillPath, filled } from "./runtime-expressions.js";
 
+const SEEN_PX = 80; // of a response: its status and the first line
 const LATE_MS = 150; // then room is made for what the response brings: half a second after a press nothing may move
 
 export class Card {
@@ -206,6 +207,13 @@ export class Card {
     this.enter(response.status >= 400 ? "rejected" : "succeeded");
     const name = this.response.show(request, response, this.fixButton(response));
     this.announce(`${name}, ${response.milliseconds} ms`);
+    this.bringIntoView();
+  }
+
+  /** In a small window the response is below it, and pressing the button would seem to do nothing. */
+  bringIntoView() {
+    const { element } = this.response;
+    if (element.getBoundingClientRect().top > innerHeight - SEEN_PX) element.scrollIntoView({ block: "nearest" });
   }
 
   /** @param {SandboxResponse} response */
@@ -224,6 +232,7 @@ export class Card {
   showNoResponse(reason) {
     this.enter(reason === "canceled" ? "idle" : "offline");
     this.announce(this.response.showNoResponse(reason, this.request));
+    if (reason !== "canceled") this.bringIntoView();
   }
 
   showKey() {

@@ -32,7 +32,7 @@ export function fixFor(code, { requests, example, newCall }, { isEdited }) {
     case "provider_unavailable":
       return example && isWrongBody ? { label: "Send the example instead", fix: () => ({ body: example }) } : retry();
     case "rate_limited":
-      return example && isWrongBody ? { label: "Call a number that answers", fix: () => ({ body: example }) } : retry();
+      return example && isWrongBody ? { label: "Call a number that completes", fix: () => ({ body: example }) } : retry();
     case "body_too_large":
       return example && { label: "Send it without the spaces", fix: () => ({ padTo: 0 }) };
     case "unsupported_media_type":

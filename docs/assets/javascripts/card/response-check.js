@@ -35,7 +35,7 @@ export async function checkResponse(operation, response) {
   const known = await contract();
   if (!known) return null;
   const documented = operation === null ? known.unknownRoute : known.operations[operation]?.[response.status];
-  if (!documented) return { fits: false, reason: `the contract has no answer ${response.status} for ${operation}` };
+  if (!documented) return { fits: false, reason: `the contract has no response ${response.status} for ${operation}` };
   const headers = new Headers(response.headers);
   const mediaType = (headers.get("Content-Type") ?? "").split(";")[0];
   if (documented.mediaType && mediaType !== documented.mediaType) {

@@ -118,7 +118,7 @@ export class CardResponse {
  * @param {number} index
  */
 function requestLine({ method, path }, index) {
-  return node("p", {}, `${index + 1}. `, node("code", {}, `${method} ${path}`), " → ", node("span", {}, "no answer"));
+  return node("p", {}, `${index + 1}. `, node("code", {}, `${method} ${path}`), " → ", node("span", {}, "no response"));
 }
 
 /** @param {string} header */

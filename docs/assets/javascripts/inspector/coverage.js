@@ -24,7 +24,7 @@ export class CoverageView {
     this.table = node(
       "table",
       { class: "rows" },
-      node("thead", {}, node("tr", {}, node("th", { scope: "col" }, "Operation, answer, problem or scenario"), node("th", { scope: "col", class: "inspector-figure" }, "Exchanges"))),
+      node("thead", {}, node("tr", {}, node("th", { scope: "col" }, "Operation, response, problem or scenario"), node("th", { scope: "col", class: "inspector-figure" }, "Exchanges"))),
     );
     element.replaceChildren(
       node(
@@ -62,7 +62,7 @@ export class CoverageView {
   label({ kind, name }) {
     const [, status = "", code = ""] = name.split(" ");
     if (kind === "scenario") return words(name);
-    if (kind === "operation") return "Any answer";
+    if (kind === "operation") return "Any response";
     return kind === "problem" ? node("code", {}, code) : `${status} ${this.phrases[status] ?? ""}`;
   }
 

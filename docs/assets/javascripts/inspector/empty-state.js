@@ -35,7 +35,7 @@ export function emptyNodes(reason, { noResponse, retry }) {
   }
 }
 
-const STATES = { connecting: "Connecting…", live: "Live", reconnecting: "Reconnecting…", rejected: "The sandbox refused this key" };
+const STATES = { connecting: "Connecting…", live: "Live", reconnecting: "Reconnecting…", rejected: "The sandbox rejected this key" };
 
 /**
  * The state of the connection in words.

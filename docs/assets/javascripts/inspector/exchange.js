@@ -46,7 +46,7 @@ export class ExchangeView {
       this.facts(exchange),
       this.exports(exchange),
       message("Request", exchange.request),
-      message("Answer", exchange.response),
+      message("Response", exchange.response),
     ];
     element.replaceChildren(...present(content));
     element.hidden = false;
@@ -88,7 +88,7 @@ export class ExchangeView {
           )
         : null,
       exchange.scenario ? fact("Scenario", words(exchange.scenario)) : null,
-      exchange.replayed ? fact("Replayed", "The stored answer to the same Idempotency-Key") : null,
+      exchange.replayed ? fact("Replayed", "The stored response to the same Idempotency-Key") : null,
     );
   }
 

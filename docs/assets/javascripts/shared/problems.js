@@ -10,7 +10,7 @@ import { origin, site, writtenOrigin } from "./session.js";
  */
 export function problemNodes(problem) {
   return present([
-    node("p", { class: "problem-title" }, String(problem.title ?? "Refused")),
+    node("p", { class: "problem-title" }, String(problem.title ?? "Rejected")),
     node("p", {}, ...prose(String(problem.detail ?? ""))),
     Array.isArray(problem.errors) && problem.errors.length
       ? node(
@@ -30,17 +30,17 @@ function entryLink(problem) {
   const code = String(problem.code ?? "");
   if (!/^[a-z][a-z_]*$/.test(code)) return null;
   const entry = new URL(`errors/#${code}`, site).href;
-  return node("p", {}, node("a", { href: entry }, "What ", node("code", {}, code), " means and how to put it right"));
+  return node("p", {}, node("a", { href: entry }, "What ", node("code", {}, code), " means and how to fix it"));
 }
 
 /** @type {Partial<Record<NoResponseReason, [title: string, line: string]>>} */
 const REASONS = {
-  canceled: ["Canceled", "You stopped waiting before the answer came."],
-  timeout: ["No answer in 15 seconds", "The sandbox took the request but did not answer. See what its terminal says, then try again."],
+  canceled: ["Canceled", "You stopped waiting before the response came."],
+  timeout: ["No response in 15 seconds", "The sandbox took the request but did not respond. See what its terminal says, then try again."],
   "browser-offline": ["Your browser is offline", "It says that it has no network at all. Connect it, then try again."],
   blocked: [
     "The browser blocked the request",
-    "The sandbox is there, but something in this browser keeps the answer from this page: an extension, a policy, or a page that is served from another address. Allow it, or open the pages where the sandbox serves them, then try again.",
+    "The sandbox is there, but something in this browser keeps the response from this page: an extension, a policy, or a page that is served from another address. Allow it, or open the pages where the sandbox serves them, then try again.",
   ],
 };
 
@@ -66,8 +66,8 @@ export function noResponseNodes(reason, { method } = { method: "GET" }) {
   const title = reason === "not-a-sandbox" ? "This address is not a sandbox" : "The sandbox is not running";
   const line =
     reason === "not-a-sandbox"
-      ? `${origin()} does not answer as a sandbox, so nothing was sent. Start one in the folder of the project, and open the pages where it says:`
-      : `Nothing answers at ${origin()}. Start it in the folder of the project, then try again:`;
+      ? `${origin()} does not respond as a sandbox, so nothing was sent. Start one in the folder of the project, and open the pages where it says:`
+      : `Nothing responds at ${origin()}. Start it in the folder of the project, then try again:`;
   return [
     node("p", { class: "problem-title" }, title),
     node("p", {}, line),

@@ -155,7 +155,11 @@ SELECT {clock_columns},
 FROM unnest(:namespace::bytea[], :call_id::uuid[]) WITH ORDINALITY
     AS requested (namespace, call_id, number)
 LEFT JOIN namespaces USING (namespace)
-LEFT JOIN calls ON calls.generation = namespaces.generation AND calls.call_id = requested.call_id
+LEFT JOIN LATERAL (
+    SELECT * FROM calls
+    WHERE calls.generation = namespaces.generation AND calls.call_id = requested.call_id
+    OFFSET 0  -- else it is joined by the generation alone, over all calls of a key
+) AS calls ON true
 ORDER BY number;
 
 -- name: read_rings
@@ -208,7 +212,11 @@ FROM requested
 LEFT JOIN namespaces USING (namespace)
 LEFT JOIN completed USING (number)
 LEFT JOIN live ON live.generation = namespaces.generation AND live.call_id = requested.call_id
-LEFT JOIN calls ON calls.generation = namespaces.generation AND calls.call_id = requested.call_id
+LEFT JOIN LATERAL (
+    SELECT * FROM calls
+    WHERE calls.generation = namespaces.generation AND calls.call_id = requested.call_id
+    OFFSET 0  -- else it is joined by the generation alone, over all calls of a key
+) AS calls ON true
 ORDER BY number;
 
 -- name: drop_plan
@@ -291,8 +299,11 @@ FROM unnest(:namespace, :call_id, :made) WITH ORDINALITY
 LEFT JOIN namespaces USING (namespace)
 LEFT JOIN finished
     ON finished.generation = namespaces.generation AND finished.call_id = every.call_id
-LEFT JOIN calls ON calls.generation = namespaces.generation AND calls.call_id = every.call_id
-    AND cardinality(calls.delivery_statuses) = every.made
+LEFT JOIN LATERAL (
+    SELECT * FROM calls
+    WHERE calls.generation = namespaces.generation AND calls.call_id = every.call_id
+    OFFSET 0  -- else it is joined by the generation alone, over all calls of a key
+) AS calls ON cardinality(calls.delivery_statuses) = every.made
 ORDER BY number;
 
 -- name: delete_namespace
@@ -498,9 +509,9 @@ DO UPDATE SET exchanges = coverage.exchanges + excluded.exchanges;
 
 -- name: read_journal
 SELECT entries FROM journal
-WHERE namespace = :namespace AND last_seq > :after
+WHERE namespace = :namespace AND last_seq > :after AND last_seq <= :until
     AND last_seq <> ALL (:without::text[])
-ORDER BY last_seq;
+ORDER BY last_seq LIMIT :limit;
 
 -- name: newest_seq
 SELECT coalesce(max(last_seq), '') FROM journal WHERE namespace = :namespace;

@@ -320,9 +320,9 @@ ON CONFLICT DO UPDATE SET exchanges = coverage.exchanges + excluded.exchanges;
 
 -- name: read_journal
 SELECT entries FROM journal
-WHERE namespace = :namespace AND last_seq > :after
+WHERE namespace = :namespace AND last_seq > :after AND last_seq <= :until
     AND last_seq NOT IN (SELECT value FROM json_each(:without))
-ORDER BY last_seq;
+ORDER BY last_seq LIMIT :limit;
 
 -- name: newest_seq
 SELECT coalesce(max(last_seq), '') FROM journal WHERE namespace = :namespace;

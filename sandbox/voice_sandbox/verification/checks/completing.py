@@ -53,7 +53,7 @@ def call_goes_through_its_states(api: Api) -> None:
         if call["status"] not in FINAL_STATUSES:
             must(
                 call["transcript"] is None and call["duration"] is None,
-                "Transcript and duration must be null until the call is over.",
+                "Transcript and duration must be null until the call has ended.",
                 api.last(),
             )
     whole = ["queued", "ringing", "in_progress", "completed"]
@@ -147,7 +147,7 @@ def completion_by_hand_ends_the_newest_call(api: Api) -> None:
             "transcript": "agent: By hand\nuser: Yes",
             "duration": 77,
         },
-        "A completion was answered 200, but the call does not show its result.",
+        "A completion got 200, but the call does not show its result.",
         api.last(),
     )
     must(
@@ -213,7 +213,7 @@ def first_result_stands(api: Api) -> None:
         must_be(response, 409, "call_already_ended", when="a finished call gets another result")
         must(
             api.read(call_id) == before,
-            "A completion that was refused changed the call.",
+            "A completion that was rejected changed the call.",
             api.last(),
         )
 
@@ -263,7 +263,7 @@ def transcript_with_a_provider_id_is_rejected(api: Api) -> None:
     reference = api.inspect(call_id)["provider_call_id"]
     response = api.complete(transcript=f"agent: Your call is {reference}")
     must_be_invalid(response, "/transcript", when="a transcript names the provider's id")
-    must(api.is_open(call_id), "A refused body ended the call.", api.last())
+    must(api.is_open(call_id), "A rejected body ended the call.", api.last())
 
 
 @check(Needs.SANDBOX)
@@ -279,7 +279,9 @@ def provider_ends_a_call_on_demand(api: Api) -> None:
     api.advance(120)
     must(api.read(older) == expected, "A finished call changed when time went on.", api.last())
     response = api.post(f"/sandbox/calls/{older}/end", {**ending, "duration": 4})
-    must_be(response, 409, "call_already_ended", when="a call that is over is ended in another way")
+    must_be(
+        response, 409, "call_already_ended", when="a call that has ended is ended in another way"
+    )
 
 
 @check(Needs.SANDBOX)
@@ -335,7 +337,7 @@ def completion_skips_forward(api: Api) -> None:
         must_be(api.complete(), 200, when=f"a call that is {status} is completed")
         must(
             api.read(call_id)["status"] == "completed",
-            "A completion was answered 200, but the call does not show its result.",
+            "A completion got 200, but the call does not show its result.",
             api.last(),
         )
 
@@ -359,7 +361,7 @@ def words_of_the_provider_are_normalized(api: Api) -> None:
                 "transcript": None if unanswered else "agent: Hello",
                 "duration": 0 if unanswered else 7,
             },
-            f"The provider's word {word} must be saved as {status}"
+            f"The provider's status {word} must be saved as {status}"
             + (", without transcript and duration." if unanswered else ", with what was said."),
             api.last(),
         )
@@ -372,7 +374,7 @@ def unknown_word_ends_no_call(api: Api) -> None:
     for word in ("hung-up-somehow", "Completed", "in_progress", ""):
         response = api.complete(status=word)
         must_be(response, 422, "validation_failed", when=f"the provider says {word!r}")
-    must(api.is_open(call_id), "A refused word ended the call.", api.last())
+    must(api.is_open(call_id), "A rejected word ended the call.", api.last())
 
 
 @check(Needs.SANDBOX)
@@ -385,7 +387,7 @@ def completion_needs_every_field(api: Api) -> None:
         must_be(response, 422, "validation_failed", when=f"a completion has no {field}")
     response = api.post(WEBHOOK_PATH, {**whole, "surplus": 1})
     must_be(response, 422, "validation_failed", when="a completion has an unknown field")
-    must(api.is_open(call_id), "A refused body ended the call.", api.last())
+    must(api.is_open(call_id), "A rejected body ended the call.", api.last())
 
 
 @check(Needs.SANDBOX)
@@ -497,7 +499,7 @@ def completion_that_is_not_strict_json_ends_no_call(api: Api) -> None:
             api.post_bytes(WEBHOOK_PATH, body, JSON),
             when="a completion is not strict JSON",
         )
-    must(api.is_open(call_id), "A refused body ended the call.", api.last())
+    must(api.is_open(call_id), "A rejected body ended the call.", api.last())
 
 
 @check(Needs.SANDBOX)
@@ -517,7 +519,7 @@ def provider_is_never_named(api: Api) -> None:
         everything = response.body + str(response.headers).encode()
         must(
             reference.encode() not in everything and b"timeout" not in everything,
-            "An answer of the service names the provider's id or word.",
+            "A response of the service names the provider's id or word.",
             response,
         )
 

@@ -38,7 +38,7 @@ def new_call_is_found_at_its_location(api: Api) -> None:
         )
         must(
             not response.values("idempotent-replayed"),
-            "An answer that is no replay must not say Idempotent-Replayed.",
+            "A response that is no replay must not say Idempotent-Replayed.",
             response,
         )
         call = api.read(call_id)
@@ -204,7 +204,7 @@ def rejected_creations_say_when_to_retry(api: Api) -> None:
         api.complete()
         must(
             api.read(before)["status"] == "completed",
-            "A creation that was refused created a call all the same.",
+            "A creation that was rejected created a call all the same.",
             api.last(),
         )
 
@@ -280,7 +280,7 @@ def retry_returns_the_first_response(api: Api) -> None:
     must_be(first, 201, when="a call is created with an Idempotency-Key")
     must(
         not first.values("idempotent-replayed"),
-        "The first answer under an Idempotency-Key must not say Idempotent-Replayed.",
+        "The first response under an Idempotency-Key must not say Idempotent-Replayed.",
         first,
     )
     for _ in range(2):
@@ -288,12 +288,12 @@ def retry_returns_the_first_response(api: Api) -> None:
         must_be(again, 201, when="a creation is retried with its Idempotency-Key")
         must(
             again.body == first.body and again.values("location") == first.values("location"),
-            "A retry with the same Idempotency-Key must return the first answer.",
+            "A retry with the same Idempotency-Key must return the first response.",
             again,
         )
         must(
             again.values("idempotent-replayed") == ["true"],
-            "A replayed answer must say Idempotent-Replayed: true.",
+            "A replayed response must say Idempotent-Replayed: true.",
             again,
         )
 
@@ -307,7 +307,7 @@ def retry_is_the_same_in_any_order_of_fields(api: Api) -> None:
     turned = f'{{ "agent": "{call["agent"]}",\n "phone": "{call["phone"]}" }}'.encode()
     again = api.post_bytes(CALLS_PATH, turned, JSON, key)
     must_be(again, 201, when="a retry writes the same JSON differently")
-    must(again.body == first.body, "A retry must return the first answer.", again)
+    must(again.body == first.body, "A retry must return the first response.", again)
 
 
 @check(Needs.SANDBOX)
@@ -317,9 +317,16 @@ def other_body_under_the_same_key_is_409(api: Api) -> None:
     call_id = api.create("answered", key)
     for body in (api.new_call("busy"), {**api.new_call(), "agent": _other_agent(api)}):
         response = api.post(CALLS_PATH, body, key)
-        must_be(response, 409, "idempotency_conflict", when="an Idempotency-Key meets another body")
+        must_be(
+            response,
+            409,
+            "idempotency_conflict",
+            when="an Idempotency-Key is sent with another body",
+        )
     again = api.create("answered", key)
-    must(again == call_id, "After a conflict the first answer must still stand.", api.last())
+    must(
+        again == call_id, "After a conflict the first response must still be returned.", api.last()
+    )
 
 
 @check(Needs.SANDBOX)
@@ -343,7 +350,7 @@ def thirty_at_once_create_one_call(api: Api) -> None:
     firsts = [response for response in responses if not response.values("idempotent-replayed")]
     must(
         len(firsts) == 1,
-        f"Of thirty answers to one Idempotency-Key one is no replay, but here {len(firsts)} are.",
+        f"Of thirty responses to one Idempotency-Key one is no replay, but here {len(firsts)} are.",
         responses[0],
     )
 
@@ -354,9 +361,9 @@ def rejected_requests_are_not_kept(api: Api) -> None:
     key = ("Idempotency-Key", "fixed")
     for body in ({**api.new_call(), "phone": "wrong"}, {}, api.new_call("provider_unavailable")):
         response = api.post(CALLS_PATH, body, key)
-        must(response.status in (422, 503), "A creation that must be refused was not.", response)
+        must(response.status in (422, 503), "A creation that must be rejected was not.", response)
     response = api.post(CALLS_PATH, api.new_call(), key)
-    must_be(response, 201, when="an Idempotency-Key was only used by refused requests")
+    must_be(response, 201, when="an Idempotency-Key was only used by rejected requests")
     must(
         not response.values("idempotent-replayed"),
         "The first creation that succeeds must not say Idempotent-Replayed.",

@@ -172,7 +172,7 @@ def rejected_token_says_how_to_authenticate(api: Api) -> None:
         )
         must(
             secret.encode() not in response.body and secret not in str(response.headers),
-            "A refusal repeats the token that was sent.",
+            "A rejection repeats the token that was sent.",
             response,
         )
 
@@ -222,7 +222,7 @@ def head_is_get_without_a_body(api: Api) -> None:
         for name in ("content-type",) + (("content-length",) if status == 200 else ()):
             must(
                 response.values(name) == expected.values(name),
-                f"HEAD must answer with the {name} of GET: {expected.values(name)}, "
+                f"HEAD must return the {name} of GET: {expected.values(name)}, "
                 f"but it answers {response.values(name)}.",
                 response,
             )
@@ -311,7 +311,7 @@ def numbers_are_not_rounded(api: Api) -> None:
         response = api.post_bytes(WEBHOOK_PATH, whole.replace("@", numeral).encode(), JSON)
         must(
             response.status in (400, 422),
-            f"The duration {numeral} is no integer and must be refused, but it is taken.",
+            f"The duration {numeral} is no integer and must be rejected, but it is taken.",
             response,
         )
     # Zero to one decoder and out of range to another: the server may choose, and must answer.

@@ -1,6 +1,6 @@
 // <try-api>: makes a card of the page run. The card is complete HTML without it.
 
-import { Card } from "./card.js";
+import { Card } from "./card/card.js";
 
 class TryApi extends HTMLElement {
   /** @type {Card | null} */

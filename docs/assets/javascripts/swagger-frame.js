@@ -1,9 +1,12 @@
-// The frame of Swagger UI on the reference page: as high as its content, in the page's colors, with the
-// key of the portal, and opened at the operation that the address names, such as #createCall.
+// The frame of Swagger UI: as high as its content, in the page's colors, with the key of the portal, and
+// opened at the operation that the address names, such as #createCall. Problems are folded away, and where
+// no response came, the page says why.
 // It calls these names of its parent, also when the page was reached by instant navigation.
 
-import { find, findAll, required } from "./shared/dom.js";
+import { find, findAll, node, required } from "./shared/dom.js";
 import { chooseKey } from "./shared/key-dialog.js";
+import { noResponseNodes } from "./shared/problems.js";
+import { NoResponse, send } from "./shared/sandbox-client.js";
 import * as session from "./shared/session.js";
 
 /** @typedef {{ authActions: { authorize(keys: object): void } }} SwaggerUi */
@@ -27,11 +30,11 @@ function update(id) {
   ready.add(page);
   authorize(frame);
   openOperation(frame);
-  nameParts(page);
-  let naming = 0;
+  improve(page);
+  let improving = 0;
   new MutationObserver(() => {
-    cancelAnimationFrame(naming);
-    naming = requestAnimationFrame(() => nameParts(page));
+    cancelAnimationFrame(improving);
+    improving = requestAnimationFrame(() => improve(page));
   }).observe(page.body, { childList: true, subtree: true });
 }
 
@@ -55,13 +58,6 @@ function start() {
   showKey();
   const frames = findAll(document, FRAMES, HTMLIFrameElement);
   for (const frame of frames.filter((each) => each.dataset.src)) addressed() ? load(frame) : nearby.observe(frame);
-  if (frames.length === 0) return;
-  // With scripts the list at the head opens operations here; without, it leads to the guides.
-  for (const row of document.querySelectorAll(".operations li[id]")) {
-    const link = required(row, "a", HTMLAnchorElement);
-    link.href = `#${row.id}`;
-    link.onclick = () => setTimeout(openAddressed); // once the address has changed
-  }
 }
 
 function openAddressed() {
@@ -97,6 +93,61 @@ function openOperation(frame) {
   });
 }
 
+/** @param {Document} page */
+function improve(page) {
+  nameParts(page);
+  foldProblems(page);
+  explainNoResponse(page);
+}
+
+/**
+ * An operation has up to nine responses with a long example each: those that are problems are shown on request.
+ * @param {Document} page
+ */
+function foldProblems(page) {
+  for (const table of page.querySelectorAll(".responses-table[id]:not([data-folds])")) {
+    const { length } = table.querySelectorAll('tr.response:is([data-code^="4"], [data-code^="5"])');
+    table.setAttribute("data-folds", "yes");
+    if (length === 0) continue;
+    const button = node("button", { type: "button", class: "btn problems-toggle", "aria-expanded": "false", "aria-controls": table.id });
+    const name = () => (button.textContent = `${table.getAttribute("data-folds") === "yes" ? "Show" : "Hide"} ${length} problems`);
+    button.onclick = () => {
+      const folds = table.getAttribute("data-folds") === "yes" ? "no" : "yes";
+      table.setAttribute("data-folds", folds);
+      button.setAttribute("aria-expanded", String(folds === "no"));
+      name();
+    };
+    name();
+    table.after(button);
+  }
+}
+
+/**
+ * Where the browser got no response, Swagger UI lists what it guesses. Here stands what is known.
+ * @param {Document} page
+ */
+function explainNoResponse(page) {
+  for (const old of page.querySelectorAll(".no-response")) if (!old.previousElementSibling?.matches("[data-explained]")) old.remove();
+  for (const guess of page.querySelectorAll(".live-responses-table .renderedMarkdown:not([data-explained])")) {
+    if (!guess.textContent?.trim().startsWith("Failed to fetch")) continue;
+    guess.setAttribute("data-explained", "");
+    const method = guess.closest(".opblock")?.querySelector(".opblock-summary-method")?.textContent ?? "GET";
+    void whyNoResponse().then((reason) => {
+      if (guess.isConnected) guess.after(node("div", { class: "no-response", role: "status" }, ...noResponseNodes(reason, { method })));
+    });
+  }
+}
+
+/** @returns {Promise<NoResponseReason>} */
+async function whyNoResponse() {
+  try {
+    await send({ method: "GET", path: "/sandbox" });
+    return "blocked";
+  } catch (error) {
+    return error instanceof NoResponse ? error.reason : "blocked";
+  }
+}
+
 /**
  * Swagger UI leaves its lists, tables and headings without what a screen reader needs.
  * @param {Document} page
@@ -110,7 +161,7 @@ function nameParts(page) {
   }
   for (const table of page.querySelectorAll('table[role="region"]:not([aria-label])')) {
     const operation = table.closest(".opblock")?.id.split("-").at(-1);
-    table.setAttribute("aria-label", `Answers of ${operation}`);
+    table.setAttribute("aria-label", `Responses of ${operation}`);
   }
   for (const button of page.querySelectorAll(".copy-to-clipboard button:not([aria-label])")) button.setAttribute("aria-label", "Copy");
   for (const place of page.querySelectorAll(".microlight:not([tabindex])")) place.setAttribute("tabindex", "0"); // long ones scroll

@@ -1,0 +1,238 @@
+"""The search of the built site finds the right page first for what people type.
+
+The queries run in the site's own worker, with its own index and languages.
+"""
+
+import json
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from node_tools import NodeTools
+from voice_portal.fields import fields_of
+from voice_portal.reference import page_of
+from voice_portal.search_index import SearchTermsError, with_terms
+from voice_portal.sources import load_sources
+
+SEARCHER = Path(__file__).parents[1] / "support" / "search_site.mjs"
+
+QUERIES = {
+    "api base": "api-base",
+    "authentication": "authentication",
+    "authenticate": "authentication",
+    "api key": "authentication",
+    "token": "authentication",
+    "bearer token": "authentication",
+    "polling": "calls",
+    "polls": "calls",
+    "pagination": "calls",
+    "sdk": "clients",
+    "client library": "clients",
+    "callback": "webhooks",
+    "webhook": "webhooks",
+    "webhooks": "webhooks",
+    "rate limit": "how-calls-go-wrong",
+    "rate limits": "how-calls-go-wrong",
+    "timeout": "how-calls-go-wrong",
+    "retry": "calls",
+    "retries": "calls",
+    "idempotency": "calls",
+    "idempotency key": "calls",
+    "install": "install",
+    "installation": "install",
+    "docker": "hosting",
+    "kubernetes": "hosting",
+    "ci": "continuous-integration",
+    "github actions": "continuous-integration",
+    "gitlab": "continuous-integration",
+    "pytest": "testing",
+    "errors": "errors",
+    "error codes": "errors",
+    "429": "errors",
+    "422": "errors",
+    "busy": "sandbox-guide",
+    "voicemail": "how-calls-go-wrong",
+    "transcript": "calls",
+    "agent": "agents",
+    "agents": "agents",
+    "phone number format": "calls",
+    "+12025550111": "sandbox-guide",
+    "12025550111": "sandbox-guide",
+    "+1 202 555 0111": "sandbox-guide",
+    "voice-sandbox logs": "command-line",
+    "logs": "command-line",
+    "exit codes": "command-line",
+    "agent_id": "agents",
+    "call_id": "calls",
+    "rate_limited": "errors",
+    "validation_failed": "errors",
+    "idempotency_conflict": "errors",
+    "duration": "calls",
+    "postman": "reference",
+    "openapi": "reference",
+    "swagger": "swagger-ui",
+    "try it out": "swagger-ui",
+    "endpoints": "reference",
+    "api reference": "reference",
+    "clock": "sandbox-guide",
+    "time travel": "sandbox-guide",
+    "mock server": "sandbox-guide",
+    "test numbers": "sandbox-guide",
+    "nginx": "hosting",
+    "metrics": "hosting",
+    "cors": "hosting",
+    "production": "go-live",
+    "changelog": "contract-changes",
+    "benchmark": "performance",
+    "node": "any-language",
+    "java": "any-language",
+    "createCall": "reference/create-call",
+    "getCall": "reference/get-call",
+    "listAgents": "reference/list-agents",
+    "callCompleted": "reference/call-completed",
+    "advanceClock": "reference/advance-clock",
+    "POST /v1/calls": "reference/create-call",
+    "GET /v1/calls/{call_id}": "reference/get-call",
+    "get /v1/agents": "reference/list-agents",
+    "/v1/webhooks/call-completed": "reference/call-completed",
+    "DELETE /sandbox/state": "reference/reset-state",
+    "PUT /sandbox/numbers/{phone}": "reference/bind-number",
+    "advance_seconds": "reference/advance-clock",
+    "event_type": "webhooks",
+    "repeat_to_limit": "reference/bind-number",
+    "provider_call_id": "webhooks",
+    "X-Request-Id": "inspector",
+    "control api": "reference",
+    "status": "calls",
+    "no_answer": "sandbox-guide",
+    "connection reset": "how-calls-go-wrong",
+    "502": "how-calls-go-wrong",
+    "health check": "hosting",
+    "security": "hosting",
+    "verify": "contract-testing",
+    "schemathesis": "contract-testing",
+    "quickstart": "quickstart",
+    "getting started": "quickstart",
+    "аутентификации": "authentication",
+    "токены": "authentication",
+    "вебхуки": "webhooks",
+    "ошибку": "errors",
+    "опрос": "calls",
+    "sandbox": "sandbox-guide",
+    "inspector": "inspector",
+    "debug": "inspector",
+    "base url": "",
+    "database": "sandbox-guide",
+    "environment variables": "hosting",
+    "coverage": "testing",
+    "fault injection": "testing",
+    "typescript": "clients",
+    "rehearse": "rehearsal",
+    "404": "errors",
+    "unauthorized": "authentication",
+    "malformed_json": "errors",
+    "how do I authenticate": "authentication",
+    "list calls": "calls",
+    "test without real calls": "sandbox-guide",
+    "bearer": "authentication",
+    "api keys": "authentication",
+    "typescript sdk": "clients",
+    "docker compose": "hosting",
+    "cancel a call": "calls",
+    "hang up": "how-calls-go-wrong",
+    "data retention": "sandbox-guide",
+    "request id": "inspector",
+    "voice-sandbox call": "command-line",
+    "e164": "calls",
+    "localhost": "sandbox-guide",
+    "exponential backoff": "errors",
+    "callback url": "webhooks",
+    "звонки": "calls",
+    "тесты": "testing",
+    "too many requests": "how-calls-go-wrong",
+    "how to get an api key": "authentication",
+}
+"""What people type → the page that must come first."""
+REFERENCE = {
+    query: page_of(name).removesuffix(".md")
+    for name, operation in load_sources().operations.items()
+    for query in (name, f"{operation.method} {operation.path}")
+}
+"""Each operation by its id, and by its method and path."""
+FIELDS = {
+    field.name.rpartition(".")[2].replace("[]", "")
+    for operation in load_sources().operations.values()
+    for contract in [load_sources().contract_of(operation)]
+    for schema in [operation.body and operation.body.schema, operation.success.schema]
+    for field in (fields_of(contract, schema) if schema else ())
+    if not field.is_form
+}
+"""The names of all fields that are sent or read."""
+COMMON = {"after", "at", "why"}
+"""Fields whose name is a word that no search looks for."""
+
+
+@pytest.fixture(scope="module")
+def found(site: Path, node_tools: NodeTools) -> Mapping[str, list[str]]:
+    """The addresses that the search finds for each query, the best page first."""
+    queries = list(dict.fromkeys((*QUERIES, *REFERENCE, *sorted(FIELDS))))
+    command = [str(node_tools.node), str(SEARCHER), str(site), *queries]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    return dict(zip(queries, map(json.loads, ran.stdout.splitlines()), strict=True))
+
+
+@pytest.mark.parametrize(("query", "page"), (QUERIES | REFERENCE).items())
+def test_search_finds_the_page_first(found: Mapping[str, list[str]], query: str, page: str) -> None:
+    """The first result for what people type is on the page that says it."""
+    assert found[query], "nothing is found"
+    assert found[query][0].partition("#")[0].rstrip("/") == page
+
+
+@pytest.mark.parametrize("name", sorted(FIELDS - COMMON))
+def test_name_of_a_field_finds_an_operation(found: Mapping[str, list[str]], name: str) -> None:
+    """The name of a field leads to an operation that has it."""
+    assert any(address.startswith("reference/") for address in found[name])
+
+
+def test_numbers_lead_to_the_scenarios(found: Mapping[str, list[str]]) -> None:
+    """A number is found however it is written."""
+    written = ("+12025550111", "12025550111", "+1 202 555 0111")
+    assert {found[query][0] for query in written} == {"sandbox-guide/#scenarios"}
+
+
+def test_codes_and_commands_lead_to_their_entries(found: Mapping[str, list[str]]) -> None:
+    """A problem code leads to its entry, and a command to its section."""
+    assert found["rate_limited"][0] == "errors/#rate_limited"
+    assert found["validation_failed"][0] == "errors/#validation_failed"
+    assert found["voice-sandbox logs"][0] == "command-line/#logs"
+
+
+def index_of(site: Path) -> dict[str, Any]:
+    index: dict[str, Any] = json.loads((site / "search" / "search_index.json").read_text("utf-8"))
+    return index
+
+
+def test_no_card_is_in_the_index(site: Path) -> None:
+    """The texts of cards, of code and of links to the next page are the same on many pages."""
+    docs = index_of(site)["docs"]
+    texts = " ".join(doc["text"] for doc in docs)
+    for text in ("Try create call", "Sends no key", "Recorded response", "<pre>"):
+        assert text not in texts
+    assert "Where to go next" not in {doc["title"] for doc in docs}
+
+
+def test_index_stays_small(site: Path) -> None:
+    """Readers load the index when they search for the first time."""
+    assert len((site / "search" / "search_index.json").read_bytes()) < 250_000
+
+
+def test_terms_of_an_unknown_section_stop_the_build() -> None:
+    """A heading that was renamed takes its terms with it, or the build says so."""
+    index = {"docs": [{"location": "calls/", "title": "Calls", "text": ""}]}
+    terms = {"calls/": {"page": ["dial"], "gone": ["lost"]}}
+    with pytest.raises(SearchTermsError, match="calls/#gone"):
+        with_terms(index, terms)
+    assert with_terms(index, {"calls/": {"page": ["dial"]}})["docs"][0]["terms"] == ["dial"]
