@@ -109,7 +109,7 @@ class Complaints:
             self.foreign_requests.append(request.url)
 
     def note_console(self, message: ConsoleMessage) -> None:
-        if message.type == "error":
+        if message.type == "error" or "Invalid query" in message.text:
             self.console_errors.append(f"{message.text} ({message.location['url']})")
 
     def note_page_error(self, error: WebError) -> None:

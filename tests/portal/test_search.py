@@ -17,7 +17,7 @@ from voice_portal.reference import page_of
 from voice_portal.search_index import SearchTermsError, with_terms
 from voice_portal.sources import load_sources
 
-SEARCHER = Path(__file__).parents[1] / "support" / "search_site.mjs"
+SCRIPTS = Path(__file__).parents[1] / "support"
 
 QUERIES = {
     "api base": "api-base",
@@ -179,7 +179,7 @@ COMMON = {"after", "at", "why"}
 def found(site: Path, node_tools: NodeTools) -> Mapping[str, list[str]]:
     """The addresses that the search finds for each query, the best page first."""
     queries = list(dict.fromkeys((*QUERIES, *REFERENCE, *sorted(FIELDS))))
-    command = [str(node_tools.node), str(SEARCHER), str(site), *queries]
+    command = [str(node_tools.node), str(SCRIPTS / "search_site.mjs"), str(site), *queries]
     ran = subprocess.run(command, capture_output=True, text=True, check=True)
     return dict(zip(queries, map(json.loads, ran.stdout.splitlines()), strict=True))
 
@@ -195,6 +195,14 @@ def test_search_finds_the_page_first(found: Mapping[str, list[str]], query: str,
 def test_name_of_a_field_finds_an_operation(found: Mapping[str, list[str]], name: str) -> None:
     """The name of a field leads to an operation that has it."""
     assert any(address.startswith("reference/") for address in found[name])
+
+
+def test_nodes_of_the_index_have_different_names(site: Path, node_tools: NodeTools) -> None:
+    """Numbers among the words do not merge two nodes, which would break every search over them."""
+    command = [str(node_tools.node), str(SCRIPTS / "search_words.mjs"), str(site)]
+    ran = subprocess.run(command, capture_output=True, text=True, check=True)
+    one, other = json.loads(ran.stdout)
+    assert one != other
 
 
 def test_numbers_lead_to_the_scenarios(found: Mapping[str, list[str]]) -> None:

@@ -29,6 +29,13 @@ addEventListener("message", (event) => {
 
 const [, own] = /^\?(search\.\w+\.min\.js)$/.exec(location.search) ?? [];
 if (own) importScripts(own);
+// lunr merges nodes of its index by this name, and writes label and id into it without a mark between them: with numbers among
+// the words, two nodes can get one name. Then words appear that no page has, and every search that meets one finds nothing.
+self.lunr.TokenSet.prototype.toString = function () {
+  if (this._str) return this._str;
+  const labels = Object.keys(this.edges).sort();
+  return `${this.final ? 1 : 0}${labels.map((label) => `${label}${this.edges[label].id},`).join("")}`;
+};
 const LANGUAGES = ["stemmer.support", "ru", "multi"].map((name) => `../lunr/min/lunr.${name}.min.js`);
 const load = self.importScripts;
 try {
