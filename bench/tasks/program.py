@@ -6,7 +6,7 @@ import os
 import time
 from typing import Any
 
-import httpx
+import httpx2
 
 PAUSE_SECONDS = 0.02
 DEADLINE_SECONDS = 3
@@ -17,7 +17,7 @@ def call_and_wait(phone: str, idempotency_key: str | None = None) -> dict[str, A
     """The call when it has ended. Raises: `TimeoutError`."""
     give_up_at = time.monotonic() + DEADLINE_SECONDS
     headers = {"Authorization": f"Bearer {os.environ['VOICE_API_KEY']}"}
-    with httpx.Client(base_url=os.environ["VOICE_API_URL"], headers=headers, timeout=1) as client:
+    with httpx2.Client(base_url=os.environ["VOICE_API_URL"], headers=headers, timeout=1) as client:
         key = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
         body = {"phone": phone, "agent": os.environ["VOICE_AGENT"]}
         call_id = _send(client, "POST", "/v1/calls", give_up_at, json=body, headers=key)["call_id"]
@@ -29,7 +29,7 @@ def call_and_wait(phone: str, idempotency_key: str | None = None) -> dict[str, A
 
 
 def _send(
-    client: httpx.Client, method: str, path: str, give_up_at: float, **options: Any
+    client: httpx2.Client, method: str, path: str, give_up_at: float, **options: Any
 ) -> dict[str, Any]:
     while True:
         wait = PAUSE_SECONDS
@@ -39,7 +39,7 @@ def _send(
                 found: dict[str, Any] = response.raise_for_status().json()
                 return found
             wait = float(response.headers.get("Retry-After", wait))
-        except httpx.TransportError:
+        except httpx2.TransportError:
             pass
         _wait(wait, give_up_at)
 

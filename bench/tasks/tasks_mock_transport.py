@@ -1,4 +1,4 @@
-"""The twelve tasks with a mock inside the test's own process: httpx's `MockTransport`."""
+"""The twelve tasks with a mock inside the test's own process: httpx2's `MockTransport`."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
+import httpx2
 import program
 import pytest
 
 PHONE = "+996700000001"
 CALL_ID = "01890a5d-ac96-774b-bcce-b302099a8057"
 TALK = "agent: Is half past ten fine?\nuser: Yes."
-CREATED = httpx.Response(201, json={"call_id": CALL_ID})
-Mock = Callable[..., list[httpx.Request]]
+CREATED = httpx2.Response(201, json={"call_id": CALL_ID})
+Mock = Callable[..., list[httpx2.Request]]
 
 
 @pytest.fixture
@@ -23,31 +23,31 @@ def mock(monkeypatch: pytest.MonkeyPatch) -> Mock:
     monkeypatch.setenv("VOICE_API_KEY", "sandbox_tasks")
     monkeypatch.setenv("VOICE_AGENT", "anybody")
 
-    def answering(posts: list[Any], gets: list[Any]) -> list[httpx.Request]:
+    def answering(posts: list[Any], gets: list[Any]) -> list[httpx2.Request]:
         """The last response of each list is sent again and again."""
-        seen: list[httpx.Request] = []
+        seen: list[httpx2.Request] = []
         left: dict[str, Iterator[Any]] = {"POST": iter(posts), "GET": iter(gets)}
         last = {"POST": posts[-1], "GET": gets[-1]}
 
-        def handle(request: httpx.Request) -> httpx.Response:
+        def handle(request: httpx2.Request) -> httpx2.Response:
             seen.append(request)
             response = next(left[request.method], last[request.method])
             if isinstance(response, Exception):
                 raise response
-            found: httpx.Response = response
+            found: httpx2.Response = response
             return found
 
-        transport = httpx.MockTransport(handle)
-        client = httpx.Client
-        monkeypatch.setattr(httpx, "Client", lambda **given: client(transport=transport, **given))
+        transport = httpx2.MockTransport(handle)
+        client = httpx2.Client
+        monkeypatch.setattr(httpx2, "Client", lambda **given: client(transport=transport, **given))
         return seen
 
     return answering
 
 
-def read(status: str, transcript: str | None = None, *, ended: bool = True) -> httpx.Response:
+def read(status: str, transcript: str | None = None, *, ended: bool = True) -> httpx2.Response:
     call = {"call_id": CALL_ID, "status": status, "transcript": transcript}
-    return httpx.Response(200, json={**call, "duration": 0 if ended else None})
+    return httpx2.Response(200, json={**call, "duration": 0 if ended else None})
 
 
 def test_busy(mock: Mock) -> None:
@@ -61,18 +61,18 @@ def test_no_answer(mock: Mock) -> None:
 
 
 def test_retry_after_503(mock: Mock) -> None:
-    mock([httpx.Response(503), httpx.Response(503), CREATED], [read("completed", TALK)])
+    mock([httpx2.Response(503), httpx2.Response(503), CREATED], [read("completed", TALK)])
     assert program.call_and_wait(PHONE)["status"] == "completed"
 
 
 def test_retry_after_429(mock: Mock) -> None:
-    rejected = httpx.Response(429, headers={"Retry-After": "1"})
+    rejected = httpx2.Response(429, headers={"Retry-After": "1"})
     mock([rejected, CREATED], [read("completed", TALK)])
     assert program.call_and_wait(PHONE)["status"] == "completed"
 
 
 def test_lost_response(mock: Mock) -> None:
-    seen = mock([httpx.ReadError("reset"), CREATED], [read("completed", TALK)])
+    seen = mock([httpx2.ReadError("reset"), CREATED], [read("completed", TALK)])
     program.call_and_wait(PHONE, "order-1842")
     keys = [one.headers["Idempotency-Key"] for one in seen if one.method == "POST"]
     assert keys == ["order-1842"] * 2  # it cannot say how often a phone would ring

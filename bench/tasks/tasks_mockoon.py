@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
+import httpx2
 import program
 import pytest
 
@@ -63,4 +63,4 @@ def test_without_sleeping() -> None:
 def test_what_was_sent() -> None:
     program.call_and_wait(PHONE, "order-1842")
     signed = {"Authorization": "Bearer sandbox_tasks"}
-    assert PHONE in httpx.get(f"{URL}/mockoon-admin/logs", headers=signed).text
+    assert PHONE in httpx2.get(f"{URL}/mockoon-admin/logs", headers=signed).text

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import httpx
+import httpx2
 import program
 import pytest
 
@@ -23,7 +23,7 @@ def access(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("VOICE_API_KEY", "sandbox_tasks")
     monkeypatch.setenv("VOICE_AGENT", "anybody")
     yield
-    httpx.post(f"{URL}/__admin/reset").raise_for_status()
+    httpx2.post(f"{URL}/__admin/reset").raise_for_status()
 
 
 def stub(method: str, path: str, response: dict[str, Any], at: str = "", then: str = "") -> None:
@@ -35,7 +35,7 @@ def stub(method: str, path: str, response: dict[str, Any], at: str = "", then: s
         mapping |= {"scenarioName": path + method, "requiredScenarioState": at or "Started"}
     if then:
         mapping["newScenarioState"] = then
-    httpx.post(f"{URL}/__admin/mappings", json=mapping).raise_for_status()
+    httpx2.post(f"{URL}/__admin/mappings", json=mapping).raise_for_status()
 
 
 def created(**state: str) -> None:
@@ -86,7 +86,7 @@ def test_lost_response() -> None:
     reads("completed", "agent: Hello")
     program.call_and_wait(PHONE, "order-1842")
     wanted = {"method": "POST", "headers": {"Idempotency-Key": {"equalTo": "order-1842"}}}
-    counted = httpx.post(f"{URL}/__admin/requests/count", json=wanted).json()
+    counted = httpx2.post(f"{URL}/__admin/requests/count", json=wanted).json()
     assert counted["count"] == 2  # it cannot say how often a phone would ring
 
 
@@ -131,5 +131,5 @@ def test_what_was_sent() -> None:
     reads("completed", TALK)
     program.call_and_wait(PHONE, "order-1842")
     wanted = {"method": "POST", "urlPath": "/v1/calls"}
-    [sent] = httpx.post(f"{URL}/__admin/requests/find", json=wanted).json()["requests"]
+    [sent] = httpx2.post(f"{URL}/__admin/requests/find", json=wanted).json()["requests"]
     assert PHONE in sent["body"]

@@ -15,7 +15,7 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from voice_portal import assets, link_check, plain_text, recordings, reference
+from voice_portal import assets, for_agents, link_check, plain_text, recordings, reference
 from voice_portal.browser_contract import browser_contract
 from voice_portal.collection import collection
 from voice_portal.page import Page as PortalPage
@@ -29,6 +29,9 @@ EXTENSION: Final = "voice_portal.extension"
 _NAMED_SEARCH: Final = 'data-md-component="search" role="dialog" aria-label="Search"'
 _FRAME: Final = re.compile(r'<iframe [^>]*\bid="(?P<id>\w+)"[^>]*\bsrc="(?P<src>[^"]+)"[^>]*>')
 _BODY: Final = re.compile(r"<body [^>]*>")
+# The sign is drawn by a stylesheet: a reader of the text is not told a sign behind each title.
+_PARAGRAPH_SIGN: Final = ">&para;</a>"
+_NO_SIGN: Final = "></a>"
 _SEARCH_WORKER: Final = re.compile(r"assets/javascripts/workers/(search\.\w+\.min\.js)")
 REFERENCE_COPY: Final = "reference/openapi.sandbox.json"
 
@@ -168,6 +171,8 @@ def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files
     """
     text = page_text(page.markdown or "", source_path=page.file.src_uri, config=config)
     page.meta["text"] = _of_this_sandbox(_of_this_site(text, config), config)
+    page.meta["structured_data"] = for_agents.structured_data(page.title or "", config.site_name)
+    html = html.replace(_PARAGRAPH_SIGN, _NO_SIGN)
     one_card = reference.is_of_operation(page.file.src_uri, load_sources())
     return in_two_columns(html, contents=contents_menu(page.toc), one_card=one_card)
 
@@ -209,11 +214,19 @@ def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
     for page in pages:
         target = site / page.url.removeprefix("./") / "index.md"
         target.parent.mkdir(parents=True, exist_ok=True)
-        target.write_text(page.meta["text"], encoding="utf-8")
+        text = _of_this_site(for_agents.with_pointer(page.meta["text"]), config)
+        target.write_text(text, encoding="utf-8")
     listed = [(page.title, page.url.removeprefix("./"), page.meta["text"]) for page in pages]
     contract = load_sources().contract
     index = _of_this_site(plain_text.index(contract, listed), config)
     (site / "llms.txt").write_text(index, encoding="utf-8")
+    for path, text in (
+        (for_agents.SKILL, for_agents.skill(load_sources())),
+        (for_agents.CATALOGUE, for_agents.catalogue(load_sources())),
+    ):
+        (site / path).parent.mkdir(exist_ok=True)
+        written = _of_this_sandbox(_of_this_site(text, config), config)
+        (site / path).write_text(written, encoding="utf-8")
     everything = "\n\n---\n\n".join(page.meta["text"] for page in pages)
     (site / "llms-full.txt").write_text(everything, encoding="utf-8")
     return env

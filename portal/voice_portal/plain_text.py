@@ -84,11 +84,11 @@ def index(contract: Contract, pages: list[tuple[str, str, str]]) -> str:
         "- [openapi.yaml](/openapi.yaml): the whole contract, OpenAPI 3.1",
         "- [openapi.json](/openapi.json): the same as JSON",
         "- [arazzo.yaml](/arazzo.yaml): the life of a call as workflows, Arazzo 1.0",
-        "- [postman.json](/postman.json): the same as a Postman collection",
         "",
         "## Optional",
         "",
         "- [llms-full.txt](/llms-full.txt): all pages in one file",
+        "- [skill.md](/skill.md): what an agent must know before it writes a client",
     ]
     return "\n".join(lines) + "\n"
 

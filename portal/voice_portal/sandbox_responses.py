@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-import httpx
+import httpx2
 
 from voice_portal.card_request import CardRequest
 from voice_portal.fence_options import FenceError
@@ -77,9 +77,9 @@ class SandboxResponses:
         return self._running.runner.run(self._record(self._running.client, requests, key))
 
     async def _record(
-        self, client: httpx.AsyncClient, requests: Sequence[CardRequest], key: str
+        self, client: httpx2.AsyncClient, requests: Sequence[CardRequest], key: str
     ) -> list[RecordedResponse]:
-        responses: list[httpx.Response] = []
+        responses: list[httpx2.Response] = []
 
         def value_of(linked: LinkedValue) -> Any:
             return evaluate(linked.expression, responses[linked.request].json())
@@ -90,7 +90,7 @@ class SandboxResponses:
                 break  # what comes after it has nothing to stand on
         return [self._lasting(response) for response in responses]
 
-    def _lasting(self, response: httpx.Response) -> RecordedResponse:
+    def _lasting(self, response: httpx2.Response) -> RecordedResponse:
         text = self._with_examples(response.text)
         return RecordedResponse(
             status=response.status_code,
@@ -105,7 +105,7 @@ class SandboxResponses:
         return text
 
 
-async def _send(client: httpx.AsyncClient, request: CardRequest, key: str) -> httpx.Response:
+async def _send(client: httpx2.AsyncClient, request: CardRequest, key: str) -> httpx2.Response:
     text = request.text
     token = key if request.token is None else request.token
     return await client.request(
@@ -122,7 +122,7 @@ async def _send(client: httpx.AsyncClient, request: CardRequest, key: str) -> ht
 
 @dataclass(frozen=True, slots=True)
 class _Running:
-    client: httpx.AsyncClient
+    client: httpx2.AsyncClient
     runner: asyncio.Runner
     stack: AsyncExitStack
 
@@ -138,11 +138,11 @@ def _start(contract: Path) -> _Running:
 
 
 @asynccontextmanager
-async def _client_of_a_sandbox(contract: Path) -> AsyncIterator[httpx.AsyncClient]:
+async def _client_of_a_sandbox(contract: Path) -> AsyncIterator[httpx2.AsyncClient]:
     app = create_app(contract_path=contract, wall=lambda: STANDS_AT)
-    transport = httpx.ASGITransport(app=app)
+    transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://sandbox.invalid") as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://sandbox.invalid") as client,
     ):
         yield client

@@ -1,4 +1,4 @@
-"""The same requests as commands of curl, a program in Python (httpx) and one in JavaScript.
+"""The same requests as commands of curl, a program in Python (httpx2) and one in JavaScript.
 
 Each runs as it stands once ``VOICE_API_KEY`` is set; the tests run every one.
 """
@@ -57,9 +57,9 @@ def snippets(
             "Python",
             "python",
             [*(_earlier_python(*each, base) for each in before), python(last, base, fails=fails)],
-            first="import os\n\nimport httpx\n\n"
+            first="import os\n\nimport httpx2\n\n"
             if any(request.token is None for request in requests)
-            else "import httpx\n\n",
+            else "import httpx2\n\n",
         ),
         _join(
             "JavaScript",
@@ -125,7 +125,7 @@ def _earlier_curl(request: CardRequest, taken: Mapping[str, LinkedValue], base: 
 
 
 def python(request: CardRequest, base: str, *, fails: bool) -> tuple[str, str, str]:
-    """One call of httpx, which prints the response."""
+    """One call of httpx2, which prints the response."""
     end = (
         "\nprint(response.status_code, response.text)"
         if fails
@@ -159,7 +159,7 @@ def _python_call(request: CardRequest, base: str, *, start: str, end: str) -> tu
     headers += [f"{_python(name)}: {_python(value)}" for name, value in request.headers.items()]
     url = _VARIABLE.sub(r"{\1}", base + request.target)
     literal = _python(url) if url == base + request.target else f"f{_python(url)}"
-    lines = [f"{start}httpx.{request.method.lower()}(", f"    {literal},"]
+    lines = [f"{start}httpx2.{request.method.lower()}(", f"    {literal},"]
     if len(headers) == 1:
         lines.append(f"    headers={{{headers[0]}}},")
     elif headers:

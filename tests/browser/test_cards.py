@@ -412,7 +412,7 @@ def test_card_without_javascript_is_complete(new_page: Callable[..., Page]) -> N
     expect(created.locator(".card-json")).to_contain_text("call_id")
     expect(created.locator(".card-run")).to_be_hidden()
     created.get_by_text("Python", exact=True).click()
-    expect(created.locator('[data-language="python"]')).to_contain_text("import httpx")
+    expect(created.locator('[data-language="python"]')).to_contain_text("import httpx2")
 
 
 def test_copied_snippet_is_the_shown_one(new_page: Callable[..., Page]) -> None:

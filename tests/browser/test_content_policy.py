@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-import httpx
+import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -128,7 +128,7 @@ def test_what_is_not_of_the_site_does_not_run(
 
 def test_policy_has_no_way_around(sandbox_server: SandboxServer) -> None:
     """Neither inline code at large nor evaluated text nor another host is allowed anywhere."""
-    policy = httpx.get(f"{sandbox_server.url}/").headers["content-security-policy"]
+    policy = httpx2.get(f"{sandbox_server.url}/").headers["content-security-policy"]
     for loophole in ("'unsafe-", "http:", "https:", "*", "blob:"):
         assert loophole not in policy
     directives = dict(part.strip().split(" ", 1) for part in policy.split(";"))

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-import httpx
+import httpx2
 from playwright.sync_api import Browser
 
 from sandbox_process import SandboxServer
@@ -11,7 +11,7 @@ from sandbox_process import SandboxServer
 
 def test_chromium_replays_the_archive(
     browser: Browser,
-    client: httpx.Client,
+    client: httpx2.Client,
     sandbox_server: SandboxServer,
     tmp_path: Path,
 ) -> None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
@@ -56,7 +56,7 @@ def use_key(page: Page, key: str) -> None:
     expect(page.locator(".inspector-state")).to_have_text("Live")
 
 
-def create_call(client: httpx.Client, scenario: str = "answered") -> str:
+def create_call(client: httpx2.Client, scenario: str = "answered") -> str:
     """Creates a call that plays the scenario and returns its call_id."""
     sources = load_sources()
     body = {
@@ -67,7 +67,7 @@ def create_call(client: httpx.Client, scenario: str = "answered") -> str:
     return call_id
 
 
-def until_idle(client: httpx.Client) -> None:
+def until_idle(client: httpx2.Client) -> None:
     client.post("/sandbox/clock", json={"until": "idle"}).raise_for_status()
 
 
@@ -86,7 +86,7 @@ def show(page: Page, tab: str) -> None:
 # The journal
 
 
-def test_request_appears_as_it_happens(inspector: Page, client: httpx.Client) -> None:
+def test_request_appears_as_it_happens(inspector: Page, client: httpx2.Client) -> None:
     """What any program sends with the key is on the page at once, and is opened if it is alone."""
     expect(inspector.locator(".inspector-empty")).to_contain_text("Waiting for the first request")
     client.get("/v1/agents")
@@ -96,7 +96,7 @@ def test_request_appears_as_it_happens(inspector: Page, client: httpx.Client) ->
 
 
 def test_earlier_requests_are_there_when_the_page_opens(
-    inspect: Callable[..., Page], client: httpx.Client
+    inspect: Callable[..., Page], client: httpx2.Client
 ) -> None:
     """The journal of the key is shown from its beginning, the newest on top."""
     create_call(client, "busy")
@@ -108,17 +108,17 @@ def test_earlier_requests_are_there_when_the_page_opens(
 
 
 def test_requests_of_other_keys_stay_out(
-    inspector: Page, client: httpx.Client, sandbox_server: SandboxServer
+    inspector: Page, client: httpx2.Client, sandbox_server: SandboxServer
 ) -> None:
     """The page follows one key and no other."""
     other = {"Authorization": "Bearer sandbox_somebody_else"}
-    httpx.get(f"{sandbox_server.url}/v1/agents", headers=other).raise_for_status()
+    httpx2.get(f"{sandbox_server.url}/v1/agents", headers=other).raise_for_status()
     create_call(client)
     expect(rows(inspector)).to_have_count(1)
     expect(rows(inspector)).to_contain_text("/v1/calls")
 
 
-def test_filter_narrows_the_list(inspector: Page, client: httpx.Client) -> None:
+def test_filter_narrows_the_list(inspector: Page, client: httpx2.Client) -> None:
     """Text, operation, status and sender narrow the list, together, also for what arrives later."""
     call_id = create_call(client, "busy")
     until_idle(client)
@@ -143,7 +143,7 @@ def test_filter_narrows_the_list(inspector: Page, client: httpx.Client) -> None:
     expect(inspector.locator(".inspector-empty")).to_contain_text("No request matches")
 
 
-def test_opened_request_tells_all(inspector: Page, client: httpx.Client) -> None:
+def test_opened_request_tells_all(inspector: Page, client: httpx2.Client) -> None:
     """Why, code, both bodies, headers, scenario and call of an exchange can be seen."""
     call_id = create_call(client, "unknown_word")
     until_idle(client)
@@ -164,7 +164,7 @@ def test_opened_request_tells_all(inspector: Page, client: httpx.Client) -> None
 
 @pytest.mark.parametrize("form", ["curl", "pytest"])
 def test_request_is_copied_for_other_tools(
-    inspect: Callable[..., Page], client: httpx.Client, form: str
+    inspect: Callable[..., Page], client: httpx2.Client, form: str
 ) -> None:
     """One press puts the request on the clipboard as a curl command or as a pytest test."""
     request_id = client.get("/v1/agents").headers["x-request-id"]
@@ -175,7 +175,7 @@ def test_request_is_copied_for_other_tools(
     assert page.evaluate("navigator.clipboard.readText()") == expected
 
 
-def test_journal_is_downloaded_as_har(inspector: Page, client: httpx.Client) -> None:
+def test_journal_is_downloaded_as_har(inspector: Page, client: httpx2.Client) -> None:
     """The whole journal is saved as an HTTP Archive."""
     create_call(client)
     with inspector.expect_download() as download:
@@ -185,10 +185,10 @@ def test_journal_is_downloaded_as_har(inspector: Page, client: httpx.Client) -> 
     assert [entry["response"]["status"] for entry in archive["log"]["entries"]] == [201]
 
 
-def test_text_of_the_sandbox_is_never_markup(inspector: Page, client: httpx.Client) -> None:
+def test_text_of_the_sandbox_is_never_markup(inspector: Page, client: httpx2.Client) -> None:
     """A path, a header and a body that are markup are shown letter by letter."""
     client.post("/v1/calls", json={"phone": MARKUP, "agent": MARKUP})
-    # httpx would encode the path.
+    # httpx2 would encode the path.
     connection = http.client.HTTPConnection(client.base_url.netloc.decode())
     headers = {"Authorization": client.headers["Authorization"], "X-Note": MARKUP}
     connection.request("GET", f"/v1/{MARKUP}", headers=headers)
@@ -202,7 +202,7 @@ def test_text_of_the_sandbox_is_never_markup(inspector: Page, client: httpx.Clie
     assert inspector.locator("sandbox-inspector img").count() == 0
 
 
-def test_page_remembers_the_newest_500(inspector: Page, client: httpx.Client) -> None:
+def test_page_remembers_the_newest_500(inspector: Page, client: httpx2.Client) -> None:
     """However long the page is open, it holds 500 exchanges, and the newest are among them."""
     for _ in range(510):
         client.get("/v1/agents")
@@ -211,7 +211,7 @@ def test_page_remembers_the_newest_500(inspector: Page, client: httpx.Client) ->
     expect(rows(inspector)).to_have_count(500)
 
 
-def test_pause_holds_what_arrives(inspector: Page, client: httpx.Client) -> None:
+def test_pause_holds_what_arrives(inspector: Page, client: httpx2.Client) -> None:
     """A paused list stands still and says how many wait; nothing is lost."""
     pause = inspector.get_by_role("button", name="Pause")
     pause.click()
@@ -228,7 +228,7 @@ def test_pause_holds_what_arrives(inspector: Page, client: httpx.Client) -> None
 
 
 def test_broken_stream_goes_on_where_it_was(
-    inspector: Page, client: httpx.Client, expected_console_errors: list[str]
+    inspector: Page, client: httpx2.Client, expected_console_errors: list[str]
 ) -> None:
     """A sandbox that stops is named with the command that starts it; afterwards none is missed."""
     expected_console_errors.append("ERR_CONNECTION_REFUSED")
@@ -265,7 +265,7 @@ def test_stopped_sandbox_is_explained(
     expect(page.locator(".inspector-state")).to_have_text("Live")
 
 
-def test_hidden_page_holds_no_connection(inspector: Page, client: httpx.Client) -> None:
+def test_hidden_page_holds_no_connection(inspector: Page, client: httpx2.Client) -> None:
     """In the background the stream is closed, and coming back shows what happened meanwhile."""
     with inspector.expect_event("requestfailed", lambda r: r.url.endswith("/stream")):
         hide(inspector, True)
@@ -274,7 +274,7 @@ def test_hidden_page_holds_no_connection(inspector: Page, client: httpx.Client) 
     expect(rows(inspector)).to_have_count(1)
 
 
-def test_leaving_the_page_ends_the_stream(inspector: Page, client: httpx.Client) -> None:
+def test_leaving_the_page_ends_the_stream(inspector: Page, client: httpx2.Client) -> None:
     """Instant navigation closes the stream, and the way back opens it for the same key."""
     create_call(client)
     expect(rows(inspector)).to_have_count(1)
@@ -361,7 +361,7 @@ def test_every_scenario_is_seen(inspector: Page, expected_console_errors: list[s
         expect(status).to_have_text(end)
 
 
-def test_older_calls_are_shown_on_demand(inspector: Page, client: httpx.Client) -> None:
+def test_older_calls_are_shown_on_demand(inspector: Page, client: httpx2.Client) -> None:
     """The newest twenty calls are shown, and the rest when the reader wants them."""
     for _ in range(25):
         create_call(client, "busy")
@@ -372,7 +372,9 @@ def test_older_calls_are_shown_on_demand(inspector: Page, client: httpx.Client) 
 
 
 @pytest.mark.parametrize("outcome", ["completed", "no answer", "busy", "failed", "canceled"])
-def test_call_is_ended_with_an_outcome(inspector: Page, client: httpx.Client, outcome: str) -> None:
+def test_call_is_ended_with_an_outcome(
+    inspector: Page, client: httpx2.Client, outcome: str
+) -> None:
     """A call that would go on for ever ends at once as the reader chooses."""
     call_id = create_call(client, "never_completes")
     show(inspector, "Calls")
@@ -386,7 +388,7 @@ def test_call_is_ended_with_an_outcome(inspector: Page, client: httpx.Client, ou
 
 
 def test_call_that_was_ended_by_hand_waits_for_nothing(
-    inspector: Page, client: httpx.Client
+    inspector: Page, client: httpx2.Client
 ) -> None:
     """Nothing is announced any more of what the provider had planned for such a call."""
     create_call(client)
@@ -397,7 +399,7 @@ def test_call_that_was_ended_by_hand_waits_for_nothing(
     expect(call).not_to_contain_text("will report")
 
 
-def test_requests_of_a_call_are_one_press_away(inspector: Page, client: httpx.Client) -> None:
+def test_requests_of_a_call_are_one_press_away(inspector: Page, client: httpx2.Client) -> None:
     """From a call the reader gets to its requests, and to no others."""
     client.get("/v1/agents")
     create_call(client, "busy")
@@ -407,7 +409,7 @@ def test_requests_of_a_call_are_one_press_away(inspector: Page, client: httpx.Cl
     expect(rows(inspector)).to_have_count(2)
 
 
-def test_clock_moves_forward(inspector: Page, client: httpx.Client) -> None:
+def test_clock_moves_forward(inspector: Page, client: httpx2.Client) -> None:
     """+30 s moves the clock of the key, and the page says how far it is ahead."""
     before = client.get("/sandbox/clock").json()["now"]
     inspector.get_by_role("button", name="+30 s").click()
@@ -415,7 +417,7 @@ def test_clock_moves_forward(inspector: Page, client: httpx.Client) -> None:
     assert client.get("/sandbox/clock").json()["now"] > before
 
 
-def test_coverage_follows_the_requests(inspector: Page, client: httpx.Client) -> None:
+def test_coverage_follows_the_requests(inspector: Page, client: httpx2.Client) -> None:
     """The table counts what was met, and shows only what is missing on demand."""
     show(inspector, "Coverage")
     met = inspector.locator(".inspector-covered")
@@ -428,7 +430,7 @@ def test_coverage_follows_the_requests(inspector: Page, client: httpx.Client) ->
     expect(inspector.locator(".inspector-percent")).not_to_have_text("0 %")
 
 
-def test_fault_is_armed_strikes_and_is_disarmed(inspector: Page, client: httpx.Client) -> None:
+def test_fault_is_armed_strikes_and_is_disarmed(inspector: Page, client: httpx2.Client) -> None:
     """The page arms a fault with what it needs, says how often it struck, and disarms it."""
     show(inspector, "Failures")
     panel = inspector.get_by_role("tabpanel", name="Failures")
@@ -444,7 +446,7 @@ def test_fault_is_armed_strikes_and_is_disarmed(inspector: Page, client: httpx.C
     [fault] = client.get("/sandbox/faults").json()["faults"]
     assert (fault["operation"], fault["times"]) == ("createCall", 2)
     assert fault["fault"]["code"] == "provider_unavailable"
-    with pytest.raises(httpx.HTTPStatusError, match="503"):
+    with pytest.raises(httpx2.HTTPStatusError, match="503"):
         create_call(client)
     expect(armed).to_contain_text("1 of 2")
     armed.get_by_role("button", name="Disarm").click()
@@ -454,7 +456,7 @@ def test_fault_is_armed_strikes_and_is_disarmed(inspector: Page, client: httpx.C
 
 @pytest.mark.parametrize("kind", FAULTS)
 def test_every_fault_can_be_armed_from_the_page(
-    inspector: Page, client: httpx.Client, kind: str
+    inspector: Page, client: httpx2.Client, kind: str
 ) -> None:
     """Whatever is chosen, the form asks for what the fault needs, and no more."""
     show(inspector, "Failures")
@@ -467,7 +469,7 @@ def test_every_fault_can_be_armed_from_the_page(
     client.delete("/sandbox/faults")
 
 
-def test_rings_of_each_number_are_counted(inspector: Page, client: httpx.Client) -> None:
+def test_rings_of_each_number_are_counted(inspector: Page, client: httpx2.Client) -> None:
     """A number that was dialled twice says so."""
     show(inspector, "Failures")
     for _ in range(2):
@@ -477,7 +479,7 @@ def test_rings_of_each_number_are_counted(inspector: Page, client: httpx.Client)
     expect(rings).to_contain_text("2 times")
 
 
-def test_reset_asks_first(inspector: Page, client: httpx.Client) -> None:
+def test_reset_asks_first(inspector: Page, client: httpx2.Client) -> None:
     """Nothing is removed before the reader has confirmed; then all is."""
     create_call(client)
     expect(rows(inspector)).to_have_count(1)
@@ -495,7 +497,7 @@ def test_reset_asks_first(inspector: Page, client: httpx.Client) -> None:
 
 
 def test_rejected_request_of_a_control_is_seen(
-    inspector: Page, client: httpx.Client, expected_console_errors: list[str]
+    inspector: Page, client: httpx2.Client, expected_console_errors: list[str]
 ) -> None:
     """When the sandbox rejects the request of a button, its reason is there for everybody."""
     expected_console_errors.append("status of 422")
@@ -515,7 +517,7 @@ def test_rejected_request_of_a_control_is_seen(
 # Everyone
 
 
-def test_list_is_read_by_keyboard(inspector: Page, client: httpx.Client) -> None:
+def test_list_is_read_by_keyboard(inspector: Page, client: httpx2.Client) -> None:
     """The list is one stop for the Tab key; arrows go through it and open what they reach."""
     for number in range(3):
         client.get(f"/v1/number-{number}")
@@ -543,7 +545,7 @@ def test_tabs_are_chosen_by_arrows(inspector: Page) -> None:
     expect(inspector.get_by_role("tabpanel", name="Requests")).to_be_visible()
 
 
-def test_arrivals_do_not_take_what_is_read(inspector: Page, client: httpx.Client) -> None:
+def test_arrivals_do_not_take_what_is_read(inspector: Page, client: httpx2.Client) -> None:
     """New requests neither move the focus nor change the opened one."""
     client.get("/v1/the-one-that-is-read")
     rows(inspector).first.click()
@@ -554,7 +556,7 @@ def test_arrivals_do_not_take_what_is_read(inspector: Page, client: httpx.Client
     expect(opened(inspector)).to_contain_text("/v1/the-one-that-is-read")
 
 
-def test_screen_reader_is_not_flooded(inspect: Callable[..., Page], client: httpx.Client) -> None:
+def test_screen_reader_is_not_flooded(inspect: Callable[..., Page], client: httpx2.Client) -> None:
     """Thirty requests in a row are announced by one sentence."""
     page = inspect()
     page.clock.install()
@@ -575,7 +577,7 @@ def test_screen_reader_is_not_flooded(inspect: Callable[..., Page], client: http
 
 
 def test_phone_shows_one_thing_at_a_time(
-    inspect: Callable[..., Page], client: httpx.Client
+    inspect: Callable[..., Page], client: httpx2.Client
 ) -> None:
     """At 360 px an opened request replaces the list, and Back returns to the same row."""
     create_call(client)
@@ -607,7 +609,7 @@ def test_counts_of_the_tabs_fit_on_a_phone(inspect: Callable[..., Page]) -> None
 
 @pytest.mark.parametrize("viewport", [PHONE, {"width": 1280, "height": 900}], ids=["phone", "wide"])
 def test_axe_finds_nothing_in_a_busy_inspector(
-    inspect: Callable[..., Page], client: httpx.Client, viewport: Any
+    inspect: Callable[..., Page], client: httpx2.Client, viewport: Any
 ) -> None:
     """Lists, an opened request, calls, coverage and the dialog violate no rule of axe."""
     create_call(client, "unknown_word")
@@ -642,7 +644,7 @@ def test_nothing_jumps_when_the_page_comes_alive(
     """The script fills what the page has reserved: no part of it moves."""
     # The page opens on the demo key. A call of another test that ends just now would be a new row.
     demo = {"Authorization": f"Bearer {DEMO_KEY}"}
-    httpx.delete(f"{sandbox_server.url}/sandbox/state", headers=demo).raise_for_status()
+    httpx2.delete(f"{sandbox_server.url}/sandbox/state", headers=demo).raise_for_status()
     page = new_page()
     page.add_init_script(
         """window.shifts = [];

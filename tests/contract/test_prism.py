@@ -7,7 +7,7 @@ that it sees in the header `sl-violations`.
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -17,10 +17,10 @@ from sandbox_process import SandboxServer
 
 
 @pytest.fixture
-def through_prism(prism: str, key: str) -> Iterator[httpx.Client]:
+def through_prism(prism: str, key: str) -> Iterator[httpx2.Client]:
     """A client of the sandbox whose every exchange Prism sees."""
     headers = {"Authorization": f"Bearer {key}"}
-    with httpx.Client(base_url=prism, headers=headers, timeout=TIMEOUT_SECONDS) as client:
+    with httpx2.Client(base_url=prism, headers=headers, timeout=TIMEOUT_SECONDS) as client:
         yield client
 
 
@@ -42,7 +42,7 @@ def examples(contract_path: Path) -> dict[str, dict[str, object]]:
 
 
 def test_prism_has_nothing_to_say_about_the_quickstart(
-    through_prism: httpx.Client, examples: dict[str, dict[str, object]]
+    through_prism: httpx2.Client, examples: dict[str, dict[str, object]]
 ) -> None:
     """Create, read, list and complete keep the contract in the eyes of another validator."""
     created = through_prism.post("/v1/calls", json=examples["createCall"]["quickstart"])
@@ -70,7 +70,7 @@ def test_prism_has_nothing_to_say_about_the_quickstart(
     ],
 )
 def test_prism_rejects_what_the_sandbox_rejects(
-    through_prism: httpx.Client, path: str, body: object, status: int
+    through_prism: httpx2.Client, path: str, body: object, status: int
 ) -> None:
     """Both validators find fault with the same requests, and the rejection keeps the contract."""
     response = through_prism.post(path, json=body)
@@ -81,13 +81,13 @@ def test_prism_rejects_what_the_sandbox_rejects(
 
 
 def test_prism_keeps_quiet_about_documented_problems(
-    through_prism: httpx.Client, prism: str
+    through_prism: httpx2.Client, prism: str
 ) -> None:
     """A rejection for other reasons than the body is a response that the contract describes."""
     unknown = through_prism.get("/v1/calls/01890a5d-ac96-774b-bcce-000000000000")
     assert unknown.status_code == 404
     assert "sl-violations" not in unknown.headers
-    wrong_key = httpx.get(
+    wrong_key = httpx2.get(
         f"{prism}/v1/agents", headers={"Authorization": "Bearer wrong"}, timeout=TIMEOUT_SECONDS
     )
     assert wrong_key.status_code == 401
@@ -109,7 +109,7 @@ def test_prism_notices_a_response_that_breaks_the_contract(
     stricter = tmp_path / "openapi.yaml"
     stricter.write_text(yaml.safe_dump(contract))
     with prism_before(sandbox_server.url, contract=stricter, node_tools=node_tools) as url:
-        response = httpx.get(
+        response = httpx2.get(
             f"{url}/v1/agents",
             headers={"Authorization": f"Bearer {key}"},
             timeout=TIMEOUT_SECONDS,

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, seed, settings
@@ -50,7 +50,7 @@ def operations(contract_path: Path) -> dict[str, Any]:
     return {operation.definition.raw["operationId"]: operation for operation in found}
 
 
-def violations(response: httpx.Response, side: str) -> list[str]:
+def violations(response: httpx2.Response, side: str) -> list[str]:
     """What Prism found on one side of an exchange: `["body.phone: must match pattern"]`."""
     return [
         f"{'.'.join(map(str, one['location'][1:]))}: {one['message']}"
@@ -117,12 +117,12 @@ def test_both_validators_agree(
     assert judged >= expected, f"only {judged} requests could be judged"
 
 
-def _sent(case: Any, url: str, headers: dict[str, str]) -> httpx.Response:
-    """Sends a generated request as Schemathesis would, and gives the response as httpx does."""
+def _sent(case: Any, url: str, headers: dict[str, str]) -> httpx2.Response:
+    """Sends a generated request as Schemathesis would, and gives the response as httpx2 does."""
     found = case.call(base_url=url, headers=headers, timeout=TIMEOUT_SECONDS)
     pairs = [(name, value) for name, values in found.headers.items() for value in values]
     kept = [(name, value) for name, value in pairs if name.lower() != "content-encoding"]
-    return httpx.Response(found.status_code, headers=kept, content=found.content)
+    return httpx2.Response(found.status_code, headers=kept, content=found.content)
 
 
 # What Prism cannot judge. When one of these fails, Prism has learned it: narrow `is_for_prism`.
@@ -130,7 +130,7 @@ def _sent(case: Any, url: str, headers: dict[str, str]) -> httpx.Response:
 
 def test_prism_overlooks_empty_headers(prism: str, key: str, contract_path: Path) -> None:
     """The one disagreement: minLength 1 of a header does not hold for Prism when it is empty."""
-    response = httpx.post(
+    response = httpx2.post(
         f"{prism}/v1/calls",
         json={"phone": "+12025550100", "agent": _first_agent(contract_path)},
         headers={"Authorization": f"Bearer {key}", "Idempotency-Key": ""},
@@ -142,8 +142,8 @@ def test_prism_overlooks_empty_headers(prism: str, key: str, contract_path: Path
 
 def test_prism_hangs_on_what_is_no_json(prism: str, key: str) -> None:
     """A body that is no JSON is never answered, so our own checks alone judge those."""
-    with pytest.raises(httpx.ReadTimeout):
-        httpx.post(
+    with pytest.raises(httpx2.ReadTimeout):
+        httpx2.post(
             f"{prism}/v1/calls",
             content=b"{",
             headers={"Authorization": f"Bearer {key}", "Content-Type": "application/json"},
@@ -157,9 +157,9 @@ def test_prism_dies_of_a_name_that_is_no_header_text(
     """It copies the name of an unknown field into a header, and Node rejects that."""
     with (
         prism_before(sandbox_server.url, contract=contract_path, node_tools=node_tools) as url,
-        pytest.raises(httpx.TransportError),
+        pytest.raises(httpx2.TransportError),
     ):
-        httpx.post(
+        httpx2.post(
             f"{url}/v1/calls",
             json={"\u0444": 1},
             headers={"Authorization": f"Bearer {key}"},

@@ -5,7 +5,7 @@ import secrets
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from read_once import contracts
@@ -48,7 +48,7 @@ def with_test_data(url: str, key: str, agent: str, *, calls: int) -> str:
 
     The control contract makes no call, and what it arms is disarmed before it is asked for.
     """
-    with httpx.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:
+    with httpx2.Client(base_url=url, headers={"Authorization": f"Bearer {key}"}) as client:
         scenarios = client.get("/sandbox/scenarios").json()["scenarios"]
         [number] = [s["number"] for s in scenarios if s["name"] == "never_completes"]
         call = {"phone": number, "agent": agent}

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from click.testing import Result
 
@@ -67,12 +67,12 @@ def test_namespace_that_is_in_use_is_kept(listing: SandboxServer) -> None:
     """A verification empties the namespaces of its keys, so it takes none that holds anything."""
     signed = {"Authorization": "Bearer sandbox_in_use"}
     call = {"phone": "+12025550100", "agent": read_catalogue(contracts()[0]).agents[0].key}
-    created = httpx.post(f"{listing.url}/v1/calls", json=call, headers=signed)
+    created = httpx2.post(f"{listing.url}/v1/calls", json=call, headers=signed)
     result = with_keys(listing.url, "sandbox_in_use", LISTED[0])
     assert result.exit_code == 2
     assert "first key that was given is in use" in result.output
     path = created.headers["Location"]
-    assert httpx.get(f"{listing.url}{path}", headers=signed).status_code == 200
+    assert httpx2.get(f"{listing.url}{path}", headers=signed).status_code == 200
 
 
 @pytest.mark.parametrize("used_since", [False, True])
@@ -90,10 +90,10 @@ def test_key_of_a_verification_that_was_killed_is_taken(
     assert journals(listing.url) != []
     signed = {"Authorization": f"Bearer {LISTED[1]}"}
     if used_since:
-        httpx.get(f"{listing.url}/v1/agents", headers=signed)
+        httpx2.get(f"{listing.url}/v1/agents", headers=signed)
     result = with_keys(listing.url, *LISTED)
     for key in LISTED:
-        httpx.delete(f"{listing.url}/sandbox/state", headers={"Authorization": f"Bearer {key}"})
+        httpx2.delete(f"{listing.url}/sandbox/state", headers={"Authorization": f"Bearer {key}"})
     assert result.exit_code == (2 if used_since else 0), result.output
     assert ("second key that was given is in use" in result.output) == used_since
 
@@ -105,12 +105,12 @@ def test_key_of_a_verification_that_runs_is_left_to_it(
     signed = {"Authorization": f"Bearer {LISTED[0]}", "User-Agent": USER_AGENT}
 
     def send(seconds: float) -> None:
-        httpx.get(f"{listing.url}/v1/agents", headers=signed)
+        httpx2.get(f"{listing.url}/v1/agents", headers=signed)
 
     send(0)
     monkeypatch.setattr(clock, "sleep", send)
     result = with_keys(listing.url, *LISTED)
-    httpx.delete(f"{listing.url}/sandbox/state", headers=signed)
+    httpx2.delete(f"{listing.url}/sandbox/state", headers=signed)
     assert result.exit_code == 2
     assert "Another verification uses the keys that were given" in result.output
 
@@ -135,7 +135,7 @@ def journals(url: str) -> list[Any]:
     return [
         exchange
         for key in LISTED * 5
-        for exchange in httpx.get(
+        for exchange in httpx2.get(
             f"{url}/sandbox/journal", headers={"Authorization": f"Bearer {key}"}
         ).json()["exchanges"]
     ]

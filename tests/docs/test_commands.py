@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from built_pages import ALL_PAGES, GENERATED, PAGES, blocks
@@ -37,7 +37,7 @@ class Runner:
     def disarm(self) -> None:
         """Lets no fault that a card has armed meet the next card."""
         key = {"Authorization": f"Bearer {self.key}"}
-        httpx.delete(f"{self.url}/sandbox/faults", headers=key).raise_for_status()
+        httpx2.delete(f"{self.url}/sandbox/faults", headers=key).raise_for_status()
 
     def run(
         self, language: str, text: str, *, fails: bool = False

@@ -111,7 +111,8 @@ def test_llms_txt_lists_every_page(site: Path, sources: Sources) -> None:
     }
     assert [path for path in listed if not (site / path).is_file()] == []
     full = (site / "llms-full.txt").read_text("utf-8")
-    assert all(text_of(site, name).strip() in full for name in ALL_PAGES)
+    pointer = re.compile(r"^> For AI agents: .*\n\n", re.MULTILINE)
+    assert all(pointer.sub("", text_of(site, name)).strip() in full for name in ALL_PAGES)
 
 
 def test_collection_can_be_imported(site: Path, sources: Sources) -> None:
@@ -147,3 +148,43 @@ def test_portal_publishes_the_workflows(root: Path, site: Path) -> None:
         section = page.split(f'id="workflow-{workflow["workflowId"]}"')[1].split("</section>")[0]
         shown = re.findall("<li><code>([A-Za-z]+)</code>", section)
         assert shown == [step["operationId"].rpartition(".")[2] for step in workflow["steps"]]
+
+
+@pytest.mark.parametrize("name", ALL_PAGES)
+def test_page_tells_agents_where_the_others_are(site: Path, sources: Sources, name: str) -> None:
+    """Below the title of its Markdown, and before the text of its HTML."""
+    title, empty, pointer, *_ = text_of(site, name).splitlines()
+    assert title.startswith("# ")
+    assert (empty, pointer) == (
+        "",
+        f"> For AI agents: [llms.txt]({sources.sandbox_url}/llms.txt) lists all pages.",
+    )
+
+
+@pytest.mark.parametrize("name", ALL_PAGES)
+def test_text_of_a_page_comes_before_the_navigation(site: Path, name: str) -> None:
+    """A reader of the document meets what the page says first, and what it is before that."""
+    page = (site / ("" if name == "index" else name) / "index.html").read_text("utf-8")
+    pointer, text = page.index("For AI agents"), page.index("<h1")
+    assert page.index("<article") < pointer < text < page.index("md-sidebar--primary")
+    [written] = re.findall(r'<script type="application/ld\+json">(.*?)</script>', page)
+    described = json.loads(written)
+    assert (described["@type"], bool(described["headline"])) == ("TechArticle", True)
+    beside = site / ("" if name == "index" else name) / described["encoding"]["contentUrl"]
+    assert beside.is_file()
+
+
+def test_skill_and_catalogue_lead_to_what_there_is(site: Path, sources: Sources) -> None:
+    """What an agent reads first names every operation, and only files and paths that exist."""
+    skill = (site / "skill.md").read_text("utf-8")
+    assert yaml.safe_load(skill.split("---")[1]).keys() == {"name", "description"}
+    for operation in sources.contract.operations.values():
+        assert f"| {operation.operation_id} | `{operation.method} {operation.path}`" in skill
+    assert sources.live_url in skill
+    [api] = json.loads((site / ".well-known" / "api-catalog").read_text("utf-8"))["linkset"]
+    links = [link["href"] for name in ("service-desc", "service-doc") for link in api[name]]
+    links += re.findall(r"\]\((.*?)\)", skill)
+    own = f"{sources.sandbox_url}/"
+    paths = [link.removeprefix(own) for link in links]
+    assert [path for path in paths if path and not (site / path).is_file()] == []
+    assert [link["href"] for link in api["status"]] == [f"{own}readyz"]

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 import anyio
-import httpx
+import httpx2
 import pytest
 import yaml
 from hypothesis import settings
@@ -67,7 +67,7 @@ class RawResponse(NamedTuple):
 class Sandbox:
     """A running application with a client, a wall and all exchanges that it has observed."""
 
-    def __init__(self, app: Starlette, wall: FakeWall, client: httpx.AsyncClient) -> None:
+    def __init__(self, app: Starlette, wall: FakeWall, client: httpx2.AsyncClient) -> None:
         self.app = app
         self.wall = wall
         self.client = client
@@ -106,7 +106,7 @@ class Sandbox:
         found: dict[str, Any] = response.json()
         return found
 
-    async def complete(self, **changes: Any) -> httpx.Response:
+    async def complete(self, **changes: Any) -> httpx2.Response:
         """Posts the contract's own completion, with changes."""
         return await self.client.post("/v1/webhooks/call-completed", json=completion(**changes))
 
@@ -214,7 +214,7 @@ def operation_at(contract: Contract, method: str, path: str) -> Operation:
     raise AssertionError(f"{contract.path.name} has no {method} {path}")
 
 
-def assert_conforms(contract: Contract, response: httpx.Response) -> None:
+def assert_conforms(contract: Contract, response: httpx2.Response) -> None:
     """The response is one that the contract documents: status, headers, media type and schema."""
     operation = operation_at(contract, response.request.method, response.request.url.path)
     assert response.status_code in operation.responses, f"{response.status_code} is not documented"
@@ -314,10 +314,10 @@ async def running_sandbox(
         yield sandbox
 
 
-def client_of(app: Any, key: str | None) -> httpx.AsyncClient:
+def client_of(app: Any, key: str | None) -> httpx2.AsyncClient:
     """A client with that key, or without any."""
-    return httpx.AsyncClient(
-        transport=httpx.ASGITransport(app=app, raise_app_exceptions=True),
+    return httpx2.AsyncClient(
+        transport=httpx2.ASGITransport(app=app, raise_app_exceptions=True),
         base_url="http://sandbox.test",
         headers={"Authorization": f"Bearer {key}"} if key else {},
         timeout=20,

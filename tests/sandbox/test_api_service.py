@@ -5,7 +5,7 @@ from inspect import getsource
 from typing import Any
 
 import anyio
-import httpx
+import httpx2
 import pytest
 from uuid_utils import UUID
 
@@ -41,7 +41,7 @@ NOBODYS = "00000000-0000-4000-8000-000000000000"
 """The id of no call. Names of tests hold it, so it is the same in every process."""
 
 
-async def post_call(sandbox: Sandbox, key: str | None = None, **changes: Any) -> httpx.Response:
+async def post_call(sandbox: Sandbox, key: str | None = None, **changes: Any) -> httpx2.Response:
     """Posts the contract's own call, with changes."""
     headers = {} if key is None else {"Idempotency-Key": key}
     body = {**new_call(), **changes}
@@ -159,6 +159,13 @@ async def test_unknown_agent_is_told_the_known_ones(
     phone, agent = sorted(response.json()["errors"], key=lambda e: e["pointer"], reverse=True)
     assert (agent["pointer"], phone["pointer"]) == ("/agent", "/phone")
     assert all(known.key in agent["detail"] for known in CATALOGUE.agents)
+
+
+async def test_unknown_field_that_looks_like_a_token_is_pointed_at(sandbox: Sandbox) -> None:
+    """Its name is redacted, and the pointer is still one."""
+    name = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
+    response = await post_call(sandbox, **{name: 1})
+    assert [error["pointer"] for error in response.json()["errors"]] == ["/[redacted]"]
 
 
 async def test_key_is_kept_for_24_hours(sandbox: Sandbox) -> None:
@@ -509,7 +516,7 @@ async def test_creating_and_ending_at_once_breaks_nothing(sandbox: Sandbox, at: 
     """Requests that come together each get a response that the contract documents."""
     await sandbox.create(PHONE)
     await sandbox.advance(at)
-    responses: list[httpx.Response] = []
+    responses: list[httpx2.Response] = []
 
     async def send(request: Any) -> None:
         responses.append(await request)

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from starlette.applications import Starlette
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -247,7 +247,7 @@ def test_limit_of_a_body_follows_the_contract(
         document["paths"]["/v1/calls"]["post"]["requestBody"]["x-max-body-bytes"] = limit
 
     app = voice_sandbox.create_app(contract_path=changed_contract(change=change))
-    body = httpx.Request("POST", "http://x", json=new_call()).content
+    body = httpx2.Request("POST", "http://x", json=new_call()).content
     headers = {"Content-Type": "application/json"}
     with TestClient(app, headers=SIGNED) as client:
         fits = client.post("/v1/calls", content=body.ljust(limit), headers=headers)

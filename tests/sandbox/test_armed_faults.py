@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from voice_sandbox.contract.faults import FAULTS, documented_problems
@@ -47,7 +47,7 @@ async def listed(sandbox: Sandbox) -> list[dict[str, Any]]:
     return list(response.json()["faults"])
 
 
-async def post_call(sandbox: Sandbox, **headers: str) -> httpx.Response:
+async def post_call(sandbox: Sandbox, **headers: str) -> httpx2.Response:
     return await sandbox.client.post("/v1/calls", json=new_call(), headers=headers)
 
 
@@ -318,7 +318,7 @@ async def test_fault_that_could_never_strike_is_rejected(
 # Each fault, without a connection
 
 
-async def request(sandbox: Sandbox, operation_id: str) -> httpx.Response:
+async def request(sandbox: Sandbox, operation_id: str) -> httpx2.Response:
     """A request of the operation; a completion needs a call that goes on."""
     if operation_id == "createCall":
         return await post_call(sandbox)

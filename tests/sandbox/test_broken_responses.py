@@ -5,7 +5,7 @@ import socket
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import orjson
 import pytest
 
@@ -65,7 +65,7 @@ def request_bytes(key: str, *headers: str) -> bytes:
 
 def received(server: SandboxServer, request: bytes) -> tuple[bytes, bool]:
     """What comes back until the connection ends, and whether a reset ended it."""
-    address = ("127.0.0.1", httpx.URL(server.url).port)
+    address = ("127.0.0.1", httpx2.URL(server.url).port)
     chunks = []
     with socket.create_connection(address, timeout=LIMIT_SECONDS) as connection:
         connection.sendall(request)
@@ -110,7 +110,7 @@ def test_truncated_body_is_shorter_than_its_length(
 def test_slow_body_comes_in_pieces(server: SandboxServer, client: SandboxClient, key: str) -> None:
     """The head is there before the body is."""
     arm(client, {"kind": "slow_body", "seconds": 1})
-    address = ("127.0.0.1", httpx.URL(server.url).port)
+    address = ("127.0.0.1", httpx2.URL(server.url).port)
     with socket.create_connection(address, timeout=LIMIT_SECONDS) as connection:
         connection.sendall(request_bytes(key, "Connection: close"))
         first = connection.recv(65536)
@@ -127,7 +127,7 @@ def test_client_that_gives_up_on_a_late_response_has_a_call(
 ) -> None:
     """The call exists although the client has seen nothing, and the journal does not blame it."""
     arm(client, {"kind": "late_response", "seconds": 60})
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(httpx2.ReadTimeout):
         client.client.post("/v1/calls", json=new_call(), timeout=0.5)
     entry = entry_of_the_fault(client)
     assert (entry["status"], entry["fault"]) == (201, "late_response")
@@ -138,7 +138,7 @@ def test_client_that_gives_up_on_a_preferred_delay_has_a_call(
     server: SandboxServer, client: SandboxClient
 ) -> None:
     """`Prefer: delay` holds the response back, and not the work."""
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(httpx2.ReadTimeout):
         client.client.post(
             "/v1/calls", json=new_call(), timeout=0.5, headers={"Prefer": "delay=10000"}
         )
@@ -159,7 +159,7 @@ def test_careful_retry_rings_once_and_careless_one_twice(client: SandboxClient) 
     for headers, calls in (({"Idempotency-Key": "order-1842"}, 1), ({}, 2)):
         client.reset()
         arm(client, {"kind": "lost_response"})
-        with pytest.raises(httpx.TransportError):
+        with pytest.raises(httpx2.TransportError):
             client.client.post("/v1/calls", json=new_call(), headers=headers)
         retried = client.client.post("/v1/calls", json=new_call(), headers=headers)
         assert retried.status_code == 201
@@ -175,7 +175,7 @@ def test_fault_meets_the_request_whichever_worker_gets_it(
             body = {"operation": "any", "fault": {"kind": "gateway_error", "status": 502}}
             assert client.client.post("/sandbox/faults", json=body).status_code == 201
             seen = [
-                httpx.get(server.url + path, headers={"Authorization": f"Bearer {key}"})
+                httpx2.get(server.url + path, headers={"Authorization": f"Bearer {key}"})
                 for _ in range(2)
             ]
             assert [r.status_code == 502 for r in seen] == [True, False]

@@ -12,7 +12,7 @@ from ipaddress import ip_network
 from pathlib import Path
 
 import click
-import httpx
+import httpx2
 import pytest
 from click.testing import CliRunner
 
@@ -218,8 +218,8 @@ def test_says_where_everything_is(tmp_path: Path, site_folder: Path) -> None:
     with serving(tmp_path, "--port", "0", "--site", str(site_folder)) as (_, said):
         words = {line.split()[0]: line.split()[1] for line in said[1:4]}
         assert voice_sandbox.__version__ in said[0]
-        assert httpx.get(words["Portal"]).text == "Overview"
-        response = httpx.get(
+        assert httpx2.get(words["Portal"]).text == "Overview"
+        response = httpx2.get(
             f"{words['API']}/agents", headers={"Authorization": f"Bearer {words['Key'][:-1]}"}
         )
     assert response.status_code == 200
@@ -401,7 +401,7 @@ def test_portal_of_the_current_folder_is_not_taken(tmp_path: Path) -> None:
     (tmp_path / "site" / "index.html").write_text("Somebody else's")
     with serving(tmp_path, "--port", "0") as (_, said):
         address = said[2].split()[1].removesuffix("/v1")
-        assert "Somebody else's" not in httpx.get(f"{address}/").text
+        assert "Somebody else's" not in httpx2.get(f"{address}/").text
 
 
 def test_variables_reach_the_sandbox(
@@ -419,7 +419,7 @@ def test_variables_reach_the_sandbox(
         "VOICE_SANDBOX_CONTRACT": str(contract),
     }
     with serving(tmp_path, **environment):
-        with httpx.Client(
+        with httpx2.Client(
             base_url=f"http://127.0.0.2:{port}",
             headers={"Authorization": "Bearer sandbox_test"},
         ) as client:
@@ -433,7 +433,7 @@ def test_option_wins_over_its_variable(tmp_path: Path, monkeypatch: pytest.Monke
     """What is typed is meant."""
     monkeypatch.setenv("VOICE_SANDBOX_SPEED", "25")
     with start_sandbox(tmp_path, "--speed", "3") as server:
-        clock = httpx.get(
+        clock = httpx2.get(
             f"{server.url}/sandbox/clock", headers={"Authorization": "Bearer sandbox_test"}
         )
     assert clock.json()["rate"] == 3
@@ -450,7 +450,7 @@ def test_stops_cleanly(tmp_path: Path, number: signal.Signals) -> None:
 
 def test_stops_with_a_connection_open(tmp_path: Path) -> None:
     """A client that keeps its connection open does not keep the process."""
-    with serving(tmp_path, "--port", "0") as (process, said), httpx.Client() as client:
+    with serving(tmp_path, "--port", "0") as (process, said), httpx2.Client() as client:
         client.get(f"{said[2].split()[1].removesuffix('/v1')}/sandbox")
         process.send_signal(signal.SIGTERM)
         assert process.wait(LIMIT_SECONDS) == 0
@@ -461,7 +461,7 @@ def test_frees_its_port(tmp_path: Path) -> None:
     port = str(free_port())
     for _ in range(2):
         with serving(tmp_path, "--port", port) as (process, _):
-            httpx.get(f"http://127.0.0.1:{port}/sandbox")
+            httpx2.get(f"http://127.0.0.1:{port}/sandbox")
             process.send_signal(signal.SIGTERM)
             assert process.wait(LIMIT_SECONDS) == 0
 
@@ -470,7 +470,7 @@ def test_log_is_json_without_secrets(tmp_path: Path) -> None:
     """One JSON object a request on stderr, and no token, phone number or transcript in it."""
     with serving(tmp_path, "--port", "0") as (process, said):
         api = said[2].split()[1]
-        with httpx.Client(headers={"Authorization": "Bearer sandbox_very_secret"}) as client:
+        with httpx2.Client(headers={"Authorization": "Bearer sandbox_very_secret"}) as client:
             client.post(f"{api}/calls", json=new_call())
             client.post(f"{api}/webhooks/call-completed", json=completion())
         process.send_signal(signal.SIGTERM)
@@ -486,7 +486,7 @@ def test_log_is_json_without_secrets(tmp_path: Path) -> None:
 def test_raw_bytes_get_a_response(tmp_path: Path) -> None:
     """What is hardly HTTP is answered 4xx, and the process serves on."""
     with start_sandbox(tmp_path) as server:
-        port = httpx.URL(server.url).port
+        port = httpx2.URL(server.url).port
         for request in (
             b"GET /\xff\xfe HTTP/1.1\r\nHost: x\r\n\r\n",
             b"GET /v1/%00%ff HTTP/1.1\r\nHost: x\r\n\r\n",
@@ -496,4 +496,4 @@ def test_raw_bytes_get_a_response(tmp_path: Path) -> None:
             with socket.create_connection(("127.0.0.1", port), timeout=5) as connection:
                 connection.sendall(request)
                 assert connection.recv(1000).startswith(b"HTTP/1.1 4"), request
-        assert httpx.get(f"{server.url}/sandbox").status_code == 200
+        assert httpx2.get(f"{server.url}/sandbox").status_code == 200

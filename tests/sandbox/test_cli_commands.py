@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from click.testing import CliRunner, Result
 
@@ -554,15 +554,15 @@ REPLIES: dict[str, Any] = {
 def hostile_deployment(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each command meets a deployment whose every text holds control characters."""
 
-    def respond(request: httpx.Request) -> httpx.Response:
+    def respond(request: httpx2.Request) -> httpx2.Response:
         if request.method == "DELETE":
             problem = dict.fromkeys(("title", "code", "detail"), HOSTILE)
-            return httpx.Response(400, json=problem)
-        return httpx.Response(200, json=REPLIES[request.url.path])
+            return httpx2.Response(400, json=problem)
+        return httpx2.Response(200, json=REPLIES[request.url.path])
 
-    client, transport = httpx.Client, httpx.MockTransport(respond)
+    client, transport = httpx2.Client, httpx2.MockTransport(respond)
     monkeypatch.setattr(
-        "voice_sandbox.testing.client.httpx.Client",
+        "voice_sandbox.testing.client.httpx2.Client",
         lambda **options: client(**{**options, "transport": transport}),
     )
 

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from uvicorn.protocols.http.flow_control import FlowControl
@@ -44,7 +44,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxServer]:
 @contextmanager
 def connected(server: SandboxServer) -> Iterator[socket.socket]:
     """A socket to the server."""
-    address = ("127.0.0.1", httpx.URL(server.url).port)
+    address = ("127.0.0.1", httpx2.URL(server.url).port)
     with socket.create_connection(address, timeout=LIMIT_SECONDS) as connection:
         yield connection
 
@@ -227,7 +227,7 @@ def test_response_before_a_short_body_keeps_the_connection(server: SandboxServer
 def test_white_space_around_a_value_is_no_part_of_it(server: SandboxServer, space: bytes) -> None:
     """Each header means the same with spaces and tabs before and after its value."""
     key = b"sandbox_" + secrets.token_hex(8).encode()
-    body = httpx.Request("POST", "http://x", json=new_call()).content
+    body = httpx2.Request("POST", "http://x", json=new_call()).content
     headers = {
         b"Host": b"x",
         b"Authorization": b"Bearer " + key,
@@ -260,7 +260,7 @@ def test_request_of_http_1_0_is_sent_no_chunks(server: SandboxServer) -> None:
     with connected(server) as connection:
         stream = STREAM.replace(b"sandbox_connection", key).replace(b"HTTP/1.1", b"HTTP/1.0")
         connection.sendall(stream + b"\r\n")
-        httpx.get(f"{server.url}/v1/agents", headers={"Authorization": f"Bearer {key.decode()}"})
+        httpx2.get(f"{server.url}/v1/agents", headers={"Authorization": f"Bearer {key.decode()}"})
         response = b""
         while b"data:" not in response:
             response += connection.recv(65536)
@@ -291,7 +291,7 @@ def test_preflight_allows_any_header(tmp_path: Path) -> None:
                 "Access-Control-Request-Method": method,
                 "Access-Control-Request-Headers": names,
             }
-            response = httpx.options(f"{server.url}/v1/calls", headers=asked)
+            response = httpx2.options(f"{server.url}/v1/calls", headers=asked)
             assert response.status_code == 200
             assert response.headers["access-control-allow-headers"] == names
             assert method in response.headers["access-control-allow-methods"]
@@ -342,18 +342,18 @@ def test_health_is_told_when_all_connections_are_in_use(tmp_path: Path, others: 
         for _ in range(others):
             stack.enter_context(connected(server))
         for path in ("/healthz", "/readyz"):
-            response = httpx.get(f"{server.url}{path}")
+            response = httpx2.get(f"{server.url}{path}")
             assert (response.status_code, response.headers["connection"]) == (200, "close")
-        rejected = httpx.get(f"{server.url}/v1/agents")
+        rejected = httpx2.get(f"{server.url}/v1/agents")
         assert (rejected.status_code, rejected.headers["connection"]) == (429, "close")
 
 
 def test_page_can_read_that_there_are_too_many_connections(tmp_path: Path) -> None:
     """The 429 of a connection too many is for the pages of the named origins too."""
     with overloaded(tmp_path, "--cors-origin", ORIGIN) as server:
-        response = httpx.get(f"{server.url}/v1/agents", headers={"Origin": ORIGIN})
+        response = httpx2.get(f"{server.url}/v1/agents", headers={"Origin": ORIGIN})
         asked = {"Origin": ORIGIN, "Access-Control-Request-Method": "GET"}
-        preflight = httpx.options(f"{server.url}/v1/agents", headers=asked)
+        preflight = httpx2.options(f"{server.url}/v1/agents", headers=asked)
     assert response.status_code == 429
     assert response.headers["access-control-allow-origin"] == ORIGIN
     assert preflight.status_code == 200
@@ -364,12 +364,12 @@ def test_descriptors_at_their_limit_are_logged(tmp_path: Path) -> None:
     if sys.platform != "linux":
         pytest.skip("Only Linux changes the limits of another process, with prlimit.")
     with start_sandbox(tmp_path) as server:
-        httpx.get(f"{server.url}/healthz")
+        httpx2.get(f"{server.url}/healthz")
         pid = server.process.pid
         used = len(list(Path(f"/proc/{pid}/fd").iterdir()))
         resource.prlimit(pid, resource.RLIMIT_NOFILE, (used + 4, used + 4))
         connections = [
-            socket.create_connection(("127.0.0.1", httpx.URL(server.url).port), LIMIT_SECONDS)
+            socket.create_connection(("127.0.0.1", httpx2.URL(server.url).port), LIMIT_SECONDS)
             for _ in range(12)
         ]
         while "new connections wait" not in server.log_path.read_text():
@@ -389,7 +389,7 @@ def test_drain_resets_no_busy_connection(tmp_path: Path) -> None:
     """Clients that send one request after the other lose none of them to a stop."""
     with start_sandbox(tmp_path) as server, ThreadPoolExecutor() as pool:
         lost = [pool.submit(_lost_requests, server.url) for _ in range(8)]
-        httpx.get(f"{server.url}/v1/agents")
+        httpx2.get(f"{server.url}/v1/agents")
         server.process.send_signal(signal.SIGTERM)
         assert [future.result(LIMIT_SECONDS) for future in lost] == [[]] * 8
         assert server.process.wait(LIMIT_SECONDS) == 0
@@ -399,13 +399,13 @@ def _lost_requests(url: str) -> list[str]:
     """What went wrong until nobody listens any more; a new connection may be rejected."""
     lost: list[str] = []
     headers = {"Authorization": "Bearer sandbox_drain"}
-    with httpx.Client(base_url=url, headers=headers, timeout=LIMIT_SECONDS) as client:
+    with httpx2.Client(base_url=url, headers=headers, timeout=LIMIT_SECONDS) as client:
         while True:
             try:
                 client.get("/v1/agents")
-            except httpx.ConnectError:
+            except httpx2.ConnectError:
                 return lost
-            except httpx.TransportError as error:
+            except httpx2.TransportError as error:
                 lost.append(repr(error))
 
 

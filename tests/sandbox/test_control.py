@@ -2,7 +2,7 @@
 
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from uuid_utils import UUID
 
@@ -32,7 +32,7 @@ SAMPLE = str(CATALOGUE.sample.call_id)
 JSON = {"Content-Type": "application/json"}
 
 
-async def advance(sandbox: Sandbox, body: Any) -> httpx.Response:
+async def advance(sandbox: Sandbox, body: Any) -> httpx2.Response:
     return await sandbox.client.post("/sandbox/clock", json=body)
 
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from sandbox_process import ROOT, SandboxServer, start_sandbox
@@ -30,13 +30,13 @@ linux_only = pytest.mark.skipif(sys.platform != "linux", reason="needs Linux: pr
 
 
 @contextlib.contextmanager
-def client_of(server: SandboxServer) -> Iterator[httpx.Client]:
+def client_of(server: SandboxServer) -> Iterator[httpx2.Client]:
     headers = {"Authorization": "Bearer sandbox_damage"}
-    with httpx.Client(base_url=server.url, headers=headers, timeout=LIMIT_SECONDS) as client:
+    with httpx2.Client(base_url=server.url, headers=headers, timeout=LIMIT_SECONDS) as client:
         yield client
 
 
-def is_unavailable(response: httpx.Response) -> bool:
+def is_unavailable(response: httpx2.Response) -> bool:
     """Rejected as the contract says it: 503 with a wait, and nothing about files."""
     return (
         response.status_code == 503

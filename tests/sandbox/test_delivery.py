@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from uuid_utils import UUID
 
@@ -332,8 +332,8 @@ def test_two_processes_deliver_once(tmp_path: Path) -> None:
     with (
         start_sandbox(folders[0], *database) as one,
         start_sandbox(folders[1], *database) as two,
-        httpx.Client(base_url=one.url, **options) as client,
-        httpx.Client(base_url=two.url, **options) as other,
+        httpx2.Client(base_url=one.url, **options) as client,
+        httpx2.Client(base_url=two.url, **options) as other,
     ):
         body = {"phone": TWICE, "agent": CATALOGUE.agents[0].key}
         call_ids = [client.post("/v1/calls", json=body).json()["call_id"] for _ in range(20)]

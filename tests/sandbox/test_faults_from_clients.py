@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import httpx
+import httpx2
 import pytest
 
 from node_tools import NodeTools
@@ -134,7 +134,7 @@ def by_httpx(url: str, keys: list[str], folder: Path) -> Iterator[Outcome]:
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         give_up_at = time.monotonic() + PATIENCE_SECONDS
         try:
-            with httpx.stream(
+            with httpx2.stream(
                 "POST",
                 f"{url}/v1/calls",
                 content=CALL,
@@ -146,8 +146,8 @@ def by_httpx(url: str, keys: list[str], folder: Path) -> Iterator[Outcome]:
                 for piece in response.iter_bytes():
                     body += piece
                     if time.monotonic() > give_up_at:
-                        raise httpx.ReadTimeout("the body is too slow")
-        except httpx.TransportError:
+                        raise httpx2.ReadTimeout("the body is too slow")
+        except httpx2.TransportError:
             yield None
         else:
             yield response.status_code, response.headers.get("Content-Type", ""), body.decode()
@@ -169,10 +169,10 @@ def printed(command: list[str], url: str, keys: list[str], folder: Path) -> Iter
 Client = Callable[[str, list[str], Path], Iterator[Outcome]]
 
 
-@pytest.fixture(params=["curl", "httpx", "node", "java"])
+@pytest.fixture(params=["curl", "httpx2", "node", "java"])
 def client(request: pytest.FixtureRequest, node_tools: NodeTools) -> Client:
     name: str = request.param
-    if name == "httpx":
+    if name == "httpx2":
         return by_httpx
     if name == "node":
         words = [str(node_tools.node), "--input-type=module", "-e", IN_NODE, "--"]
@@ -233,8 +233,8 @@ def test_retry_after_a_lost_response_rings_once_or_twice(
         headers["Idempotency-Key"] = "order-1842"
     with SandboxClient(sandbox_server.url, key) as sandbox:
         sandbox.fail("createCall", "lost_response")
-        with pytest.raises(httpx.TransportError):
-            httpx.post(f"{sandbox_server.url}/v1/calls", content=CALL, headers=headers)
-        again = httpx.post(f"{sandbox_server.url}/v1/calls", content=CALL, headers=headers)
+        with pytest.raises(httpx2.TransportError):
+            httpx2.post(f"{sandbox_server.url}/v1/calls", content=CALL, headers=headers)
+        again = httpx2.post(f"{sandbox_server.url}/v1/calls", content=CALL, headers=headers)
         assert again.status_code == 201
         assert sandbox.rings(PHONE) == (1 if careful else 2)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from sandbox_process import ROOT, SandboxServer, start_sandbox
@@ -30,7 +30,7 @@ PATIENCE_SECONDS = 60
 @contextmanager
 def connected(server: SandboxServer) -> Iterator[socket.socket]:
     """A socket to the server."""
-    port = httpx.URL(server.url).port
+    port = httpx2.URL(server.url).port
     with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_SECONDS) as connection:
         yield connection
 
@@ -320,7 +320,7 @@ def test_reader_that_takes_nothing_is_cut_off(strict: SandboxServer) -> None:
     with connected(strict) as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         pipelined = (GET.replace(b"/v1/agents", b"/sandbox/journal/har") + b"\r\n") * 200
-        with httpx.Client(base_url=strict.url, headers={"Authorization": f"Bearer {KEY}"}) as busy:
+        with httpx2.Client(base_url=strict.url, headers={"Authorization": f"Bearer {KEY}"}) as busy:
             for _ in range(200):
                 busy.get("/v1/agents")
         # Sending what is not read goes on until the server has cut off; then it fails.
@@ -335,11 +335,11 @@ def test_stream_that_nobody_reads_is_cut_off(strict: SandboxServer) -> None:
     follow = follow.replace(KEY.encode(), key.encode())
     with (
         socket.socket() as connection,
-        httpx.Client(base_url=strict.url, headers={"Authorization": f"Bearer {key}"}) as busy,
+        httpx2.Client(base_url=strict.url, headers={"Authorization": f"Bearer {key}"}) as busy,
     ):
         busy.timeout = PATIENCE_SECONDS
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        connection.connect(("127.0.0.1", httpx.URL(strict.url).port))
+        connection.connect(("127.0.0.1", httpx2.URL(strict.url).port))
         connection.sendall(follow + b"\r\n")
         for _ in range(5000):  # each is an event of some kilobytes
             busy.post("/v1/calls", json={**new_call(), "note": "x" * 8000})
@@ -358,12 +358,12 @@ def _send_again_and_again(connection: socket.socket, request: bytes) -> None:
 
 def test_others_are_served_meanwhile(strict: SandboxServer) -> None:
     """Two hundred clients that send half a head each hinder nobody."""
-    port = httpx.URL(strict.url).port
+    port = httpx2.URL(strict.url).port
     slow = [socket.create_connection(("127.0.0.1", port)) for _ in range(200)]
     try:
         for connection in slow:
             connection.sendall(GET)
-        response = httpx.get(f"{strict.url}/v1/agents", headers={"Authorization": f"Bearer {KEY}"})
+        response = httpx2.get(f"{strict.url}/v1/agents", headers={"Authorization": f"Bearer {KEY}"})
         assert response.status_code == 200
     finally:
         for connection in slow:
@@ -380,7 +380,7 @@ def test_one_connection_too_many_is_told_to_wait(tmp_path: Path) -> None:
     """Where all connections are busy a further one gets the contract's 429, until there is room."""
     with (
         start_sandbox(tmp_path, "--max-connections", "2") as server,
-        httpx.Client(base_url=server.url, headers={"Authorization": f"Bearer {KEY}"}) as third,
+        httpx2.Client(base_url=server.url, headers={"Authorization": f"Bearer {KEY}"}) as third,
     ):
         with connected(server) as first, connected(server) as second:
             for connection in (first, second):
@@ -455,7 +455,7 @@ def test_limit_of_connections_can_be_reached(tmp_path: Path) -> None:
 @pytest.mark.parametrize("coding", ["gzip", "deflate", "br", "zstd", "gzip, identity", "x"])
 def test_compressed_body_is_rejected(server: SandboxServer, coding: str) -> None:
     """A small body that would become a large one is not unpacked."""
-    response = httpx.post(
+    response = httpx2.post(
         f"{server.url}/v1/calls",
         content=b"\x1f\x8b" + b"0" * 100,
         headers={
@@ -473,7 +473,7 @@ def test_compressed_body_is_rejected(server: SandboxServer, coding: str) -> None
 @pytest.mark.parametrize("path", ["/v1/agents", "/sandbox", "/v1/nowhere", "/healthz", "/gone"])
 def test_no_response_is_sniffed(server: SandboxServer, path: str) -> None:
     """A browser takes each response for what it says it is."""
-    response = httpx.get(f"{server.url}{path}")
+    response = httpx2.get(f"{server.url}{path}")
     assert response.headers.get_list("x-content-type-options") == ["nosniff"]
     assert "server" not in response.headers
 
@@ -481,7 +481,7 @@ def test_no_response_is_sniffed(server: SandboxServer, path: str) -> None:
 @pytest.mark.parametrize("path", ["/v1/agents", "/sandbox", "/v1/nowhere", "/gone", "/readyz"])
 def test_no_response_is_kept(server: SandboxServer, path: str) -> None:
     """Neither a browser nor a proxy keeps what was true for one key at one moment."""
-    response = httpx.get(f"{server.url}{path}", headers={"Authorization": f"Bearer {KEY}"})
+    response = httpx2.get(f"{server.url}{path}", headers={"Authorization": f"Bearer {KEY}"})
     assert response.headers["cache-control"] == "no-store"
 
 
@@ -498,7 +498,7 @@ def test_no_token_is_written_anywhere(tmp_path: Path) -> None:
     with start_sandbox(tmp_path, *options) as server:
         for token in secrets:
             headers = {"Authorization": f"Bearer {token}", "X-Api-Key": token, "Cookie": token}
-            with httpx.Client(base_url=server.url, headers=headers) as client:
+            with httpx2.Client(base_url=server.url, headers=headers) as client:
                 for _ in range(3):
                     client.post("/v1/calls", json=new_call())
                 client.post("/v1/calls", json={"token": token})
@@ -512,7 +512,7 @@ def test_no_token_is_written_anywhere(tmp_path: Path) -> None:
                     client.get(f"/{token}?{token}")
                 shown = client.get("/sandbox/journal/har").text
                 assert token not in shown
-        measured = httpx.get(f"http://127.0.0.1:{port}/metrics").text
+        measured = httpx2.get(f"http://127.0.0.1:{port}/metrics").text
         log = server.log_path.read_text()
         files = {path.name: path.read_bytes() for path in tmp_path.glob("sandbox.db*")}
     files |= {path.name: path.read_bytes() for path in tmp_path.glob("sandbox.db*")}

@@ -6,7 +6,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from sandbox_process import STOP_SECONDS, start_sandbox
@@ -60,7 +60,7 @@ def test_readiness_goes_down_before_the_port_closes(tmp_path: Path) -> None:
     """Told to stop, it still serves for the delay, closing each connection that it answers."""
     with start_sandbox(tmp_path, "--drain-delay", "300") as server:
         process = server.process
-        with httpx.Client(base_url=server.url, headers=TOKEN, timeout=STOP_SECONDS) as client:
+        with httpx2.Client(base_url=server.url, headers=TOKEN, timeout=STOP_SECONDS) as client:
             assert "connection" not in client.get("/v1/agents").headers
             process.send_signal(signal.SIGTERM)
             while (ready := client.get(READY)).status_code == 200:
@@ -77,12 +77,12 @@ def test_open_request_is_answered(tmp_path: Path) -> None:
     """A request that is under way when the signal comes gets its response, and is the last one."""
     with start_sandbox(tmp_path) as server, socket.socket() as waiting:
         waiting.settimeout(STOP_SECONDS)
-        waiting.connect(("127.0.0.1", httpx.URL(server.url).port))
+        waiting.connect(("127.0.0.1", httpx2.URL(server.url).port))
         waiting.sendall(
             b"GET /v1/agents HTTP/1.1\r\nHost: x\r\nPrefer: delay=2000\r\n"
             b"Authorization: Bearer sandbox_health\r\n\r\n"
         )
-        with httpx.Client(base_url=server.url) as later:
+        with httpx2.Client(base_url=server.url) as later:
             for _ in range(3):  # who came later is answered, so who came before is being served
                 assert later.get(LIVE).status_code == 200
         server.process.send_signal(signal.SIGTERM)
@@ -100,11 +100,11 @@ def test_drain_under_load_loses_no_acknowledged_call(tmp_path: Path, options: li
     enough = threading.Event()
 
     def place_calls(url: str) -> None:
-        with httpx.Client(base_url=url, headers=TOKEN, timeout=STOP_SECONDS) as client:
+        with httpx2.Client(base_url=url, headers=TOKEN, timeout=STOP_SECONDS) as client:
             while True:
                 try:
                     response = client.post("/v1/calls", json=new_call())
-                except httpx.TransportError:
+                except httpx2.TransportError:
                     return
                 assert response.status_code == 201
                 acknowledged.append(response.json()["call_id"])
@@ -120,7 +120,7 @@ def test_drain_under_load_loses_no_acknowledged_call(tmp_path: Path, options: li
             future.result(STOP_SECONDS)
     with (
         start_sandbox(tmp_path) as server,
-        httpx.Client(base_url=server.url, headers=TOKEN) as client,
+        httpx2.Client(base_url=server.url, headers=TOKEN) as client,
     ):
         lost = [i for i in acknowledged if client.get(f"/v1/calls/{i}").status_code != 200]
     assert lost == []

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from sandbox_process import ROOT, STOP_SECONDS, SandboxServer, read_banner, start_sandbox
@@ -48,10 +48,10 @@ class Proxied:
     trust: ssl.SSLContext
     host: str
 
-    def client(self, **headers: str) -> httpx.Client:
+    def client(self, **headers: str) -> httpx2.Client:
         """A client that calls the example's name; only the address is this machine's."""
         headers = {**TOKEN, "Host": self.host, **headers}
-        return httpx.Client(base_url=self.https, verify=self.trust, headers=headers, timeout=20)
+        return httpx2.Client(base_url=self.https, verify=self.trust, headers=headers, timeout=20)
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +145,7 @@ def test_nginx_serves_portal_and_api(proxied: Proxied) -> None:
 
 def test_nginx_sends_plain_http_to_tls(proxied: Proxied) -> None:
     """Who asks without TLS is sent to the same address with it."""
-    response = httpx.get(f"{proxied.http}/v1/agents", headers={"Host": NAME})
+    response = httpx2.get(f"{proxied.http}/v1/agents", headers={"Host": NAME})
     assert (response.status_code, response.headers["location"]) == (
         301,
         f"https://{NAME}/v1/agents",
@@ -197,7 +197,7 @@ def test_fault_is_seen_through_nginx(proxied: Proxied, kind: str) -> None:
                     "/v1/calls", content=CALL, headers={"Content-Type": "application/json"}
                 )
                 seen: int | None = response.status_code
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 seen = None
         is_reset = kind in ("reset", "lost_response")
         assert seen == (502 if is_reset else EXPECTED[kind].status)
@@ -266,13 +266,13 @@ def test_command_of_the_unit_serves(command: list[str], unit: configparser.Confi
     try:
         said = read_banner(process)
         url = re.search(r"API +(http://\S+)/v1", said)[1]  # type: ignore[index]
-        assert httpx.get(f"{url}/v1/agents", headers=TOKEN).status_code == 200
+        assert httpx2.get(f"{url}/v1/agents", headers=TOKEN).status_code == 200
         metrics = f"http://127.0.0.1:{command[command.index('--metrics-port') + 1]}"
-        assert "voice_sandbox_requests_total" in httpx.get(metrics).text
+        assert "voice_sandbox_requests_total" in httpx2.get(metrics).text
         keys.write_text("sandbox_another")
         process.send_signal(signal.SIGHUP)
         give_up_at = time.monotonic() + STOP_SECONDS
-        while httpx.get(f"{url}/v1/agents", headers=TOKEN).status_code != 401:
+        while httpx2.get(f"{url}/v1/agents", headers=TOKEN).status_code != 401:
             assert time.monotonic() < give_up_at
         process.terminate()
         assert process.wait(int(unit["Service"]["TimeoutStopSec"])) == 0
@@ -337,7 +337,7 @@ def test_page_shows_a_line_of_the_log(tmp_path: Path) -> None:
     page = (ROOT / "docs" / "hosting.md").read_text("utf-8")
     [shown] = re.findall(r'^\{"time".*\}$', page, re.MULTILINE)
     with start_sandbox(tmp_path) as server:
-        httpx.post(f"{server.url}/v1/calls", headers=TOKEN, json=new_call())
+        httpx2.post(f"{server.url}/v1/calls", headers=TOKEN, json=new_call())
     real = next(line for line in server.log_path.read_text().splitlines() if line[0] == "{")
     assert list(json.loads(shown)) == list(json.loads(real))
 

@@ -11,7 +11,7 @@ from math import floor
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import msgspec
 import pytest
 
@@ -428,7 +428,7 @@ def test_one_key_never_sees_another(voice_sandbox: SandboxClient) -> None:
     voice_sandbox.client.get("/v1/agents")
     [mine] = voice_sandbox.journal()
     stranger = {"Authorization": f"Bearer sandbox_{secrets.token_hex(8)}"}
-    with httpx.Client(base_url=voice_sandbox.url, headers=stranger) as other:
+    with httpx2.Client(base_url=voice_sandbox.url, headers=stranger) as other:
         assert other.get("/sandbox/journal").json()["exchanges"] == []
         assert other.get(f"/sandbox/exchanges/{mine['request_id']}").status_code == 404
         assert other.get("/sandbox/journal/har").json()["log"]["entries"] == []

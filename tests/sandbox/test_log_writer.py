@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TextIO
 
-import httpx
+import httpx2
 import pytest
 
 from voice_sandbox.server.log_writer import LogWriter
@@ -90,8 +90,8 @@ def test_server_goes_on_when_nobody_reads_its_log(tmp_path: Path, streams: str) 
     )
     os.close(writing)
     try:
-        transport = httpx.HTTPTransport(retries=20)
-        with httpx.Client(transport=transport, timeout=LIMIT_SECONDS) as client:
+        transport = httpx2.HTTPTransport(retries=20)
+        with httpx2.Client(transport=transport, timeout=LIMIT_SECONDS) as client:
             for number in range(1000):
                 response = client.get(f"http://127.0.0.1:{port}/v1/nowhere/{number}{'x' * 100}")
                 assert response.status_code == 404

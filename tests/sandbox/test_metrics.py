@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -110,9 +110,9 @@ async def test_counts_when_the_store_does_not_serve(registry: CollectorRegistry)
 def test_port_is_given_back(registry: CollectorRegistry) -> None:
     """The address answers as long as it is exposed, and no longer."""
     with exposed("127.0.0.1", 0) as port:
-        assert httpx.get(f"http://127.0.0.1:{port}/metrics").status_code == 200
-    with pytest.raises(httpx.ConnectError):
-        httpx.get(f"http://127.0.0.1:{port}/metrics")
+        assert httpx2.get(f"http://127.0.0.1:{port}/metrics").status_code == 200
+    with pytest.raises(httpx2.ConnectError):
+        httpx2.get(f"http://127.0.0.1:{port}/metrics")
 
 
 # A real process
@@ -131,8 +131,8 @@ def test_all_workers_are_counted(server: tuple[SandboxServer, str]) -> None:
     """One address tells of all processes, under the names that the hosting page lists."""
     sandbox, metrics = server
     for _ in range(20):  # on connections of their own, so that every worker gets some
-        httpx.get(f"{sandbox.url}/v1/agents", headers={"Authorization": f"Bearer {KEY}"})
-    text = httpx.get(metrics).text
+        httpx2.get(f"{sandbox.url}/v1/agents", headers={"Authorization": f"Bearer {KEY}"})
+    text = httpx2.get(metrics).text
     assert numbers(text)["voice_sandbox_requests_total", "listAgents", "200"] == 20
     families = {family.name for family in text_string_to_metric_families(text)}
     assert families >= {"voice_sandbox_requests", "voice_sandbox_connections"}
@@ -142,7 +142,7 @@ def test_all_workers_are_counted(server: tuple[SandboxServer, str]) -> None:
 
 def test_metrics_are_nowhere_else(server: tuple[SandboxServer, str]) -> None:
     """The port of the clients does not answer Prometheus."""
-    assert httpx.get(f"{server[0].url}/metrics").status_code == 404
+    assert httpx2.get(f"{server[0].url}/metrics").status_code == 404
 
 
 def test_taken_port_is_explained(tmp_path: Path) -> None:

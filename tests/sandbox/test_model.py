@@ -13,7 +13,7 @@ from datetime import datetime
 from math import inf
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -141,8 +141,8 @@ class Model:
 class Calls(RuleBasedStateMachine):
     """One key of a running sandbox."""
 
-    client: httpx.AsyncClient
-    run: Callable[[Coroutine[Any, Any, httpx.Response]], httpx.Response]
+    client: httpx2.AsyncClient
+    run: Callable[[Coroutine[Any, Any, httpx2.Response]], httpx2.Response]
     calls = Bundle("calls")
 
     def __init__(self) -> None:
@@ -152,7 +152,7 @@ class Calls(RuleBasedStateMachine):
 
     def request(
         self, method: str, path: str, body: Any = None, key: str | None = None, **headers: str
-    ) -> httpx.Response:
+    ) -> httpx2.Response:
         return self.run(
             self.client.request(
                 method,
@@ -186,7 +186,7 @@ class Calls(RuleBasedStateMachine):
             assert response.status_code == 409
         return kept.call_id
 
-    def created(self, response: httpx.Response, phone: str) -> str:
+    def created(self, response: httpx2.Response, phone: str) -> str:
         """The id of a call that was just made, which the model learns of."""
         assert response.status_code == 201, response.text
         assert "idempotent-replayed" not in response.headers

@@ -4,7 +4,7 @@ import itertools
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import pytest
 
 from .conftest import (
@@ -224,7 +224,7 @@ async def test_number_that_is_always_rejected_says_so(sandbox: Sandbox, scenario
     assert_says_that_waiting(await sandbox.client.post("/v1/calls", json=body), helps=False)
 
 
-def assert_says_that_waiting(response: httpx.Response, *, helps: bool) -> None:
+def assert_says_that_waiting(response: httpx2.Response, *, helps: bool) -> None:
     detail = response.json()["detail"]
     assert ("waiting does not help" in detail) is not helps
     assert ("then it works" in detail) is helps

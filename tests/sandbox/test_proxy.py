@@ -4,7 +4,7 @@ from ipaddress import ip_network
 from typing import Any
 
 import anyio
-import httpx
+import httpx2
 import pytest
 from starlette.types import Receive, Scope, Send
 
@@ -131,7 +131,7 @@ async def test_sandbox_below_a_path_keeps_its_contract(wall: FakeWall) -> None:
     """Location stays a path of the contract; exports name the address that the client used."""
     app = create_app(wall=wall)
     mounted = layered(app, root_path="/voice", proxies=PROXIES)
-    transport = httpx.ASGITransport(app=mounted, client=(PROXY, 1))
+    transport = httpx2.ASGITransport(app=mounted, client=(PROXY, 1))
     headers = {
         "Authorization": "Bearer sandbox_proxy",
         "X-Forwarded-Proto": "https",
@@ -139,7 +139,9 @@ async def test_sandbox_below_a_path_keeps_its_contract(wall: FakeWall) -> None:
     }
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://inside", headers=headers) as client,
+        httpx2.AsyncClient(
+            transport=transport, base_url="http://inside", headers=headers
+        ) as client,
     ):
         created = await client.post("/voice/v1/calls", json=new_call())
         assert created.status_code == 201
@@ -162,16 +164,16 @@ DOCS = "https://docs.example.com"
 async def crossed(wall: FakeWall) -> Any:
     """A client of a sandbox that a portal elsewhere may call."""
     app = create_app(wall=wall)
-    transport = httpx.ASGITransport(app=layered(app, cors_origins=(DOCS,)))
+    transport = httpx2.ASGITransport(app=layered(app, cors_origins=(DOCS,)))
     headers = {"Authorization": "Bearer sandbox_cors"}
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://x", headers=headers) as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://x", headers=headers) as client,
     ):
         yield client
 
 
-async def test_named_origin_may_call(crossed: httpx.AsyncClient) -> None:
+async def test_named_origin_may_call(crossed: httpx2.AsyncClient) -> None:
     """A page of a named origin may send what a card sends, and read what a card reads."""
     asked = {
         "Origin": DOCS,
@@ -189,7 +191,7 @@ async def test_named_origin_may_call(crossed: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", f"{DOCS}.evil.example", "null"])
-async def test_other_origin_may_not_call(crossed: httpx.AsyncClient, origin: str) -> None:
+async def test_other_origin_may_not_call(crossed: httpx2.AsyncClient, origin: str) -> None:
     """A page of any other origin is told nothing that lets it read a response."""
     asked = {"Origin": origin, "Access-Control-Request-Method": "GET"}
     rejected = await crossed.options("/v1/agents", headers=asked)
@@ -202,10 +204,10 @@ async def test_without_named_origins_nothing_is_allowed(wall: FakeWall) -> None:
     """A sandbox that was told of no portal elsewhere answers no page from elsewhere."""
     app = create_app(wall=wall)
     assert layered(app) is app
-    transport = httpx.ASGITransport(app=app)
+    transport = httpx2.ASGITransport(app=app)
     async with (
         app.router.lifespan_context(app),
-        httpx.AsyncClient(transport=transport, base_url="http://x") as client,
+        httpx2.AsyncClient(transport=transport, base_url="http://x") as client,
     ):
         asked = {"Origin": DOCS, "Access-Control-Request-Method": "GET"}
         for response in (

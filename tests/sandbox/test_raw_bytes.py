@@ -4,7 +4,7 @@ import re
 import socket
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -75,7 +75,7 @@ def test_no_bytes_break_it(sandbox_server: SandboxServer, sent: bytes) -> None:
 
 def test_it_goes_on_serving(sandbox_server: SandboxServer) -> None:
     """After all those bytes a plain request is answered as ever."""
-    response = httpx.post(
+    response = httpx2.post(
         f"{sandbox_server.url}/v1/calls",
         json=first_example("createCall"),
         headers={"Authorization": f"Bearer {KEY}"},

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-import httpx
+import httpx2
 
 from killing import load_on, replicas_on, take_stock
 from postgres_server import PASSWORD, PostgresServer
@@ -39,8 +39,8 @@ def test_restart_of_the_database_loses_nothing(shaky: PostgresServer, tmp_path: 
         with load_on(replicas, clients=3, agent=AGENT) as outcome:
             outcome.wait_for(CALLS_BETWEEN)
             shaky.stop()
-            rejected = httpx.get(f"{replicas.origins[0]}/sandbox/clock", headers=DEMO)
-            agents = httpx.get(f"{replicas.origins[0]}/v1/agents", headers=DEMO)
+            rejected = httpx2.get(f"{replicas.origins[0]}/sandbox/clock", headers=DEMO)
+            agents = httpx2.get(f"{replicas.origins[0]}/v1/agents", headers=DEMO)
             shaky.start()
             outcome.wait_for(CALLS_BETWEEN)
         take_stock(replicas, database, outcome)

@@ -411,6 +411,7 @@ TEXTS = (
     "openapi.yaml",
     "openapi.json",
     "postman.json",
+    ".well-known/api-catalog",
     "a/index.md",
     "a/",
 )
@@ -422,6 +423,7 @@ def texts(folder: Path) -> Path:
     (folder / "index.html").write_text(f'<meta name=x data-written="{WRITTEN}">')
     (folder / "a").mkdir()
     (folder / "examples").mkdir()
+    (folder / ".well-known").mkdir()
     for name in (*TEXTS, "examples/recipe.txt", "examples/manifest.yaml"):
         file = folder / (f"{name}index.html" if name.endswith("/") else name)
         file.write_text(f"{WRITTEN}/v1 {WRITTEN} {WRITTEN}0 [a]({WRITTEN}/a/) " * 20)
@@ -564,6 +566,10 @@ async def test_text_behind_a_proxy_names_the_proxy_and_its_path(
         ("a.woff2", "font/woff2"),
         ("a.unknown", "application/octet-stream"),
         ("name", "application/octet-stream"),
+        (
+            "api-catalog",
+            'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"',
+        ),
     ],
 )
 async def test_media_type_is_the_same_on_each_machine(

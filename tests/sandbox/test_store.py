@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from msgspec.structs import replace
 from uuid_utils import UUID
@@ -1120,11 +1120,11 @@ def test_killed_process_loses_no_acknowledged_call(tmp_path: Path) -> None:
     """`kill -9` in the middle of work: every call that was answered 201 is there afterwards."""
     body = {"phone": "+12025550130", "agent": CATALOGUE.agents[0].key}
     options: dict[str, Any] = {"headers": {"Authorization": "Bearer sandbox_kill"}, "timeout": 10}
-    with start_sandbox(tmp_path) as server, httpx.Client(base_url=server.url, **options) as client:
+    with start_sandbox(tmp_path) as server, httpx2.Client(base_url=server.url, **options) as client:
         acknowledged = [client.post("/v1/calls", json=body).json()["call_id"] for _ in range(200)]
         server.process.send_signal(signal.SIGKILL)
         server.process.wait(10)
-    with start_sandbox(tmp_path) as server, httpx.Client(base_url=server.url, **options) as client:
+    with start_sandbox(tmp_path) as server, httpx2.Client(base_url=server.url, **options) as client:
         found = [client.get(f"/v1/calls/{call_id}").status_code for call_id in acknowledged]
     assert found == [200] * 200
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 from collections.abc import Iterator
 
-import httpx
+import httpx2
 import pytest
 
 from voice_sandbox.testing.async_client import AsyncSandboxClient
@@ -75,7 +75,7 @@ def test_a_wrong_url_is_a_sandbox_error(url: str) -> None:
         client.identify()
 
 
-class Chunks(httpx.SyncByteStream):
+class Chunks(httpx2.SyncByteStream):
     """A response body that arrives in the chunks given."""
 
     def __init__(self, chunks: list[bytes]) -> None:
@@ -91,7 +91,7 @@ def test_an_event_may_hold_every_separator(size: int) -> None:
     event = {"seq": "1", "path": "".join(SEPARATORS)}
     stream = f"event: exchange\ndata: {json.dumps(event, ensure_ascii=False)}\n\n".encode()
     chunks = [stream[start : start + size] for start in range(0, len(stream), size)]
-    transport = httpx.MockTransport(lambda _: httpx.Response(200, stream=Chunks(chunks)))
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, stream=Chunks(chunks)))
     with SandboxClient("http://sandbox.test", "sandbox_lines", transport=transport) as client:
         assert list(client.follow()) == [event]
 

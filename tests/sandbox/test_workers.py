@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from postgres_server import PostgresServer
@@ -59,15 +59,15 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SandboxSe
         yield server
 
 
-def get(server: SandboxServer, path: str) -> httpx.Response:
+def get(server: SandboxServer, path: str) -> httpx2.Response:
     """One request on a connection of its own, so that any worker may take it."""
-    return httpx.get(f"{server.url}{path}", headers=TOKEN, timeout=PATIENCE_SECONDS)
+    return httpx2.get(f"{server.url}{path}", headers=TOKEN, timeout=PATIENCE_SECONDS)
 
 
 def test_every_worker_knows_every_call(server: SandboxServer) -> None:
     """What one has created, all can read at once; their ids never collide."""
     created = [
-        httpx.post(f"{server.url}/v1/calls", headers=TOKEN, json=new_call()).json()["call_id"]
+        httpx2.post(f"{server.url}/v1/calls", headers=TOKEN, json=new_call()).json()["call_id"]
         for _ in range(30)
     ]
     assert len(set(created)) == 30
@@ -80,10 +80,10 @@ def test_each_completion_is_delivered_once(server: SandboxServer) -> None:
     number = SCENARIOS.default.number
     body = {**new_call(), "phone": number}
     created = [
-        httpx.post(f"{server.url}/v1/calls", headers=TOKEN, json=body).json()["call_id"]
+        httpx2.post(f"{server.url}/v1/calls", headers=TOKEN, json=body).json()["call_id"]
         for _ in range(30)
     ]
-    advanced = httpx.post(
+    advanced = httpx2.post(
         f"{server.url}/sandbox/clock",
         headers=TOKEN,
         json={"until": "idle"},
@@ -107,7 +107,7 @@ def test_dead_worker_is_replaced(server: SandboxServer) -> None:
     for _ in range(20):
         try:
             assert get(server, "/v1/agents").status_code == 200
-        except httpx.TransportError:
+        except httpx2.TransportError:
             continue  # it had connected to the one that died
     until(
         lambda: len(now := workers_of(server.process.pid)) == 3 and before[0] not in now,
@@ -125,12 +125,12 @@ def test_killed_workers_lose_nothing(server: SandboxServer) -> None:
     def place_calls() -> None:
         while not stop.is_set():
             try:
-                with httpx.Client(base_url=server.url, headers=TOKEN, timeout=10) as client:
+                with httpx2.Client(base_url=server.url, headers=TOKEN, timeout=10) as client:
                     while not stop.is_set():
                         response = client.post("/v1/calls", json=body)
                         if response.status_code == 201:
                             acknowledged.append(response.json()["call_id"])
-            except httpx.TransportError:
+            except httpx2.TransportError:
                 continue  # its worker was the one that died
 
     with ThreadPoolExecutor(4) as threads:
@@ -143,10 +143,10 @@ def test_killed_workers_lose_nothing(server: SandboxServer) -> None:
         for future in clients:
             future.result(PATIENCE_SECONDS)
     until(lambda: get(server, "/readyz").status_code == 200, "the workers serve")
-    httpx.post(
+    httpx2.post(
         f"{server.url}/sandbox/clock", headers=TOKEN, json={"until": "idle"}, timeout=60
     ).raise_for_status()
-    with httpx.Client(base_url=server.url, headers=TOKEN, timeout=PATIENCE_SECONDS) as client:
+    with httpx2.Client(base_url=server.url, headers=TOKEN, timeout=PATIENCE_SECONDS) as client:
         inspected = [client.get(f"/sandbox/calls/{call_id}") for call_id in acknowledged]
     assert {response.status_code for response in inspected} == {200}
     made = [[d["answered"] for d in response.json()["deliveries"]] for response in inspected]
@@ -198,7 +198,7 @@ def test_hang_up_reads_the_keys_again(tmp_path: Path) -> None:
     with start_sandbox(tmp_path, "--workers", "2", "--keys-file", str(keys)) as server:
 
         def status(key: str) -> int:
-            return httpx.get(
+            return httpx2.get(
                 f"{server.url}/v1/agents", headers={"Authorization": f"Bearer {key}"}
             ).status_code
 
@@ -225,7 +225,7 @@ def test_streams_of_a_key_that_left_the_list_end(tmp_path: Path) -> None:
 
     with (
         start_sandbox(tmp_path, "--workers", "2", "--keys-file", str(keys)) as server,
-        httpx.Client(base_url=server.url, timeout=10) as client,
+        httpx2.Client(base_url=server.url, timeout=10) as client,
         ExitStack() as stack,
     ):
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from uuid_utils import UUID
 
 from sandbox_process import SandboxServer, start_sandbox
@@ -132,10 +132,10 @@ def load_on(replicas: Replicas, *, clients: int, agent: str) -> Iterator[Outcome
 
 def take_stock(replicas: Replicas, database: str, outcome: Outcome) -> None:
     """Waits until nothing is pending, and adds to the outcome all that is not as it should be."""
-    with httpx.Client(timeout=10) as client:
+    with httpx2.Client(timeout=10) as client:
         deadline = time.monotonic() + SETTLE_SECONDS
         for key in outcome.acknowledged:
-            clock = httpx.Request(
+            clock = httpx2.Request(
                 "GET", f"{replicas.origins[0]}/sandbox/clock", headers=_authorization(key)
             )
             while client.send(clock).json()["next_due_at"] is not None:
@@ -176,7 +176,7 @@ def _create_calls(
 ) -> None:
     acknowledged = outcome.acknowledged[key] = {}
     dice = random.Random(key)
-    with httpx.Client(headers=_authorization(key), timeout=10) as client:
+    with httpx2.Client(headers=_authorization(key), timeout=10) as client:
         for number in itertools.count():
             if stop.is_set():
                 return
@@ -196,7 +196,7 @@ def _create_calls(
 
 def _acknowledged(
     origin: Callable[[], str],
-    client: httpx.Client,
+    client: httpx2.Client,
     body: dict[str, Any],
     idempotency_key: str,
     outcome: Outcome,
@@ -207,7 +207,7 @@ def _acknowledged(
             response = client.post(
                 f"{origin()}/v1/calls", json=body, headers={"Idempotency-Key": idempotency_key}
             )
-        except httpx.TransportError:
+        except httpx2.TransportError:
             outcome.cut_off += 1
             time.sleep(0.02)
             continue

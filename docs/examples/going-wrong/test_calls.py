@@ -1,7 +1,7 @@
 """What can go wrong with a call, a test for each failure."""
 
 # --8<-- [start:head]
-import httpx
+import httpx2
 import pytest
 
 CALL = {"phone": "{{ scenarios.answered }}", "agent": "{{ quickstart.agent }}"}
@@ -12,7 +12,7 @@ CALL = {"phone": "{{ scenarios.answered }}", "agent": "{{ quickstart.agent }}"}
 def test_a_retry_after_a_lost_response_calls_nobody_twice(voice_sandbox):
     voice_sandbox.fail("createCall", "lost_response")
     headers = {"Idempotency-Key": "order-1842"}
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(httpx2.TransportError):
         voice_sandbox.client.post("/v1/calls", json=CALL, headers=headers)
     again = voice_sandbox.client.post("/v1/calls", json=CALL, headers=headers)
     assert again.status_code == 201

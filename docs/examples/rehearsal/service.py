@@ -5,7 +5,7 @@ import threading
 import uuid
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
+import httpx2
 from wait import call_and_wait
 
 
@@ -18,13 +18,13 @@ class Reminders(BaseHTTPRequestHandler):
 
 
 def remind(key):
-    with httpx.Client(
+    with httpx2.Client(
         base_url=os.environ["VOICE_API_URL"],
         headers={"Authorization": f"Bearer {os.environ['VOICE_API_KEY']}"},
     ) as service:
         try:
             call = call_and_wait(service, "{{ quickstart.phone }}", "{{ quickstart.agent }}", key)
-        except (httpx.HTTPStatusError, TimeoutError) as error:
+        except (httpx2.HTTPStatusError, TimeoutError) as error:
             print(f"not reminded: {error}")
         else:
             print(f"reminded: {call['status']}")

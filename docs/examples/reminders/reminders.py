@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-import httpx
+import httpx2
 
 PENDING = {"queued", "ringing", "in_progress"}
 NOT_REACHED = {"busy", "no_answer", "canceled"}
@@ -18,7 +18,7 @@ class TryLater(Exception):
 class Reminders:
     """Places reminder calls through one agent."""
 
-    def __init__(self, service: httpx.Client, agent: str) -> None:
+    def __init__(self, service: httpx2.Client, agent: str) -> None:
         self._service = service
         self._agent = agent
 

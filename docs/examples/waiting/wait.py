@@ -5,7 +5,7 @@ import sys
 import time
 import uuid
 
-import httpx
+import httpx2
 
 PAUSE_SECONDS = 2
 LONGEST_PAUSE_SECONDS = 30
@@ -25,7 +25,7 @@ def send(service, method, path, give_up_at, **options):
                 return response.json()
             if response.headers.get("Retry-After", "").isdigit():
                 wait = int(response.headers["Retry-After"])
-        except (httpx.TransportError, ValueError):
+        except (httpx2.TransportError, ValueError):
             pass  # no whole response came, and the work may be done all the same
         if time.monotonic() + wait > give_up_at:
             raise TimeoutError(f"{method} {path} did not succeed in time")
@@ -55,7 +55,7 @@ def call_and_wait(service, phone, agent, idempotency_key):
 
 
 if __name__ == "__main__":
-    with httpx.Client(
+    with httpx2.Client(
         base_url=os.environ.get("VOICE_API_URL", "{{ sandbox_url }}"),
         headers={"Authorization": f"Bearer {os.environ['VOICE_API_KEY']}"},
     ) as service:
@@ -63,6 +63,6 @@ if __name__ == "__main__":
         key = str(uuid.uuid4())
         try:
             call = call_and_wait(service, "{{ quickstart.phone }}", "{{ quickstart.agent }}", key)
-        except (httpx.HTTPStatusError, TimeoutError) as error:
+        except (httpx2.HTTPStatusError, TimeoutError) as error:
             sys.exit(f"The call was not made, or its end is not known: {error}")
         print(call["status"], call["duration"], call["transcript"], sep="\n")

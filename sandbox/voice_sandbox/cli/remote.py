@@ -70,7 +70,7 @@ def remote(function: Function[P]) -> Callable[..., None]:
     @click.option("--json", "as_json", is_flag=True, help="Print JSON, errors too.")
     @wraps(function)
     def wrapped(url: str, key: str, as_json: bool, *args: P.args, **kwargs: P.kwargs) -> None:
-        # httpx costs half of a start, and serving needs none of it.
+        # httpx2 costs half of a start, and serving needs none of it.
         from voice_sandbox.testing.client import SandboxClient, SandboxError
 
         if not is_sandbox_key(key):

@@ -192,7 +192,12 @@ def _after_scheme(public: Container[str], match: re.Match[bytes]) -> bytes:
 
 
 def _without_token(public: Container[str], match: re.Match[bytes]) -> bytes:
-    word = match[0]
+    word = match[0].removeprefix(b"/")
+    # A path and a JSON Pointer begin with a slash, and without it they would be none.
+    return match[0][: -len(word)] + _word_without_token(public, word)
+
+
+def _word_without_token(public: Container[str], word: bytes) -> bytes:
     if b"%" in word:
         return _without_escaped_token(public, word)
     if len(word) < _SHORTEST_TOKEN and not _ISSUED.search(word):

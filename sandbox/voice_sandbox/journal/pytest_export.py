@@ -20,7 +20,7 @@ _PROVIDER_ID: Final = re.compile(rf"{ID_PREFIX}[0-9a-f]{{32}}")
 _TEST_LIMIT: Final = 80_000
 """Characters; the control contract allows a little more for what stands around them."""
 _OF_THE_MOMENT: Final = frozenset({"rate_limited", "storage_unavailable", "internal_error"})
-# What httpx sends as it stands; everything else it would escape or put in order first.
+# What httpx2 sends as it stands; everything else it would escape or put in order first.
 _PLAIN_PATH: Final = re.compile(r"(?!.*(?:/\.|//))[A-Za-z0-9/_.~-]*(?:\?[A-Za-z0-9/_.~=&-]+)?")
 
 

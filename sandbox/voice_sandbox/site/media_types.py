@@ -40,9 +40,14 @@ _MEDIA_TYPES: Final = {
     **dict.fromkeys((".conf", ".ini", ".service"), "text/plain"),
     **dict.fromkeys((".go", ".java", ".mod", ".php", ".py", ".rb", ".sh", ".ts"), "text/plain"),
 }
+# RFC 9727, section 3: this name has no end.
+CATALOGUE: Final = "api-catalog"
+_LINKSET: Final = 'application/linkset+json; profile="https://www.rfc-editor.org/info/rfc9727"'
 _UNKNOWN: Final = "application/octet-stream"
 
 
 def media_type_of(name: str) -> str:
     """Such as ``text/html`` for ``index.html``, without a charset."""
+    if name == CATALOGUE:
+        return _LINKSET
     return _MEDIA_TYPES.get(PurePath(name).suffix.lower(), _UNKNOWN)

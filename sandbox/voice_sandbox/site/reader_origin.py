@@ -16,6 +16,7 @@ from starlette.datastructures import Headers
 from starlette.types import Scope
 
 from voice_sandbox.http.proxy import HOST
+from voice_sandbox.site.media_types import CATALOGUE
 
 _TEXTS: Final = frozenset({".json", ".md", ".txt", ".yaml"})
 _EXAMPLES: Final = "examples"
@@ -31,7 +32,7 @@ def names_addresses(path: str, media_type: str, content: bytes) -> bool:
         return False
     if media_type.startswith(_PAGE):
         return _ELSEWHERE.search(content) is None
-    return parts.suffix in _TEXTS
+    return parts.suffix in _TEXTS or parts.name == CATALOGUE
 
 
 def written_origin(page: bytes) -> bytes | None:

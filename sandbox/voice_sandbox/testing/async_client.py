@@ -11,7 +11,7 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-import httpx
+import httpx2
 
 from voice_sandbox.testing.operations import NOT_SENT, Operations, Steps, unreachable
 
@@ -44,14 +44,14 @@ class AsyncSandboxClient:
     """One key of one sandbox. Methods raise `SandboxError` for every problem."""
 
     def __init__(
-        self, url: str, key: str, *, transport: httpx.AsyncBaseTransport | None = None
+        self, url: str, key: str, *, transport: httpx2.AsyncBaseTransport | None = None
     ) -> None:
         """Raises: `SandboxError` where no request can be sent to such a URL."""
         self.url = url
         self.key = key
         try:
             self._operations = Operations(url, key)
-            self.client = httpx.AsyncClient(
+            self.client = httpx2.AsyncClient(
                 transport=transport, **self._operations.client_options()
             )
             """For the contract's own operations, signed with the key."""

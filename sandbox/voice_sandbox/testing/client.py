@@ -1,4 +1,4 @@
-"""A client of a running sandbox: the contract's operations by httpx, the control API by methods.
+"""A client of a running sandbox: the contract's operations by httpx2, the control API by methods.
 
 The command line and the pytest plugin stand on it. Nothing the server needs imports it.
 What the methods do is written in ``operations``; here their requests are sent.
@@ -12,7 +12,7 @@ from functools import wraps
 from types import TracebackType
 from typing import Any, Concatenate, ParamSpec, Self, TypeVar
 
-import httpx
+import httpx2
 import orjson
 
 from voice_sandbox.testing.operations import (
@@ -60,7 +60,7 @@ class SandboxClient:
         url: str,
         key: str,
         *,
-        transport: httpx.BaseTransport | None = None,
+        transport: httpx2.BaseTransport | None = None,
         catalogue: Mapping[str, Any] | None = None,
     ) -> None:
         """``catalogue`` is what a sandbox at this address has sent before; then it is not asked.
@@ -71,7 +71,7 @@ class SandboxClient:
         self.key = key
         try:
             self._operations = Operations(url, key, catalogue=catalogue)
-            self.client = httpx.Client(transport=transport, **self._operations.client_options())
+            self.client = httpx2.Client(transport=transport, **self._operations.client_options())
             """For the contract's own operations, signed with the key."""
         except (*NOT_SENT, ImportError, OSError, ValueError) as error:
             raise unreachable(url, error) from error
@@ -128,7 +128,7 @@ class SandboxClient:
                 "/sandbox/journal/stream",
                 params=search,
                 headers={} if after is None else {"Last-Event-ID": after},
-                timeout=httpx.Timeout(TIMEOUT_SECONDS, read=None),
+                timeout=httpx2.Timeout(TIMEOUT_SECONDS, read=None),
             ) as response:
                 if response.status_code != 200:
                     response.read()
@@ -142,14 +142,14 @@ class SandboxClient:
 
 def local_client(url: str, key: str, **options: Any) -> SandboxClient:
     """A client of a sandbox on this machine, whose address is http: no certificates are loaded."""
-    transport = httpx.HTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    transport = httpx2.HTTPTransport(verify=ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
     return SandboxClient(url, key, transport=transport, **options)
 
 
 def _lines(chunks: Iterable[bytes]) -> Iterator[bytes]:
     """The lines of a stream of events.
 
-    httpx also splits at separators that JSON may hold as they are, such as U+2028.
+    httpx2 also splits at separators that JSON may hold as they are, such as U+2028.
     """
     rest = b""
     for chunk in chunks:

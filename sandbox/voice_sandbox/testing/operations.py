@@ -17,12 +17,12 @@ from typing import Any, Final, NamedTuple, TypeVar
 from urllib.parse import quote
 from urllib.request import getproxies
 
-import httpx
+import httpx2
 
 TIMEOUT_SECONDS: Final = 30.0
 
-NOT_SENT: Final = (httpx.TransportError, httpx.InvalidURL, UnicodeError)
-"""What httpx raises where no response came. A host like ``a..b`` fails when it is encoded."""
+NOT_SENT: Final = (httpx2.TransportError, httpx2.InvalidURL, UnicodeError)
+"""What httpx2 raises where no response came. A host like ``a..b`` fails when it is encoded."""
 
 T = TypeVar("T")
 
@@ -51,7 +51,7 @@ class ClientRequest(NamedTuple):
     params: Mapping[str, str] | None = None
 
 
-Steps = Generator[ClientRequest, httpx.Response, T]
+Steps = Generator[ClientRequest, httpx2.Response, T]
 """Yields requests, is sent their responses, and returns the result."""
 
 
@@ -65,7 +65,7 @@ class Operations:
         self._catalogue = catalogue
 
     def client_options(self) -> dict[str, Any]:
-        """The arguments of an httpx client whose requests carry the key."""
+        """The arguments of an httpx2 client whose requests carry the key."""
         return {
             "base_url": self.url,
             "headers": {"Authorization": f"Bearer {self.key}"},
@@ -257,7 +257,7 @@ class Operations:
 
 def is_loopback(url: str) -> bool:
     """Whether a URL can only lead to this machine. A name is not looked up."""
-    host = httpx.URL(url).host.rstrip(".")
+    host = httpx2.URL(url).host.rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):  # RFC 6761, section 6.3
         return True
     with suppress(OSError):  # inet_aton takes every form that connecting takes, such as 127.1
@@ -286,11 +286,13 @@ def unreachable(url: str, error: Exception) -> SandboxError:
 
 def _in_words(error: Exception) -> str:
     """Why no response came, without the names of Python."""
-    if isinstance(error, httpx.TimeoutException):
+    if isinstance(error, httpx2.TimeoutException):
         return f"nothing was received for {TIMEOUT_SECONDS:g} seconds"
-    if isinstance(error, httpx.InvalidURL | httpx.UnsupportedProtocol | UnicodeError | ValueError):
+    if isinstance(
+        error, httpx2.InvalidURL | httpx2.UnsupportedProtocol | UnicodeError | ValueError
+    ):
         return "this is not a URL such as http://127.0.0.1:8010"
-    if isinstance(error, httpx.RemoteProtocolError):
+    if isinstance(error, httpx2.RemoteProtocolError):
         return "the connection was closed, or what was received is not HTTP"
     if isinstance(error, ImportError):
         return "a proxy of the environment needs a package that is not installed"
@@ -298,7 +300,7 @@ def _in_words(error: Exception) -> str:
     return reason[:1].lower() + reason[1:] or "the connection failed"
 
 
-def rejected(response: httpx.Response) -> SandboxError:
+def rejected(response: httpx2.Response) -> SandboxError:
     """The problem that a response holds."""
     try:
         problem = response.json()
@@ -328,7 +330,7 @@ def _json(request: ClientRequest) -> Steps[dict[str, Any]]:
     return body
 
 
-def _succeeded(response: httpx.Response) -> httpx.Response:
+def _succeeded(response: httpx2.Response) -> httpx2.Response:
     if response.status_code >= 400:
         raise rejected(response)
     return response

@@ -59,7 +59,7 @@ def voice_sandbox(
 ) -> Iterator[SandboxClient]:
     """A fresh key: its own calls, its own clock, its own journal.
 
-    Beside `SandboxClient`'s methods it has ``.url``, ``.key`` and ``.client``, an httpx client
+    Beside `SandboxClient`'s methods it has ``.url``, ``.key`` and ``.client``, an httpx2 client
     that is signed with the key.
     """
     with _client(voice_sandbox_url, catalogue=_voice_catalogue) as client:
@@ -78,7 +78,7 @@ def voice_sandbox_asgi(
     pytest runs no async test by itself: install ``pytest-asyncio``, or mark the test with
     ``@pytest.mark.anyio``, whose plugin the sandbox brings along.
     """
-    import httpx
+    import httpx2
 
     from voice_sandbox.app import create_app
     from voice_sandbox.testing.async_client import AsyncSandboxClient
@@ -89,7 +89,7 @@ def voice_sandbox_asgi(
         async with (
             app.router.lifespan_context(app),
             AsyncSandboxClient(
-                "http://voice-sandbox.test", _fresh_key(), transport=httpx.ASGITransport(app)
+                "http://voice-sandbox.test", _fresh_key(), transport=httpx2.ASGITransport(app)
             ) as client,
         ):
             try:
