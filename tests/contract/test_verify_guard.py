@@ -110,6 +110,18 @@ def test_ambiguous_identity_is_no_sandbox(said: str, live: FakeLiveService) -> N
     assert live.dials == []
 
 
+@pytest.mark.parametrize("key", [None, SERVICE_KEY])
+def test_sandbox_that_breaks_the_contract_where_it_names_itself_is_told(
+    live: FakeLiveService, key: str | None
+) -> None:
+    """What spoils the proof is a finding with its place, and nobody is phoned."""
+    live.responses["/sandbox"] = as_sandbox(version=1)
+    result = verify(live.url, key=key)
+    assert result.exit_code == 1
+    assert "says that it is a sandbox, and breaks the contract at /version" in result.output
+    assert live.dials == []
+
+
 @pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("path", ["/sandbox", "/v1/agents"])
 def test_slow_server_is_no_sandbox(path: str, live: FakeLiveService) -> None:

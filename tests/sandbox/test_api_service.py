@@ -163,8 +163,8 @@ async def test_unknown_agent_is_told_the_known_ones(
 
 async def test_unknown_field_that_looks_like_a_token_is_pointed_at(sandbox: Sandbox) -> None:
     """Its name is redacted, and the pointer is still one."""
-    name = "sk_live_4eC39HqLyjWDarjtT1zdp7dc"
-    response = await post_call(sandbox, **{name: 1})
+    unknown: dict[str, Any] = {"sk_live_4eC39HqLyjWDarjtT1zdp7dc": 1}
+    response = await post_call(sandbox, **unknown)
     assert [error["pointer"] for error in response.json()["errors"]] == ["/[redacted]"]
 
 

@@ -21,6 +21,7 @@ from uuid_utils import UUID
 from read_once import load_once
 from voice_sandbox import app as app_module
 from voice_sandbox.contract.reader import find_contract
+from voice_sandbox.http.broken_responses import CONNECTION_EXTENSION
 from voice_sandbox.limits import Limits
 from voice_sandbox.server.connection import connection_class
 from voice_sandbox.store.sqlite import SQLiteStore
@@ -63,6 +64,7 @@ class FaultyResponse(_Message):
     status: int
     headers: list[tuple[bytes, bytes]]
     body: bytes
+    ending: str = ""  # how an armed fault ends the connection: "reset" or "close"
 
     @property
     def json(self) -> Any:
@@ -249,13 +251,16 @@ def _altered(app: Any, injector: FaultInjector) -> Any:
             response = await _passed_on(app, scope, request, None if request.is_whole else receive)
         for alter in injector.after:
             alter(request, response)
-        length = str(len(response.body)).encode()
-        if response.values("content-length") and request.method != "HEAD":
-            response.put("content-length", length)
-        await send(
-            {"type": "http.response.start", "status": response.status, "headers": response.headers}
-        )
-        await send({"type": "http.response.body", "body": response.body})
+        is_whole = not response.ending
+        if is_whole and response.values("content-length") and request.method != "HEAD":
+            response.put("content-length", str(len(response.body)).encode())
+        if response.status:
+            start = {"status": response.status, "headers": response.headers}
+            await send({"type": "http.response.start", **start})
+            body = {"body": response.body, "more_body": not is_whole}
+            await send({"type": "http.response.body", **body})
+        if not is_whole:
+            scope["extensions"][CONNECTION_EXTENSION][response.ending]()
 
     return altered
 
@@ -287,6 +292,11 @@ async def _passed_on(app: Any, scope: Any, request: FaultyRequest, unread: Any) 
         else:
             response.body += message.get("body", b"")
 
+    def end(how: str) -> None:
+        response.ending = how
+
+    # What a fault does to a connection waits until the response was altered.
+    ways = {how: partial(end, how) for how in ("reset", "close")}
     is_sent = request.path == scope["path"]
     changed = {
         "method": request.method,
@@ -294,6 +304,7 @@ async def _passed_on(app: Any, scope: Any, request: FaultyRequest, unread: Any) 
         "raw_path": scope["raw_path"] if is_sent else request.path.encode(),
         "query_string": request.query,
         "headers": request.headers,
+        "extensions": {**scope.get("extensions", {}), CONNECTION_EXTENSION: ways},
     }
     await app({**scope, **changed}, unread or receive, send)
     return response

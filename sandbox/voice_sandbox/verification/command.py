@@ -147,6 +147,8 @@ def verify(
     if not deployment.is_sandbox:
         if client.prefix.endswith("/v1"):
             raise _CannotTell(f"Leave /v1 out of the URL: {url.rstrip('/').removesuffix('/v1')}.")
+        if deployment.identity.breach and not keys:
+            raise _Breaks(deployment.identity.breach)
         _announce(examples, numbers)
         _check_key(client, keys)
     target = make_target(
@@ -235,6 +237,12 @@ class _CannotTell(click.ClickException):
     """Ends the command before anything could be judged."""
 
     exit_code = Verdict.UNCLEAR.value
+
+
+class _Breaks(click.ClickException):
+    """Ends the command where what was seen before the first check breaks the contract."""
+
+    exit_code = Verdict.BREAKS.value
 
 
 def _new_key() -> str:

@@ -52,6 +52,8 @@ class Identity:
 
     kind: Kind
     why: str
+    breach: str = ""
+    """How a deployment that calls itself a sandbox fails to be one, which is a finding."""
 
 
 def identify(
@@ -75,6 +77,7 @@ def identify(
         return Identity(
             Kind.OTHER,
             f"GET /sandbox was answered {said.status}, and not as a sandbox identifies itself.",
+            breach=breach_of(said, control),
         )
     key = new_key()
     why_not = unproved(client, contract, control, key=key)
@@ -130,15 +133,36 @@ def _is_loopback(host: str) -> bool:
 
 
 def _says_sandbox(response: ReceivedResponse, control: Contract) -> bool:
-    if response.status != 200 or response.values("content-type") != ["application/json"]:
-        return False
+    return _calls_itself_sandbox(response) and not breach_of(response, control)
+
+
+def _calls_itself_sandbox(response: ReceivedResponse) -> bool:
     try:
         said = response.json()
     except (ValueError, RecursionError):
         return False
+    return isinstance(said, dict) and said.get("sandbox") is True
+
+
+def breach_of(response: ReceivedResponse, control: Contract) -> str:
+    """What is wrong with the response of something that calls itself a sandbox."""
+    if not _calls_itself_sandbox(response):
+        return ""
+    if response.status != 200:
+        return f"GET /sandbox says that it is a sandbox, with status {response.status}."
+    if response.values("content-type") != ["application/json"]:
+        return (
+            "GET /sandbox says that it is a sandbox, with Content-Type: "
+            f"{response.header('content-type')}."
+        )
     schema = control.operations["describeSandbox"].success.schema
     assert schema is not None
-    return Validator(control, schema).is_valid(said) and said["sandbox"] is True
+    for error in Validator(control, schema).errors(response.json()):
+        return (
+            "GET /sandbox says that it is a sandbox, and breaks the contract at "
+            f"{error.pointer or 'the body itself'}: {error.detail}"
+        )
+    return ""
 
 
 def _rejects(client: Http1Client, key: str) -> bool:

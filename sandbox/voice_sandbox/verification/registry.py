@@ -7,6 +7,7 @@ from typing import Final
 
 from voice_sandbox.verification.check import Check
 from voice_sandbox.verification.checks import (
+    armed,
     clock,
     completing,
     creating,
@@ -20,6 +21,7 @@ from voice_sandbox.verification.checks import (
     on_request,
     reading,
     rejection_order,
+    secrecy,
     states,
     texts,
 )
@@ -37,8 +39,10 @@ _SUBJECTS: Final = (
     idempotency,
     states,
     journal,
+    secrecy,
     clock,
     on_request,
+    armed,
     live_call,
 )
 

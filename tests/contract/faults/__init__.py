@@ -6,6 +6,7 @@ Each category has a module of its own, and `altering` what they share.
 """
 
 from faults import (
+    armed,
     control,
     headers,
     idempotency,
@@ -19,6 +20,7 @@ from faults import (
     problems,
     retries,
     schema,
+    secrecy,
     states,
     states_by_rule,
     storage,
@@ -60,6 +62,8 @@ _WRITTEN_LATER = (
     states_by_rule,
     control,
     others,
+    armed,
+    secrecy,
 )
 
 _FOUND = [

@@ -3,7 +3,7 @@
 import itertools
 import json
 import re
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
@@ -12,6 +12,7 @@ from faults.rows import (
     AGENT,
     CLOCK_PATH,
     REJECTING,
+    Alter,
     as_fault,
     instead,
     overlooked,
@@ -247,29 +248,43 @@ def _list_for_ever(injector: FaultInjector) -> None:
     injector.on_response(alter)
 
 
-def _shorten_streams(injector: FaultInjector) -> None:
-    """A stream leaves out every third exchange."""
+def streamed(times: Callable[[int], int]) -> Alter:
+    """A stream tells its nth exchange so many times."""
 
     def make(original: Any) -> Any:
         async def follow(*arguments: Any, **named: Any) -> AsyncIterator[bytes]:
             number = 0
             async for event in original(*arguments, **named):
                 number += 1
-                if number % 3:
+                for _ in range(times(number)):
                     yield event
 
         return follow
 
-    injector.wrap(Journal, "follow", make)
+    return lambda injector: injector.wrap(Journal, "follow", make)
 
 
-OTHERS.append(
+OTHERS += [
     (
         "journal",
         "stream_equals_the_journal",
         "stream_leaves_exchanges_out",
         "A stream leaves out every third exchange.",
-        _shorten_streams,
-    )
-)
+        streamed(lambda number: int(number % 3 != 0)),
+    ),
+    (
+        "journal",
+        "stream_tells_what_happens_meanwhile",
+        "stream_repeats_exchanges",
+        "A stream tells every second exchange twice.",
+        streamed(lambda number: 2 - number % 2),
+    ),
+    (
+        "schema",
+        "what_calls_itself_a_sandbox_is_one",
+        "sandbox_has_a_number_for_a_version",
+        "GET /sandbox says a number as its version.",
+        shown("/sandbox", lambda v: v.update(version=1)),
+    ),
+]
 ROWS = [as_fault(*row) for row in OTHERS]

@@ -204,6 +204,41 @@ def coverage_equals_the_journal(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
+def stream_tells_what_happens_meanwhile(api: Api) -> None:
+    """A stream that is open tells each exchange when it has ended, once and in order."""
+    requests = iter(
+        (api.new_call("busy"), {}, api.new_call("answered"), {**api.new_call(), "a": 1})
+    )
+    sent: list[str] = []
+
+    def holds(body: bytes) -> bool:
+        if b"event: ready" not in body or not all(one.encode() in body for one in sent):
+            return False
+        request = next(requests, None)
+        if request is not None:
+            sent.append(api.post(CALLS_PATH, request).values("x-request-id")[0])
+        return request is None
+
+    response = api.follow(f"{JOURNAL}/stream", holds)
+    events = [_event(block) for block in response.body.decode().split("\n\n") if "data:" in block]
+    told = [json.loads(one["data"]) for one in events if one["event"] == "exchange"]
+    found = [one["request_id"] for one in told]
+    must(
+        found == sent,
+        f"A stream must tell the {len(sent)} exchanges that ended while it was open, in order, "
+        f"but it tells {len(found)}.",
+        response,
+    )
+    for one in told:
+        detail = _detail(api, one["request_id"])
+        must(
+            all(detail[name] == value for name, value in one.items()),
+            "An event of the stream must say what the exchange says when it is read.",
+            response,
+        )
+
+
+@check(Needs.SANDBOX)
 def secrets_and_numbers_appear_nowhere(api: Api) -> None:
     """No view of the journal shows a key or a whole phone number, wherever it was sent."""
     secret = api.key

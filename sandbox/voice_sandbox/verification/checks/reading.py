@@ -16,7 +16,8 @@ from voice_sandbox.verification.finding import (
     must_be_unknown_call,
 )
 from voice_sandbox.verification.guard import CALLS_PATH, WEBHOOK_PATH
-from voice_sandbox.verification.http1 import SentRequest
+from voice_sandbox.verification.http1 import ReceivedResponse, SentRequest
+from voice_sandbox.verification.identity import breach_of
 
 AGENTS_PATH: Final = "/v1/agents"
 OPERATION_PATHS: Final = (AGENTS_PATH, CALLS_PATH, f"{CALLS_PATH}/{UNKNOWN_CALL_ID}", WEBHOOK_PATH)
@@ -32,6 +33,15 @@ def agents_are_those_of_the_contract(api: Api) -> None:
         "listAgents must return the catalogue of the contract, but it returns another one.",
         response,
     )
+
+
+@check(Needs.READ)
+def what_calls_itself_a_sandbox_is_one(api: Api) -> None:
+    """A deployment whose `GET /sandbox` says that it is a sandbox says so as the contract does."""
+    response = api.send_unchecked(SentRequest("GET", "/sandbox"))
+    if isinstance(response, ReceivedResponse):
+        breach = breach_of(response, api.target.control_contract)
+        must(not breach, breach, response)
 
 
 @check(Needs.READ)
