@@ -512,3 +512,27 @@ def _largest(contract: Contract, schema: Schema) -> int:
 def test_pointer_escapes() -> None:
     """A name with tilde and slash is one token of a JSON Pointer (RFC 6901, section 3)."""
     assert escape_pointer("a~/b") == "a~0~1b"
+
+
+BOUNDS = [
+    ({"maxLength": 65536}, "a" * 65537, "This has 65,537 characters, but at most 65,536 are"),
+    ({"maxLength": 1}, "👋🏽", "This has 2 characters, but at most 1 are allowed."),
+    ({"minLength": 2}, "a", "This has 1 character, but at least 2 must be there."),
+    ({"maxItems": 1}, [1, 2], "This has 2 items, but at most 1 are allowed."),
+    ({"minItems": 1}, [], "This has 0 items, but at least 1 must be there."),
+    ({"maxProperties": 1}, {"a": 1, "b": 2}, "This has 2 fields, but at most 1 are allowed."),
+    ({"maximum": 86400}, 86401, "This must be at most 86,400."),
+    ({"exclusiveMaximum": 3}, 3, "This must be less than 3."),
+    ({"minimum": 0}, -1, "This must be at least 0."),
+    ({"exclusiveMinimum": 0.5}, 0.5, "This must be more than 0.5."),
+]
+
+
+@pytest.mark.parametrize(("schema", "value", "sentence"), BOUNDS)
+def test_broken_bound_is_named(
+    contract: Contract, schema: dict[str, Any], value: Any, sentence: str
+) -> None:
+    """Who is over a bound is told the bound, how far it is off, and what the field is."""
+    [error] = Validator(contract, {**schema, "description": "A field."}).errors(value)
+    assert error.detail.startswith(sentence)
+    assert error.detail.endswith(" A field.")

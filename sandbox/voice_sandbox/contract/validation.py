@@ -117,7 +117,8 @@ class Validator:
             case "Enum":
                 yield place, "This must be one of: " + ", ".join(map(str, kind.options)) + "."
             case _:
-                yield place, _expected(holder) or "This value does not fit."
+                rule = _rule(error.instance, kind)
+                yield place, f"{rule} {_expected(holder)}".strip() or "This value does not fit."
 
     def _findings_of_alternatives(
         self, error: jsonschema_rs.ValidationError, place: str
@@ -217,6 +218,31 @@ def _expected(schema: Schema) -> str:
     elif examples := schema.get("examples"):
         sentences.append(f"Example: {json.dumps(examples[0], ensure_ascii=False)}.")
     return " ".join(filter(None, sentences))
+
+
+def _rule(value: Any, kind: Any) -> str:
+    """Which bound a value breaks; empty for other rules, such as a pattern, which words explain."""
+    match kind.name:
+        case "maxLength" | "maxItems" | "maxProperties":
+            return f"This has {_counted(value)}, but at most {kind.limit:,} are allowed."
+        case "minLength" | "minItems" | "minProperties":
+            return f"This has {_counted(value)}, but at least {kind.limit:,} must be there."
+        case "maximum":
+            return f"This must be at most {kind.limit:,}."
+        case "exclusiveMaximum":
+            return f"This must be less than {kind.limit:,}."
+        case "minimum":
+            return f"This must be at least {kind.limit:,}."
+        case "exclusiveMinimum":
+            return f"This must be more than {kind.limit:,}."
+        case _:
+            return ""
+
+
+def _counted(value: Any) -> str:
+    """Such as ``65,537 characters``: JSON Schema counts code points."""
+    noun = {"string": "character", "array": "item", "object": "field"}[_type_of(value)]
+    return f"{len(value):,} {noun}{'' if len(value) == 1 else 's'}"
 
 
 def _shortened(text: str, length: int) -> str:

@@ -115,7 +115,7 @@ def armed_faults_do_what_their_kind_says(api: Api) -> None:
         struck = _send(own, _creation(own, key))
         must(
             kind.holds(struck),
-            f"A client that meets {name} must see: {FAULTS[kind.fault['kind']].seen} "
+            f"A client that receives {name} must see: {FAULTS[kind.fault['kind']].seen} "
             f"It sees: {_words(struck)}.",
             _response(struck),
         )
