@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -118,6 +119,41 @@ def test_page_copies_itself_as_markdown(new_page: Callable[..., Page]) -> None:
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied.startswith("# Quickstart")
     assert "curl -X POST" in copied
+
+
+@pytest.mark.parametrize(
+    ("source", "agents"),
+    [
+        ("https://docs.example.com/calls/index.md", ["ChatGPT", "Claude"]),
+        ("http://docs.example.com/calls/index.md", []),
+        ("http://127.0.0.1:8010/calls/index.md", []),
+        ("https://192.168.0.7/calls/index.md", []),
+        ("https://intranet/calls/index.md", []),
+        ("https://docs.internal/calls/index.md", []),
+    ],
+)
+def test_agents_are_asked_only_about_pages_that_they_can_read(
+    page: Page, source: str, agents: list[str]
+) -> None:
+    """Open in … stands in the menu of a public portal, and not where no agent could read it."""
+    page.goto("/calls/")
+    links = page.evaluate(
+        "source => import('/assets/javascripts/copy-page.js').then((it) => it.agentLinks(source))",
+        source,
+    )
+    assert [name for name, _ in links] == agents
+    assert all(quote(source, safe="") in address for _, address in links)
+
+
+def test_menu_of_a_page_leads_to_its_markdown(page: Page) -> None:
+    """The menu beside Copy page opens by keyboard, and leads to the page as Markdown."""
+    page.goto("/calls/")
+    menu = page.locator(".page-menu")
+    menu.get_by_text("More").focus()
+    page.keyboard.press("Enter")
+    expect(menu.get_by_role("link")).to_have_text(["View as Markdown"])
+    menu.get_by_role("link").click()
+    expect(page).to_have_url(re.compile(r"/calls/index\.md$"))
 
 
 def test_drawer_of_a_phone_shows_all_pages_at_once(new_page: Callable[..., Page]) -> None:
