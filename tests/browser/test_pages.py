@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -122,27 +121,26 @@ def test_page_copies_itself_as_markdown(new_page: Callable[..., Page]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("source", "agents"),
+    ("source", "is_read"),
     [
-        ("https://docs.example.com/calls/index.md", ["ChatGPT", "Claude"]),
-        ("http://docs.example.com/calls/index.md", []),
-        ("http://127.0.0.1:8010/calls/index.md", []),
-        ("https://192.168.0.7/calls/index.md", []),
-        ("https://intranet/calls/index.md", []),
-        ("https://docs.internal/calls/index.md", []),
+        ("https://docs.example.com/calls/index.md", True),
+        ("http://docs.example.com/calls/index.md", False),
+        ("http://127.0.0.1:8010/calls/index.md", False),
+        ("https://192.168.0.7/calls/index.md", False),
+        ("https://intranet/calls/index.md", False),
+        ("https://docs.internal/calls/index.md", False),
     ],
 )
 def test_agents_are_asked_only_about_pages_that_they_can_read(
-    page: Page, source: str, agents: list[str]
+    page: Page, source: str, is_read: bool
 ) -> None:
     """Open in … stands in the menu of a public portal, and not where no agent could read it."""
     page.goto("/calls/")
-    links = page.evaluate(
-        "source => import('/assets/javascripts/copy-page.js').then((it) => it.agentLinks(source))",
+    question = page.evaluate(
+        "source => import('/assets/javascripts/copy-page.js').then((m) => m.questionAbout(source))",
         source,
     )
-    assert [name for name, _ in links] == agents
-    assert all(quote(source, safe="") in address for _, address in links)
+    assert question == (f"Read {source} and answer my questions about it." if is_read else "")
 
 
 def test_menu_of_a_page_leads_to_its_markdown(page: Page) -> None:
@@ -151,6 +149,7 @@ def test_menu_of_a_page_leads_to_its_markdown(page: Page) -> None:
     menu = page.locator(".page-menu")
     menu.get_by_text("More").focus()
     page.keyboard.press("Enter")
+    # Of an agent nothing: none could read an address of this machine.
     expect(menu.get_by_role("link")).to_have_text(["View as Markdown"])
     menu.get_by_role("link").click()
     expect(page).to_have_url(re.compile(r"/calls/index\.md$"))

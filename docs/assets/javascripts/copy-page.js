@@ -3,7 +3,6 @@
 import { copy } from "./shared/copy.js";
 
 const SHOWN_MS = 1500;
-const AGENTS = { ChatGPT: "https://chatgpt.com/?q=", Claude: "https://claude.ai/new?q=" };
 
 function enable() {
   const actions = document.querySelector(".page-actions");
@@ -15,25 +14,21 @@ function enable() {
     button.textContent = (await copyPage(source.href)) ? "Copied" : "Open Markdown and copy it there";
     setTimeout(() => (button.textContent = "Copy page"), SHOWN_MS);
   };
-  const list = actions.querySelector("ul");
-  for (const [name, address] of agentLinks(source.href)) {
-    const link = document.createElement("a");
-    Object.assign(link, { href: address, target: "_blank", rel: "noopener", textContent: `Open in ${name}` });
-    list?.appendChild(document.createElement("li")).append(link);
+  const question = questionAbout(source.href);
+  for (const link of question ? actions.querySelectorAll("a[data-asks]") : []) {
+    link.setAttribute("href", `${link.getAttribute("data-asks")}${encodeURIComponent(question)}`);
+    link.parentElement?.removeAttribute("hidden");
   }
 }
 
 /**
- * Where to ask an agent about a page. There is none for a page of this machine or of a private network: no agent could read it.
+ * What an agent is asked about a page. Nothing about a page of this machine or of a private network: no agent could read it.
  * @param {string} source the address of the page as Markdown
- * @returns {[name: string, address: string][]}
  */
-export function agentLinks(source) {
+export function questionAbout(source) {
   const { protocol, hostname } = new URL(source);
   const isPublic = hostname.includes(".") && !/^[\d.]+$|\.(localhost|local|internal|test)$/.test(hostname);
-  if (protocol !== "https:" || !isPublic) return [];
-  const question = encodeURIComponent(`Read ${source} and answer my questions about it.`);
-  return Object.entries(AGENTS).map(([name, address]) => [name, address + question]);
+  return protocol === "https:" && isPublic ? `Read ${source} and answer my questions about it.` : "";
 }
 
 /** @param {string} url */
