@@ -18,6 +18,7 @@ from voice_sandbox.verification.checks import (
     json_forms,
     limits,
     live_call,
+    numbers,
     on_request,
     reading,
     rejection_order,
@@ -43,6 +44,7 @@ _SUBJECTS: Final = (
     clock,
     on_request,
     armed,
+    numbers,
     live_call,
 )
 

@@ -15,6 +15,7 @@ from faults import (
     json_by_form,
     limits,
     media_types,
+    numbers,
     order,
     others,
     problems,
@@ -64,6 +65,7 @@ _WRITTEN_LATER = (
     others,
     armed,
     secrecy,
+    numbers,
 )
 
 _FOUND = [
