@@ -66,8 +66,8 @@ def accepted(word: str) -> Alter:
         if wrong and response.status == 422:
             response.status = 200
             response.put("content-type", b"application/json")
-            answer = {"phone": "+99912345671", "scenario": "busy", "outcome": None}
-            response.put_json(answer)
+            received = {"phone": "+99912345671", "scenario": "busy", "outcome": None}
+            response.put_json(received)
 
     return lambda injector: injector.on_response(alter)
 
