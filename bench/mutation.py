@@ -1,6 +1,6 @@
 """Measures how many changes of the sandbox's own code `verify` notices.
 
-    .venv/bin/python bench/mutation.py                     60 changes, drawn with seed 1
+    .venv/bin/python bench/mutation.py                     80 changes, drawn with seed 1
     .venv/bin/python bench/mutation.py --seed 2 --count 400 --json reports/mutation.json
 
 One change at a time is made in a copy of the package: a comparison is turned round, a condition
@@ -42,7 +42,7 @@ FOLDERS: Final = ("api", "calls", "contract", "http", "journal", "simulation", "
 _ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:[0-9]+")
 START_SECONDS: Final = 15.0
 VERIFY_SECONDS: Final = 240
-EARLIEST: Final = ("does not start", "noticed")
+CAUGHT: Final = ("does not start", "noticed")
 """What became of a change that cannot reach anybody unnoticed."""
 
 _TURNED: Final[dict[type[ast.cmpop], str]] = {
@@ -293,7 +293,7 @@ def as_table(results: list[Result], *, seed: int, places: int) -> str:
 
 @click.command()
 @click.option("--seed", default=1, show_default=True, help="Which places are drawn.")
-@click.option("--count", default=60, show_default=True, help="How many places.")
+@click.option("--count", default=80, show_default=True, help="How many places.")
 @click.option("--jobs", default=2, show_default=True, help="How many copies run at once.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write every result here.")
 @click.option("--write", is_flag=True, help="Write the table of the page.")
@@ -324,7 +324,7 @@ def main(seed: int, count: int, jobs: int, file: Path | None, write: bool) -> No
                 file.write_text(json.dumps([asdict(each) for each in results], indent=1), "utf-8")
     table = as_table(results, seed=seed, places=len(places))
     click.echo(f"\n{table}")
-    noticed = sum(one.outcome in EARLIEST for one in results)
+    noticed = sum(one.outcome in CAUGHT for one in results)
     click.echo(f"{noticed} of {len(results)} cannot reach anybody unnoticed.")
     if write:
         TABLE.write_text(table, "utf-8")

@@ -157,12 +157,14 @@ def breach_of(response: ReceivedResponse, control: Contract) -> str:
         )
     schema = control.operations["describeSandbox"].success.schema
     assert schema is not None
-    for error in Validator(control, schema).errors(response.json()):
-        return (
-            "GET /sandbox says that it is a sandbox, and breaks the contract at "
-            f"{error.pointer or 'the body itself'}: {error.detail}"
-        )
-    return ""
+    validator = Validator(control, schema)
+    if validator.is_valid(response.json()):
+        return ""
+    [error, *_] = validator.errors(response.json())
+    return (
+        "GET /sandbox says that it is a sandbox, and breaks the contract at "
+        f"{error.pointer or 'the body itself'}: {error.detail}"
+    )
 
 
 def _rejects(client: Http1Client, key: str) -> bool:

@@ -105,7 +105,7 @@ export class RequestForm {
     const value = this.isJson() ? JSON.parse(text) : text;
     for (const span of findAll(this.card, "[data-body]", HTMLElement)) {
       const language = languageOf(span);
-      // httpx declares what it writes as JSON, so another media type goes out as text.
+      // httpx2 declares what it writes as JSON, so another media type goes out as text.
       const asText = !this.isJson() || (language === "python" && this.request.mediaType !== "application/json");
       span.textContent = asText ? textLiteral(language, text) : literal(language, value);
     }
