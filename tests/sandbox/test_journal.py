@@ -16,6 +16,7 @@ import msgspec
 import pytest
 
 from voice_sandbox import clock, create_app
+from voice_sandbox.clock import DAY_SECONDS, seq_before
 from voice_sandbox.http.exchange import Exchange
 from voice_sandbox.journal.entry import BODY_LIMIT, HEADERS_LIMIT, PATH_LIMIT
 from voice_sandbox.journal.exports import as_har
@@ -23,7 +24,7 @@ from voice_sandbox.journal.journal import RETENTION_SECONDS, Journal
 from voice_sandbox.journal.search import EXCHANGES_LIMIT, Search
 from voice_sandbox.server.access_log import Log
 from voice_sandbox.store import open_store
-from voice_sandbox.store.protocol import LATEST_SEQ, StorageUnavailable, Store
+from voice_sandbox.store.protocol import LATEST_SEQ, JournalSegment, StorageUnavailable, Store
 from voice_sandbox.store.sqlite import SQLiteStore
 from voice_sandbox.testing.client import SandboxClient
 
@@ -721,6 +722,45 @@ async def test_what_is_remembered_is_bounded(store: Store, monkeypatch: pytest.M
         while not await store.journal(b"n" * 16, after=""):
             await asyncio.sleep(0)
     writing.cancel()
+
+
+@pytest.mark.anyio
+async def test_an_emptied_journal_has_only_what_came_later(store: Store) -> None:
+    """Of what waits when another process empties a key, what came after that is kept alone."""
+    journal, other = journal_on(store), journal_on(store)
+    for number in range(3):
+        journal.record(an_exchange(number))
+    await store.delete_namespace(b"n" * 16, reset_at=other.now())
+    assert await numbers_kept(other) == []
+    journal.record(an_exchange(3))
+    await journal.write()
+    assert await numbers_kept(other) == [3]
+    [counted] = await other.coverage(b"n" * 16)
+    assert counted.exchanges == 1
+
+
+@pytest.mark.anyio
+async def test_a_segment_that_comes_late_is_not_shown(store: Store) -> None:
+    """What a process is writing in the moment of a reset is left out when it is read."""
+    journal = journal_on(store)
+    journal.record(an_exchange(0))
+    await journal.write()
+    [late] = await store.journal(b"n" * 16, after="")
+    reset_at = journal.now()
+    await store.delete_namespace(b"n" * 16, reset_at=reset_at)
+    seq = seq_before(reset_at, 1)
+    await store.append_journal([JournalSegment(b"n" * 16, seq, 0.0, 1, late)], [])
+    assert await numbers_kept(journal) == []
+
+
+@pytest.mark.anyio
+async def test_a_reset_is_remembered_for_a_day(store: Store) -> None:
+    """One that is older has nothing left to keep out."""
+    journal = journal_on(store)
+    now = journal.now()
+    for namespace, reset_at in ((b"o" * 16, seq_before(now, DAY_SECONDS + 1)), (b"n" * 16, now)):
+        await store.delete_namespace(namespace, reset_at=reset_at)
+    assert await store.resets([b"o" * 16, b"n" * 16]) == {b"n" * 16: now}
 
 
 @pytest.mark.anyio

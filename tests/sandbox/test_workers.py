@@ -75,6 +75,24 @@ def test_every_worker_knows_every_call(server: SandboxServer) -> None:
     assert len(workers_of(server.process.pid)) == 3
 
 
+@pytest.mark.parametrize("path", ["/v1/agents", "/v1/calls/never-created"])
+def test_reset_empties_the_journal_of_every_worker(server: SandboxServer, path: str) -> None:
+    """What another worker has not written down yet when a key is emptied never shows up again."""
+    for _ in range(30):
+        get(server, path)
+    httpx2.delete(f"{server.url}/sandbox/state", headers=TOKEN).raise_for_status()
+    get(server, "/v1/agents")
+    written_at = time.monotonic() + 1.5
+    while time.monotonic() < written_at:
+        shown = get(server, "/sandbox/journal").json()["exchanges"]
+        of_the_service = [one["path"] for one in shown if one["operation_id"] != "resetState"]
+        assert of_the_service in ([], ["/v1/agents"])
+    assert of_the_service == ["/v1/agents"]
+    items = get(server, "/sandbox/coverage").json()["items"]
+    covered = {one["name"]: one["exchanges"] for one in items if one["exchanges"]}
+    assert covered == {"listAgents": 1, "listAgents 200": 1}
+
+
 def test_each_completion_is_delivered_once(server: SandboxServer) -> None:
     """Three workers play one provider: each call ends, by one delivery."""
     number = SCENARIOS.default.number

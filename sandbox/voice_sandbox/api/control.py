@@ -258,8 +258,9 @@ async def advance_clock(context: ControlContext, request: Request) -> Response:
 
 async def reset_state(context: ControlContext, request: Request) -> Response:
     """Empties the namespace."""
-    await context.journal.discard(request.principal.namespace)
-    await context.simulation.store.delete_namespace(request.principal.namespace)
+    await context.simulation.store.delete_namespace(
+        request.principal.namespace, reset_at=context.journal.now()
+    )
     return Response()
 
 

@@ -10,12 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter, deque
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Container, Iterable, Iterator
+from collections.abc import (
+    AsyncGenerator,
+    AsyncIterator,
+    Callable,
+    Container,
+    Iterable,
+    Iterator,
+    Mapping,
+)
 from contextlib import asynccontextmanager
 from itertools import accumulate, islice
 from typing import Any, Final
 
 import orjson
+from msgspec import structs
 
 from voice_sandbox import clock
 from voice_sandbox.clock import Wall
@@ -23,6 +32,7 @@ from voice_sandbox.http.armed_faults import was_received
 from voice_sandbox.http.exchange import Exchange
 from voice_sandbox.journal.entry import (
     JournalEntry,
+    decode_entries,
     encode_entries,
     encode_exchange,
     entries_of,
@@ -60,6 +70,11 @@ _FUTURE: Final = (
 )
 
 
+_Response = tuple[str, int, str | None, str | None]
+_Counted = tuple[str, bytes, _Response, int]
+"""The `seq` of an exchange, its namespace, its response, and how many there were up to it."""
+
+
 class Journal:
     """The exchanges of all keys; each key sees its own."""
 
@@ -89,7 +104,7 @@ class Journal:
         self._pending: dict[bytes, deque[bytes]] = {}
         self._pending_bytes = 0
         self._unwritten: list[JournalSegment] = []
-        self._counts: Counter[tuple[bytes, str, int, str, str]] = Counter()
+        self._counted: list[_Counted] = []
         self._written: Counter[bytes] = Counter()
         self.begin()
 
@@ -115,7 +130,8 @@ class Journal:
         pending = self._pending.get(namespace)
         if pending is None:
             pending = self._pending[namespace] = deque(maxlen=self.limit)
-        encoded = encode_exchange(self._next_seq(), exchange)
+        seq = self._next_seq()
+        encoded = encode_exchange(seq, exchange)
         self._pending_bytes += len(encoded)
         if len(pending) == self.limit:  # the oldest one makes room
             self._pending_bytes -= len(pending[0])
@@ -123,13 +139,8 @@ class Journal:
         if self._pending_bytes > _PENDING_BYTES_LIMIT:
             self._full.set()
         if exchange.operation_id is not None and was_received(exchange):
-            self._counts[
-                namespace,
-                exchange.operation_id,
-                exchange.status,
-                exchange.code or "",
-                exchange.scenario or "",
-            ] += 1
+            response = (exchange.operation_id, exchange.status, exchange.code, exchange.scenario)
+            self._counted.append((seq, namespace, response, 1))
 
     async def run(self) -> None:
         """Writes what waits, again and again, until it is cancelled."""
@@ -150,15 +161,14 @@ class Journal:
                 return
             await self._pack()
             segments, self._unwritten = self._unwritten, []
-            counts, self._counts = self._counts, Counter()
+            counted, self._counted = self._counted, []
             try:
-                await self._store.append_journal(
-                    segments,
-                    [(key[0], Covered(*key[1:], exchanges=n)) for key, n in counts.items()],
-                )
+                resets = await self._store.resets({segment.namespace for segment in segments})
+                segments = [*_after(segments, resets)]
+                await self._store.append_journal(segments, _covered(counted, resets))
             except StorageUnavailable:
                 self._unwritten = _newest(segments, _UNWRITTEN_BYTES_LIMIT)
-                self._counts += counts
+                self._counted = [*_summed(counted), *self._counted]
                 raise
             for segment in segments:
                 self._written[segment.namespace] += segment.exchanges
@@ -243,13 +253,9 @@ class Journal:
                     yield b": still here\n\n"
                 await wait(changed, _HEARTBEAT_SECONDS)
 
-    async def discard(self, namespace: bytes) -> None:
-        """Drops what waits of a namespace to be written."""
-        async with self._writing:
-            self._pending.pop(namespace, None)
-            self._unwritten = [s for s in self._unwritten if s.namespace != namespace]
-            for key in [key for key in self._counts if key[0] == namespace]:
-                del self._counts[key]
+    def now(self) -> str:
+        """A `seq` that sorts after every exchange that has ended so far."""
+        return self._next_seq()
 
     def end(self) -> None:
         """Ends all streams, so that a server can stop."""
@@ -347,6 +353,43 @@ def _groups(exchanges: Iterable[bytes]) -> Iterator[list[bytes]]:
             group, size = [], len(exchange)
         group.append(exchange)
     yield group
+
+
+def _after(
+    segments: Iterable[JournalSegment], resets: Mapping[bytes, str]
+) -> Iterator[JournalSegment]:
+    """The segments without the exchanges that ended before their namespace was emptied."""
+    for segment in segments:
+        reset_at = resets.get(segment.namespace, "")
+        if segment.last_seq <= reset_at:
+            continue
+        if reset_at:
+            entries = [one for one in decode_entries(segment.entries) if one.seq > reset_at]
+            segment = structs.replace(
+                segment, exchanges=len(entries), entries=encode_entries(entries)
+            )
+        yield segment
+
+
+def _covered(
+    counted: Iterable[_Counted], resets: Mapping[bytes, str]
+) -> list[tuple[bytes, Covered]]:
+    """What is counted of the exchanges that ended after their namespace was emptied."""
+    kept = (one for one in counted if one[0] > resets.get(one[1], ""))
+    return [
+        (namespace, Covered(operation_id, status, code or "", scenario or "", exchanges))
+        for _, namespace, (operation_id, status, code, scenario), exchanges in _summed(kept)
+    ]
+
+
+def _summed(counted: Iterable[_Counted]) -> list[_Counted]:
+    """One for each response of a namespace, with the `seq` of the last."""
+    found: dict[tuple[bytes, _Response], _Counted] = {}
+    for seq, namespace, response, exchanges in counted:
+        key = namespace, response
+        before = found[key][3] if key in found else 0
+        found[key] = (seq, namespace, response, before + exchanges)
+    return list(found.values())
 
 
 def _newest(segments: list[JournalSegment], bytes_limit: int) -> list[JournalSegment]:

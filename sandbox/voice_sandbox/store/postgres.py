@@ -18,7 +18,7 @@ from msgspec.structs import asdict, replace
 from uuid_utils import UUID
 
 from voice_sandbox.calls.call import Call, Result
-from voice_sandbox.clock import VirtualClock
+from voice_sandbox.clock import DAY_SECONDS, VirtualClock, seq_before
 from voice_sandbox.store.batching import Batcher
 from voice_sandbox.store.call_columns import (
     CLOCK_COLUMNS,
@@ -144,19 +144,25 @@ class PostgresStore:
         rows = await self._db.rows("idle_namespaces", since=since, limit=limit)
         return [row[0] for row in rows]
 
-    async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
+    async def delete_namespace(
+        self, namespace: bytes, *, idle_since: float | None = None, reset_at: str | None = None
+    ) -> None:
         values = {"namespace": namespace}
 
         async def delete(transaction: Transaction) -> list[Any]:
-            if not await self._lock(transaction, namespace):
-                return []
+            is_open = await self._lock(transaction, namespace)
             if idle_since is not None:
+                if not is_open:
+                    return []
                 [used, called] = await transaction.row("is_used_since", since=idle_since, **values)
                 if used:
                     return []
                 if called:
                     await transaction.rows("use_namespaces", used=[namespace], at=idle_since)
                     return []
+            if reset_at is not None:
+                await transaction.rows("keep_reset", seq=reset_at, **values)
+                await transaction.rows("drop_resets", before=seq_before(reset_at, DAY_SECONDS))
             for table in ("journal", "coverage"):
                 await transaction.rows(f"delete_{table}", **values)
             return await transaction.rows("delete_namespace", **values)
@@ -422,6 +428,10 @@ class PostgresStore:
             await transaction.rows("count_coverage", **counted)
 
         await self._db.transaction(append)
+
+    async def resets(self, namespaces: Collection[bytes]) -> Mapping[bytes, str]:
+        rows = await self._db.rows("read_resets", namespaces=[*namespaces])
+        return {bytes(row[0]): row[1] for row in rows}
 
     async def trim_journal(self, namespace: bytes, *, oldest: float, limit: int) -> None:
         await self._db.rows("trim_journal", namespace=namespace, oldest=oldest, limit=limit)

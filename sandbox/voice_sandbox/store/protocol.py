@@ -9,7 +9,7 @@ after the change is committed. Everything a store cannot do now raises `StorageU
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -180,13 +180,16 @@ class NamespaceStore(Protocol):
     async def idle_namespaces(self, *, since: float, limit: int) -> Sequence[bytes]:
         """Namespaces that were last used before that running time, the longest idle first."""
 
-    async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
-        """Removes the namespace with all its calls and kept keys.
+    async def delete_namespace(
+        self, namespace: bytes, *, idle_since: float | None = None, reset_at: str | None = None
+    ) -> None:
+        """Removes the namespace with all its calls and kept keys, its journal and its counts.
 
         It is gone for everyone as soon as it has lost its name; then its rows are removed in
         pieces. With ``idle_since`` only where it was not used since then. A call that was stored
         after the last use that is written down counts as a use at ``idle_since``: its process may
-        write that use down a little later.
+        write that use down a little later. ``reset_at`` is the `seq` up to which exchanges are
+        gone, also those that another process has not written down yet.
         """
 
     async def sweep(self) -> None:
@@ -338,6 +341,9 @@ class JournalStore(Protocol):
         self, segments: Sequence[JournalSegment], covered: Sequence[tuple[bytes, Covered]]
     ) -> None:
         """Adds segments and counts."""
+
+    async def resets(self, namespaces: Collection[bytes]) -> Mapping[bytes, str]:
+        """The `seq` at which a namespace was emptied last, where that was in the last day."""
 
     async def trim_journal(self, namespace: bytes, *, oldest: float, limit: int) -> None:
         """Drops segments older than ``oldest``, and those behind ``limit`` newer exchanges."""

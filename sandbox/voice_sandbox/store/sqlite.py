@@ -22,7 +22,7 @@ from msgspec.structs import asdict, replace
 from uuid_utils import UUID
 
 from voice_sandbox.calls.call import Call, Result
-from voice_sandbox.clock import VirtualClock, monotonic
+from voice_sandbox.clock import DAY_SECONDS, VirtualClock, monotonic, seq_before
 from voice_sandbox.store.call_columns import (
     CLOCK_COLUMNS,
     FRAGMENTS,
@@ -174,7 +174,9 @@ class SQLiteStore:
         rows = self._read_all("idle_namespaces", since=since, limit=limit)
         return [row[0] for row in rows]
 
-    async def delete_namespace(self, namespace: bytes, *, idle_since: float | None = None) -> None:
+    async def delete_namespace(
+        self, namespace: bytes, *, idle_since: float | None = None, reset_at: str | None = None
+    ) -> None:
         await self._begin()  # before reading: another process may use it
         with self._writer():
             if idle_since is not None:
@@ -188,6 +190,9 @@ class SQLiteStore:
                 for table in ("journal", "coverage"):
                     self._write(f"delete_{table}", namespace=namespace)
                 deleted = self._write_returning("delete_namespace", namespace=namespace)
+                if reset_at is not None:
+                    self._write("keep_reset", namespace=namespace, seq=reset_at)
+                    self._write("drop_resets", before=seq_before(reset_at, DAY_SECONDS))
         await self._committed()
         for row in deleted:
             await self._remove_rows(row[0])
@@ -474,6 +479,10 @@ class SQLiteStore:
             for namespace, counted in covered:
                 self._write("count_coverage", namespace=namespace, **asdict(counted))
         await self._committed()
+
+    async def resets(self, namespaces: Collection[bytes]) -> Mapping[bytes, str]:
+        found = ((one, self._read("read_reset", namespace=one)) for one in namespaces)
+        return {namespace: row[0] for namespace, row in found if row is not None}
 
     async def trim_journal(self, namespace: bytes, *, oldest: float, limit: int) -> None:
         await self._begin()

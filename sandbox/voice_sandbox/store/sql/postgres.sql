@@ -310,6 +310,20 @@ ORDER BY number;
 -- Takes only the name: the rows go piece by piece, and nobody finds them any more.
 UPDATE namespaces SET namespace = NULL WHERE namespace = :namespace RETURNING generation;
 
+-- name: keep_reset
+-- Locks what was kept: the rest of two resets of one namespace happens one after the other.
+INSERT INTO resets (namespace, seq) VALUES (:namespace, :seq)
+ON CONFLICT (namespace) DO UPDATE SET seq = greatest(resets.seq, excluded.seq);
+
+-- name: drop_resets
+WITH old AS (
+    SELECT namespace FROM resets WHERE seq < :before ORDER BY namespace FOR UPDATE SKIP LOCKED
+)
+DELETE FROM resets USING old WHERE resets.namespace = old.namespace;
+
+-- name: read_resets
+SELECT namespace, seq FROM resets WHERE namespace = ANY (:namespaces);
+
 -- name: delete_journal
 DELETE FROM journal WHERE namespace = :namespace;
 
@@ -511,6 +525,7 @@ DO UPDATE SET exchanges = coverage.exchanges + excluded.exchanges;
 SELECT entries FROM journal
 WHERE namespace = :namespace AND last_seq > :after AND last_seq <= :until
     AND last_seq <> ALL (:without::text[])
+    AND last_seq > coalesce((SELECT seq FROM resets WHERE namespace = :namespace), '')
 ORDER BY last_seq LIMIT :limit;
 
 -- name: newest_seq

@@ -181,6 +181,16 @@ WHERE generation = {generation} AND call_id = :call_id
 -- Takes only the name: the rows go piece by piece, and nobody finds them any more.
 UPDATE namespaces SET namespace = NULL WHERE namespace = :namespace RETURNING generation;
 
+-- name: keep_reset
+INSERT INTO resets (namespace, seq) VALUES (:namespace, :seq)
+ON CONFLICT (namespace) DO UPDATE SET seq = max(resets.seq, excluded.seq);
+
+-- name: drop_resets
+DELETE FROM resets WHERE seq < :before;
+
+-- name: read_reset
+SELECT seq FROM resets WHERE namespace = :namespace;
+
 -- name: delete_journal
 DELETE FROM journal WHERE namespace = :namespace;
 
@@ -322,6 +332,7 @@ ON CONFLICT DO UPDATE SET exchanges = coverage.exchanges + excluded.exchanges;
 SELECT entries FROM journal
 WHERE namespace = :namespace AND last_seq > :after AND last_seq <= :until
     AND last_seq NOT IN (SELECT value FROM json_each(:without))
+    AND last_seq > coalesce((SELECT seq FROM resets WHERE namespace = :namespace), '')
 ORDER BY last_seq LIMIT :limit;
 
 -- name: newest_seq
