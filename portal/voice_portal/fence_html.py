@@ -76,6 +76,14 @@ def outcomes(page: Page, options: Mapping[str, Any]) -> str:
     return render("outcomes", outcomes=tables.outcomes(page.sources.contract))
 
 
+def limits(page: Page, options: Mapping[str, Any]) -> str:
+    return render("limits", limits=tables.limits(page.sources.contract), page=page)
+
+
+def results(page: Page, options: Mapping[str, Any]) -> str:
+    return render("results", results=tables.results(page.sources.contract))
+
+
 def responses(page: Page, options: Mapping[str, Any]) -> str:
     operation = _operation(page, options["operation"])
     rows = tables.responses(operation)

@@ -86,6 +86,20 @@ def outcomes(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
         yield f"- {words} → `{outcome['name']}`: {outcome['meaning']}"
 
 
+def limits(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
+    for limit in tables.limits(page.sources.contract):
+        code = f" A larger one is rejected with `{limit['code']}`." if limit["code"] else ""
+        yield f"- {limit['what']}: at most {limit['most']}.{code}"
+
+
+def results(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
+    for row in tables.results(page.sources.contract):
+        yield (
+            f"- `{row['status']}`: `transcript` is {row['transcript']}, "
+            f"`duration` is {row['duration']}"
+        )
+
+
 def responses(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     for row in tables.responses(page.sources.contract.operations[options["operation"]]):
         codes = ", ".join(f"`{code}`" for code in row["codes"])

@@ -116,6 +116,8 @@ FENCES: Final[Mapping[str, Fence]] = {
         Fence("faults", fence_html.faults, fence_text.faults),
         Fence("states", fence_html.states, fence_text.states),
         Fence("outcomes", fence_html.outcomes, fence_text.outcomes),
+        Fence("limits", fence_html.limits, fence_text.limits),
+        Fence("results", fence_html.results, fence_text.results),
         Fence("responses", fence_html.responses, fence_text.responses, required=("operation",)),
         Fence("scenarios", fence_html.scenarios, fence_text.scenarios),
         Fence(

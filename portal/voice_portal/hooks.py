@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +15,15 @@ from mkdocs.plugins import event_priority
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
-from voice_portal import assets, for_agents, link_check, plain_text, recordings, reference
+from voice_portal import (
+    assets,
+    for_agents,
+    link_check,
+    moved_pages,
+    plain_text,
+    recordings,
+    reference,
+)
 from voice_portal.browser_contract import browser_contract
 from voice_portal.collection import collection
 from voice_portal.page import Page as PortalPage
@@ -202,7 +210,10 @@ def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
         page.url.removeprefix("./"): page.meta.get("search_terms") or {} for page in pages
     }
     others = [file.url for file in files if not file.page]
-    texts = [*(f"{page.url}index.md" for page in rendered), "llms.txt", "llms-full.txt"]
+    texts = [
+        *(f"{page.url}index.md" for page in rendered),
+        *("llms.txt", "llms-full.txt", for_agents.SKILL, for_agents.CATALOGUE),
+    ]
     contracts = (load_sources().contract, load_sources().control)
     paths = (operation.path for each in contracts for operation in each.operations.values())
     api = tuple({f"/{path.split('/')[1]}/" for path in paths})
@@ -229,7 +240,20 @@ def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
         (site / path).write_text(written, encoding="utf-8")
     everything = "\n\n---\n\n".join(page.meta["text"] for page in pages)
     (site / "llms-full.txt").write_text(everything, encoding="utf-8")
+    _write_moved_pages({url: str(title) for title, url, _ in listed}, config)
     return env
+
+
+def _write_moved_pages(titles: Mapping[str, str], config: MkDocsConfig) -> None:
+    """Writes a page at each old address. Neither search nor llms.txt has it."""
+    try:
+        written = dict(moved_pages.files(titles, site_url=config.site_url or ""))
+    except moved_pages.MovedPageError as error:
+        raise Abort(str(error)) from None
+    for path, text in written.items():
+        target = Path(config.site_dir) / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(_of_this_sandbox(_of_this_site(text, config), config), encoding="utf-8")
 
 
 def _of_this_site(text: str, config: MkDocsConfig) -> str:

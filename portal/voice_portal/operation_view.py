@@ -19,7 +19,7 @@ from voice_sandbox.contract.problems import MEDIA_TYPE, PROBLEMS, Problem, docum
 
 _LINK: Final = re.compile(r"\[([^\]]*)\]\(#[^)]*\)")
 GUIDE_OF_CONTROL: Final = "sandbox-guide.md"
-"""The guide to what only the sandbox can do; a tag of the service has a guide of its own name."""
+"""The guide to what only the sandbox can do."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,12 @@ from voice_sandbox.contract.model import Contract, Operation
 INDEX: Final = "reference.md"
 """The page that lists all operations; in the navigation it stands before the pages made here."""
 SCHEMAS: Final = "reference/schemas.md"
+CONTROL: Final = "reference/sandbox"
+"""Where the navigation has this in the place of a page, the operations of the sandbox come."""
+_GUIDES: Final[Mapping[str, str]] = {
+    "getCall": "follow-a-call.md",
+    "callCompleted": "how-results-arrive.md",
+}
 
 
 def page_of(operation_id: str) -> str:
@@ -25,8 +31,8 @@ def page_of(operation_id: str) -> str:
 
 
 def guide_of(operation: Operation) -> str:
-    """The page that explains an operation of the service: each tag has one of its own name."""
-    return f"{operation.tag.lower()}.md"
+    """The page that explains an operation of the service: its own, or the one of its tag."""
+    return _GUIDES.get(operation.operation_id, f"{operation.tag.lower()}.md")
 
 
 def is_of_operation(page: str, sources: Sources) -> bool:
@@ -41,7 +47,7 @@ def pages(sources: Sources) -> dict[str, str]:
 
 
 def navigation(nav: list[Any], sources: Sources) -> list[Any]:
-    """The navigation with the pages of the reference behind its index."""
+    """The navigation with the pages of the reference: those of the service behind its index."""
     return [entry for item in nav for entry in _with_pages(item, sources)]
 
 
@@ -138,10 +144,12 @@ def _with_pages(item: Any, sources: Sources) -> Iterator[Any]:
     if isinstance(value, list):
         yield {title: navigation(value, sources)}
         return
+    if value == CONTROL:
+        yield {title: list(_entries(sources.control.operations))}
+        return
     yield item
     if value == INDEX:
         yield from _entries(sources.contract.operations)
-        yield {sources.control.title: list(_entries(sources.control.operations))}
         yield {"Schemas": SCHEMAS}
 
 

@@ -8,17 +8,18 @@ from voice_portal.markup import first_sentence, phrase
 from voice_portal.reference import guide_of, page_of
 from voice_portal.sources import Sources
 from voice_sandbox.calls.scenarios import Scenario
-from voice_sandbox.contract.model import Contract, Operation
+from voice_sandbox.contract.model import Contract, Operation, Schema
 from voice_sandbox.contract.problems import PROBLEMS, documented_codes
 
 REFERENCES: Final = ("service", "sandbox")
 """The two contracts as the reference calls them."""
+_TOO_LARGE: Final = "body_too_large"
 
 
 def operations(sources: Sources, *, reference: str = "") -> list[dict[str, Any]]:
     """Every operation of a contract with its first sentence.
 
-    Its page is the guide of its tag, or its own page where a ``reference`` is asked for.
+    Its page is its guide, or its page of the reference where a ``reference`` is asked for.
     """
     contract = sources.control if reference == "sandbox" else sources.contract
     return [
@@ -82,6 +83,50 @@ def outcomes(contract: Contract) -> list[dict[str, Any]]:
         }
         for name in normalized
     ]
+
+
+def limits(contract: Contract) -> list[dict[str, Any]]:
+    """What the contract limits, how far, and the problem that a larger request gets."""
+    schemas = contract.components["schemas"]
+    key = contract.components["parameters"]["IdempotencyKey"]
+    too_long = f"{key['schema']['maxLength']:,} characters"
+    return [
+        *(
+            _limit(f"Body of `{each.operation_id}`", f"{each.body.max_bytes:,} bytes", _TOO_LARGE)
+            for each in contract.operations.values()
+            if each.body is not None
+        ),
+        _limit(f"`{key['name']}`", too_long, "invalid_idempotency_key"),
+        _limit("`transcript`", f"{schemas['Transcript']['maxLength']:,} characters"),
+        _limit("`duration`", f"{schemas['Duration']['maximum']:,} seconds"),
+        _limit("Agents of `listAgents`", _most_items(schemas["AgentList"], "agents")),
+        _limit("`errors` of a problem", _most_items(schemas["ValidationProblem"], "errors")),
+    ]
+
+
+def results(contract: Contract) -> list[dict[str, str]]:
+    """What ``transcript`` and ``duration`` of a call are in each of its states."""
+    unfinished, unanswered = (
+        rule["if"]["properties"]["status"]["enum"] for rule in contract.schema("Call")["x-allOf"]
+    )
+    kinds = {
+        **dict.fromkeys(unfinished, ("`null`", "`null`")),
+        **dict.fromkeys(unanswered, ("`null`", "`0`")),
+    }
+    spoken = ("text, or `null` if nobody spoke", "whole seconds")
+    return [
+        {"status": status, "transcript": transcript, "duration": duration}
+        for status in contract.schema("CallStatus")["enum"]
+        for transcript, duration in [kinds.get(status, spoken)]
+    ]
+
+
+def _limit(what: str, most: str, code: str = "") -> dict[str, Any]:
+    return {"what": what, "most": most, "code": code}
+
+
+def _most_items(schema: Schema, name: str) -> str:
+    return f"{schema['properties'][name]['maxItems']:,}"
 
 
 def workflows(sources: Sources) -> list[dict[str, Any]]:

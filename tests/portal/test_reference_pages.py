@@ -37,12 +37,14 @@ def test_new_operation_has_its_page_and_its_place(sources: Sources) -> None:
 
 
 def test_navigation_keeps_what_it_has(sources: Sources) -> None:
-    """Pages are added behind the index of the reference, and nowhere else."""
+    """Pages of the service come behind the index, those of the sandbox where they are named."""
     nav: list[Any] = ["index.md", {"Guides": [{"Calls": "calls.md"}]}, {"API": "reference.md"}]
+    nav.append({sources.control.title: reference.CONTROL})
     added = reference.navigation(nav, sources)
-    assert added[:3] == nav
-    assert added[-1] == {"Schemas": "reference/schemas.md"}
+    assert added[:3] == nav[:3]
+    assert added[-2] == {"Schemas": "reference/schemas.md"}
     [control] = [item for item in added if sources.control.title in item]
+    assert added[-1] == control
     assert len(control[sources.control.title]) == len(sources.control.operations)
 
 

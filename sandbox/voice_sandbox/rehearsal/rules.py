@@ -398,7 +398,7 @@ RULES: Final = (
         "Nobody is phoned twice for one intent.",
         "A second call is the one failure that a person hears.",
         "Send an Idempotency-Key with every creation, and the same key with every retry of it.",
-        "calls/#idempotency",
+        "retries/#idempotency",
         _double_dial,
     ),
     Rule(
@@ -406,7 +406,7 @@ RULES: Final = (
         "A creation that is sent again carries an Idempotency-Key.",
         "A response can be lost after the call was placed. Without a key the retry places another.",
         "Choose a key before the first attempt, save it, and send it with each attempt.",
-        "calls/#idempotency",
+        "retries/#idempotency",
         _retry_without_key,
     ),
     Rule(
@@ -414,7 +414,7 @@ RULES: Final = (
         "A creation that is sent again carries the same Idempotency-Key.",
         "A new key means a new call.",
         "Make the key outside of the loop that retries.",
-        "calls/#idempotency",
+        "retries/#idempotency",
         _retry_with_other_key,
     ),
     Rule(
@@ -455,7 +455,7 @@ RULES: Final = (
         "Attempts that fail in a row come more and more slowly.",
         "A service that is down gets up more slowly under a hail of requests.",
         "Wait 2 s after the first failure, and twice as long after each further one.",
-        "calls/#polling",
+        "retries/#backoff",
         _no_back_off,
         is_about_times=True,
     ),
@@ -464,7 +464,7 @@ RULES: Final = (
         f"A call is read every {POLL_SECONDS:g} s.",
         "A talk takes minutes. Faster reads only use up the rate limit.",
         f"Sleep {POLL_SECONDS:g} s between two reads of a call.",
-        "calls/#polling",
+        "follow-a-call/#polling",
         _polled_too_fast,
         is_about_times=True,
     ),
@@ -473,7 +473,7 @@ RULES: Final = (
         "A call that has ended is not read again.",
         "It never changes any more.",
         "Stop when `duration` is not null.",
-        "calls/#polling",
+        "follow-a-call/#polling",
         _polled_after_end,
     ),
     Rule(
@@ -481,7 +481,7 @@ RULES: Final = (
         "The program reads the end of each of its calls.",
         "There is no callback: who does not poll until the end does not know the result.",
         "Poll until `duration` is not null, or until a deadline, and then exit with an error.",
-        "calls/#polling",
+        "follow-a-call/#polling",
         _missed_end,
     ),
     Rule(
