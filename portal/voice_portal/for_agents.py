@@ -15,6 +15,8 @@ from voice_portal.sources import Sources
 SKILL: Final = "skill.md"
 CATALOGUE: Final = ".well-known/api-catalog"
 """RFC 9727, section 2."""
+PUBLISHED: Final = ("llms.txt", "llms-full.txt", SKILL, CATALOGUE)
+"""What the build writes into the site after the pages: MkDocs knows none of these files."""
 _SKILL_FILE: Final = Path(__file__).with_name("skill.md")
 
 

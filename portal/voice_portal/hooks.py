@@ -97,7 +97,7 @@ def _write_search_index(config: MkDocsConfig) -> None:
         )
     except SearchTermsError as error:
         raise Abort(str(error)) from None
-    path.write_text(json.dumps(index, separators=(",", ":")), "utf-8")
+    path.write_text(json.dumps(index, separators=(",", ":"), ensure_ascii=False), "utf-8")
 
 
 def on_build_error(error: Exception) -> None:
@@ -181,6 +181,9 @@ def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files
     page.meta["text"] = _of_this_sandbox(_of_this_site(text, config), config)
     page.meta["structured_data"] = for_agents.structured_data(page.title or "", config.site_name)
     html = html.replace(_PARAGRAPH_SIGN, _NO_SIGN)
+    up = "../" * page.url.removeprefix("./").count("/")
+    for path in for_agents.PUBLISHED:
+        html = html.replace(f'href="{path}"', f'href="{up}{path}"')
     one_card = reference.is_of_operation(page.file.src_uri, load_sources())
     return in_two_columns(html, contents=contents_menu(page.toc), one_card=one_card)
 
@@ -210,10 +213,7 @@ def on_env(env: Any, *, config: MkDocsConfig, files: Files) -> Any:
         page.url.removeprefix("./"): page.meta.get("search_terms") or {} for page in pages
     }
     others = [file.url for file in files if not file.page]
-    texts = [
-        *(f"{page.url}index.md" for page in rendered),
-        *("llms.txt", "llms-full.txt", for_agents.SKILL, for_agents.CATALOGUE),
-    ]
+    texts = [*(f"{page.url}index.md" for page in rendered), *for_agents.PUBLISHED]
     contracts = (load_sources().contract, load_sources().control)
     paths = (operation.path for each in contracts for operation in each.operations.values())
     api = tuple({f"/{path.split('/')[1]}/" for path in paths})

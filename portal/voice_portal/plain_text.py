@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from voice_portal.fences import FENCES, with_entries
+from voice_portal.for_agents import PUBLISHED
 from voice_portal.page import Page, text_address
 from voice_portal.placeholders import fill
 from voice_sandbox.contract.model import Contract
@@ -18,8 +19,9 @@ from voice_sandbox.contract.model import Contract
 _ATTRIBUTES: Final = re.compile(r"\s*\{:?\s*[#.][^}]*\}")
 _INCLUDE: Final = re.compile(r'(?P<indent> *)--8<-- "(?P<file>[^":]+)(?::(?P<section>[\w-]+))?"')
 _MARK: Final = re.compile(r"\W*--8<-- \[(?P<edge>start|end):(?P<section>[\w-]+)\]")
+_WRAPPERS: Final = ("<swagger-ui", "<div", "</div>")
 _DETAILS: Final = re.compile(r'\?\?\? \w+ "(?P<title>.+)"')
-_LINK: Final = re.compile(r"\]\((?P<file>(?:[\w.-]+/)*[\w-]+\.\w+)(?P<anchor>#[\w-]+)?\)")
+_LINK: Final = re.compile(r"\]\((?P<file>(?:[\w.-]+/)*[\w-]+\.\w+|\.well-known/[\w-]+)(?P<anchor>#[\w-]+)?\)")
 
 
 def page(lines: list[str], page: Page) -> str:
@@ -107,7 +109,7 @@ def _written(lines: Iterable[str], page: Page) -> Iterator[str]:
             yield line
         elif in_code:
             yield line
-        elif not line.startswith("<swagger-ui"):
+        elif not line.startswith(_WRAPPERS):
             as_text_link = partial(_as_text_link, posixpath.dirname(page.path))
             yield _LINK.sub(as_text_link, _ATTRIBUTES.sub("", line))
 
@@ -115,5 +117,7 @@ def _written(lines: Iterable[str], page: Page) -> Iterator[str]:
 def _as_text_link(folder: str, link: re.Match[str]) -> str:
     """A link to a page leads to its Markdown, and one to another file to that file."""
     target = posixpath.normpath(posixpath.join(folder, link["file"]))
+    if link["file"] in PUBLISHED:
+        return f"](/{link['file']})"
     address = text_address(target) if target.endswith(".md") else f"/{target}"
     return f"]({address}{link['anchor'] or ''})"

@@ -48,7 +48,7 @@ def terms_of_sources(sources: Sources) -> dict[str, dict[str, list[str]]]:
 
 
 def with_terms(index: Mapping[str, Any], *terms: Terms) -> dict[str, Any]:
-    """The index with a field ``terms`` in each entry, and without what stands on every page.
+    """The index with a field ``terms`` where there are any, without what stands on every page.
 
     Raises: `SearchTermsError`.
     """
@@ -64,7 +64,8 @@ def with_terms(index: Mapping[str, Any], *terms: Terms) -> dict[str, Any]:
             continue
         location = doc["location"].removeprefix("./")
         text = _CODE_BLOCK.sub("", doc["text"])
-        docs.append({**doc, "text": text, "terms": wanted.pop(location, [])})
+        terms = wanted.pop(location, [])
+        docs.append({**doc, "text": text, **({"terms": terms} if terms else {})})
     if wanted:
         raise SearchTermsError(
             f"search_terms name what no page has: {', '.join(sorted(wanted))}. "

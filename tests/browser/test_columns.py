@@ -29,7 +29,7 @@ def box(locator: Locator) -> FloatRect:
 
 def test_there_are_pages_with_cards() -> None:
     """The pages below are found by the fence of a card."""
-    assert {"index", "quickstart", "calls", "agents", "webhooks"} <= set(WITH_CARDS)
+    assert {"index", "quickstart", "calls", "agents", "how-results-arrive"} <= set(WITH_CARDS)
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (1440, 900)], ids=lambda size: f"{size[0]}")
@@ -73,7 +73,7 @@ def test_first_card_is_visible_when_the_page_opens(new_page: NewPage, name: str)
 def test_menu_of_contents_leads_to_a_heading(new_page: NewPage) -> None:
     """The headings of a page are a menu at its title, and a plain list without a script."""
     page = new_page(viewport={"width": 1366, "height": 768})
-    page.goto(address("calls"))
+    page.goto(address("follow-a-call"))
     page.locator(".page-contents > summary").click()
     page.locator('.page-contents a[href$="#polling"]').click()
     assert page.url.endswith("#polling")

@@ -104,8 +104,8 @@ def test_search_finds_every_operation_field_and_code(page: Page) -> None:
 def test_search_knows_other_forms_of_a_word(page: Page) -> None:
     """English and Russian words are found in another form than the one on the page."""
     page.goto("/")
-    assert "/calls/" in searched(page, "polls")[0]
-    assert "/webhooks/" in searched(page, "вебхуки")[0]
+    assert "/follow-a-call/" in searched(page, "polls")[0]
+    assert "/how-results-arrive/" in searched(page, "вебхуки")[0]
     assert "/sandbox-guide/" in searched(page, "+1 202 555 0111")[0]
 
 

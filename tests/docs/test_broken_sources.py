@@ -49,7 +49,7 @@ BROKEN = {
         "The link agent.md leads nowhere. Did you mean agents.md?",
     ),
     "anchor": (
-        "docs/calls.md",
+        "docs/follow-a-call.md",
         "#virtual-clock",
         "#virtual-clok",
         "has no #virtual-clok. Did you mean #virtual-clock?",

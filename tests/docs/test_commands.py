@@ -138,7 +138,7 @@ def test_terminal_of_the_quickstart_meets_a_busy_line(
 
 def test_idempotent_command_replays(articles: Mapping[str, Any], runner: Any) -> None:
     """The command of the idempotency section returns the same call_id when it is run twice."""
-    [command] = [text for text in blocks(articles["calls"], "sh") if "Idempotency-Key" in text]
+    [command] = [text for text in blocks(articles["retries"], "sh") if "Idempotency-Key" in text]
     responses = {runner.run("bash", command).stdout for _ in range(2)}
     assert len(responses) == 1
     assert "call_id" in responses.pop()

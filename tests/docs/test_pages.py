@@ -11,7 +11,7 @@ import click
 import pytest
 import yaml
 
-from built_pages import ALL_PAGES, built
+from built_pages import ALL_PAGES, PAGES, built
 from voice_portal.sources import Sources
 from voice_sandbox.cli.main import command_contexts
 from voice_sandbox.contract.problems import PROBLEMS
@@ -94,6 +94,14 @@ def test_page_ends_where_the_next_step_begins(articles: Mapping[str, Any], name:
     """The last heading of each page tells where to go next; Swagger UI is its own last page."""
     headings = articles[name].find_all("h2")
     assert name == "swagger-ui" or headings[-1].text.startswith("Where to go next")
+
+
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "swagger-ui"])
+def test_page_has_one_next_step(articles: Mapping[str, Any], name: str) -> None:
+    """The end of a page leaves no choice: it links one page."""
+    last = articles[name].find_all("h2")[-1]
+    links = [link for element in last.find_next_siblings() for link in element.find_all("a")]
+    assert len(links) == 1
 
 
 def test_no_page_loads_anything_from_another_host(html: Mapping[str, Any]) -> None:

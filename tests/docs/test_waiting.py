@@ -1,4 +1,4 @@
-"""The programs of the Calls page that wait for a call survive every fault that can be armed."""
+"""The programs of the page Follow a call that wait for a call survive every fault that can be armed."""
 
 import os
 import subprocess
