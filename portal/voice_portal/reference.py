@@ -17,7 +17,8 @@ INDEX: Final = "reference.md"
 """The page that lists all operations; in the navigation it stands before the pages made here."""
 SCHEMAS: Final = "reference/schemas.md"
 CONTROL: Final = "reference/sandbox"
-"""Where the navigation has this in the place of a page, the operations of the sandbox come."""
+"""Where the navigation has this in the place of a page, the operations of the sandbox come, and
+after them what several operations share."""
 _GUIDES: Final[Mapping[str, str]] = {
     "getCall": "follow-a-call.md",
     "callCompleted": "how-results-arrive.md",
@@ -146,11 +147,11 @@ def _with_pages(item: Any, sources: Sources) -> Iterator[Any]:
         return
     if value == CONTROL:
         yield {title: list(_entries(sources.control.operations))}
+        yield {"Schemas": SCHEMAS}
         return
     yield item
     if value == INDEX:
         yield from _entries(sources.contract.operations)
-        yield {"Schemas": SCHEMAS}
 
 
 def _entries(operations: Mapping[str, Operation]) -> Iterator[dict[str, str]]:

@@ -15,7 +15,7 @@ from voice_portal.sources import Sources
 from voice_sandbox.testing.client import SandboxClient
 
 PRINTED = {
-    "poll": "8 agent: Hello",
+    "poll": "5 agent: Hello",
     "retry": "The response is lost. The call may exist.\nReplayed: true",
     "timeout": "No response in time. The call may exist.\nReplayed: true",
     "turns": "",

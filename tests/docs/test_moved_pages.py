@@ -12,7 +12,7 @@ from voice_portal import moved_pages
 from voice_portal.moved_pages import MOVED, MovedPageError
 
 ADDRESSES = Path(__file__).with_name("addresses.txt").read_text("utf-8").split()
-"""Each section of each page that was ever published: remove none, add those of new pages."""
+"""Each section of each page before the guides were split. Readers have saved them: remove none."""
 TITLES = {new: f"Title of {new}" for new in MOVED.values()}
 
 

@@ -72,6 +72,7 @@ def test_page_as_markdown_needs_nothing_else(site: Path, name: str) -> None:
         "toml",
         "ini",
         "nginx",
+        "sql",
     }
     assert not re.search(r"\{ ?[#.][\w-]+ ?\}", text)
 

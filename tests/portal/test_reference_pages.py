@@ -42,9 +42,9 @@ def test_navigation_keeps_what_it_has(sources: Sources) -> None:
     nav.append({sources.control.title: reference.CONTROL})
     added = reference.navigation(nav, sources)
     assert added[:3] == nav[:3]
-    assert added[-2] == {"Schemas": "reference/schemas.md"}
+    assert added[-1] == {"Schemas": "reference/schemas.md"}
     [control] = [item for item in added if sources.control.title in item]
-    assert added[-1] == control
+    assert added[-2] == control
     assert len(control[sources.control.title]) == len(sources.control.operations)
 
 
