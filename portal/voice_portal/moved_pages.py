@@ -63,4 +63,7 @@ def files(titles: Mapping[str, str], *, site_url: str) -> Iterator[tuple[str, st
             script=posixpath.relpath(_SCRIPT, old),
         )
         yield f"{old}index.html", page
-        yield f"{old}index.md", f"# This page has a new address\n\n[{titles[new]}](/{new}index.md)\n"
+        yield (
+            f"{old}index.md",
+            f"# This page has a new address\n\n[{titles[new]}](/{new}index.md)\n",
+        )

@@ -21,7 +21,9 @@ _INCLUDE: Final = re.compile(r'(?P<indent> *)--8<-- "(?P<file>[^":]+)(?::(?P<sec
 _MARK: Final = re.compile(r"\W*--8<-- \[(?P<edge>start|end):(?P<section>[\w-]+)\]")
 _WRAPPERS: Final = ("<swagger-ui", "<div", "</div>")
 _DETAILS: Final = re.compile(r'\?\?\? \w+ "(?P<title>.+)"')
-_LINK: Final = re.compile(r"\]\((?P<file>(?:[\w.-]+/)*[\w-]+\.\w+|\.well-known/[\w-]+)(?P<anchor>#[\w-]+)?\)")
+_LINK: Final = re.compile(
+    r"\]\((?P<file>(?:[\w.-]+/)*[\w-]+\.\w+|\.well-known/[\w-]+)(?P<anchor>#[\w-]+)?\)"
+)
 
 
 def page(lines: list[str], page: Page) -> str:

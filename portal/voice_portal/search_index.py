@@ -64,8 +64,8 @@ def with_terms(index: Mapping[str, Any], *terms: Terms) -> dict[str, Any]:
             continue
         location = doc["location"].removeprefix("./")
         text = _CODE_BLOCK.sub("", doc["text"])
-        terms = wanted.pop(location, [])
-        docs.append({**doc, "text": text, **({"terms": terms} if terms else {})})
+        found = wanted.pop(location, [])
+        docs.append({**doc, "text": text, **({"terms": found} if found else {})})
     if wanted:
         raise SearchTermsError(
             f"search_terms name what no page has: {', '.join(sorted(wanted))}. "

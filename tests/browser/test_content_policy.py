@@ -77,7 +77,7 @@ def test_whole_visit_asks_for_nothing_forbidden(new_page: Callable[..., Page]) -
     page.get_by_placeholder("Search").press_sequentially("idempotency")
     expect(page.locator(".md-search-result__item").first).to_be_visible()
     page.keyboard.press("Escape")
-    for name in ("Calls", "Errors", "Inspector", "Explore in Swagger UI", "Quickstart"):
+    for name in ("Place a call", "Errors", "Inspector", "Explore in Swagger UI", "Quickstart"):
         page.locator(".md-nav--primary").get_by_role("link", name=name, exact=True).first.click()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
         scrolled(page)

@@ -280,7 +280,7 @@ def test_leaving_the_page_ends_the_stream(inspector: Page, client: httpx2.Client
     expect(rows(inspector)).to_have_count(1)
     menu = inspector.locator(".md-nav--primary")
     with inspector.expect_event("requestfailed", lambda r: r.url.endswith("/stream")):
-        menu.get_by_role("link", name="Calls", exact=True).click()
+        menu.get_by_role("link", name="Place a call", exact=True).click()
     menu.get_by_role("link", name="Inspector").click()
     expect(rows(inspector)).to_have_count(1)
 

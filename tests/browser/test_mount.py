@@ -63,7 +63,7 @@ def test_inspector_and_navigation_stay_below_a_path(page: Page) -> None:
     page.get_by_placeholder("Search").press_sequentially("idempotency")
     expect(page.locator(".md-search-result__item").first).to_be_visible()
     page.keyboard.press("Escape")
-    for name in ("Calls", "Errors", "Inspector"):
+    for name in ("Place a call", "Errors", "Inspector"):
         page.locator(".md-nav--primary").get_by_role("link", name=name, exact=True).first.click()
         expect(page.get_by_role("heading", level=1)).to_be_visible()
     expect(page.locator("sandbox-inspector")).to_be_visible()

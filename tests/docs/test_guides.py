@@ -34,9 +34,7 @@ def program(articles: Mapping[str, Any], file: str) -> str:
     name, _, suffix = file.partition(".")
     article = articles[PAGE_OF[name]]
     language = {"py": "python", "mjs": "js"}[suffix]
-    titles = [
-        str(title.get_text()) for title in article.select(f".language-{language} .filename")
-    ]
+    titles = [str(title.get_text()) for title in article.select(f".language-{language} .filename")]
     [number] = [number for number, title in enumerate(titles) if title == file]
     return list(blocks(article, language))[number]
 

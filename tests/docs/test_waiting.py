@@ -1,4 +1,4 @@
-"""The programs of the page Follow a call that wait for a call survive every fault that can be armed."""
+"""The programs of Follow a call that wait for the end survive every fault that can be armed."""
 
 import os
 import subprocess
