@@ -89,7 +89,7 @@ def outcomes(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
 def limits(page: Page, options: Mapping[str, Any]) -> Iterator[str]:
     for limit in tables.limits(page.sources.contract):
         code = f" A larger one is rejected with `{limit['code']}`." if limit["code"] else ""
-        yield f"- {limit['what']}: at most {limit['most']}.{code}"
+        yield f"- {limit['what']}: at most {limit['greatest']}.{code}"
 
 
 def results(page: Page, options: Mapping[str, Any]) -> Iterator[str]:

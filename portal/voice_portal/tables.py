@@ -99,8 +99,8 @@ def limits(contract: Contract) -> list[dict[str, Any]]:
         _limit(f"`{key['name']}`", too_long, "invalid_idempotency_key"),
         _limit("`transcript`", f"{schemas['Transcript']['maxLength']:,} characters"),
         _limit("`duration`", f"{schemas['Duration']['maximum']:,} seconds"),
-        _limit("Agents of `listAgents`", _most_items(schemas["AgentList"], "agents")),
-        _limit("`errors` of a problem", _most_items(schemas["ValidationProblem"], "errors")),
+        _limit("Agents of `listAgents`", _greatest_number(schemas["AgentList"], "agents")),
+        _limit("`errors` of a problem", _greatest_number(schemas["ValidationProblem"], "errors")),
     ]
 
 
@@ -121,11 +121,11 @@ def results(contract: Contract) -> list[dict[str, str]]:
     ]
 
 
-def _limit(what: str, most: str, code: str = "") -> dict[str, Any]:
-    return {"what": what, "most": most, "code": code}
+def _limit(what: str, greatest: str, code: str = "") -> dict[str, Any]:
+    return {"what": what, "greatest": greatest, "code": code}
 
 
-def _most_items(schema: Schema, name: str) -> str:
+def _greatest_number(schema: Schema, name: str) -> str:
     return f"{schema['properties'][name]['maxItems']:,}"
 
 

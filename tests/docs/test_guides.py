@@ -126,11 +126,11 @@ def test_limits_are_those_of_the_contract(articles: Mapping[str, Any], sources: 
     limits = {row["what"]: row for row in tables.limits(sources.contract)}
     body = sources.contract.operations["createCall"].body
     assert body is not None
-    assert limits["Body of `createCall`"]["most"] == f"{body.max_bytes:,} bytes"
+    assert limits["Body of `createCall`"]["greatest"] == f"{body.max_bytes:,} bytes"
     assert limits["`Idempotency-Key`"]["code"] == "invalid_idempotency_key"
-    assert limits["`errors` of a problem"]["most"] == "20"
+    assert limits["`errors` of a problem"]["greatest"] == "20"
     shown = articles["rate-limits-and-timeouts"].get_text()
-    assert all(row["most"] in shown for row in limits.values())
+    assert all(row["greatest"] in shown for row in limits.values())
 
 
 def test_first_line_says_that_the_reader_gets_no_webhook(articles: Mapping[str, Any]) -> None:
