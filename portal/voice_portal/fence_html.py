@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from voice_portal import card, command_line, inspector, recordings, serve_options, tables
 from voice_portal.fence_options import FenceError, choose
@@ -15,6 +15,10 @@ from voice_portal.response_check import check_response
 from voice_sandbox.contract.faults import FAULTS
 from voice_sandbox.contract.model import Operation
 from voice_sandbox.contract.rejection import STAGES
+
+
+_OPTIONS: Final = "Options of voice-sandbox serve"
+"""What a screen reader calls the table. A page with two of them names each."""
 
 
 def try_api(page: Page, options: Mapping[str, Any]) -> str:
@@ -95,7 +99,8 @@ def scenarios(page: Page, options: Mapping[str, Any]) -> str:
 
 
 def serve_options_table(page: Page, options: Mapping[str, Any]) -> str:
-    return render("options", rows=serve_options.options(options.get("names", "").split()))
+    rows = serve_options.options(options.get("names", "").split())
+    return render("options", rows=rows, title=options.get("title", _OPTIONS))
 
 
 def command(page: Page, options: Mapping[str, Any]) -> str:

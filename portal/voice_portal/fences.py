@@ -124,7 +124,7 @@ FENCES: Final[Mapping[str, Fence]] = {
             "serve-options",
             fence_html.serve_options_table,
             fence_text.serve_options_list,
-            optional=("names",),
+            optional=("names", "title"),
         ),
         Fence("commands", fence_html.commands, fence_text.commands),
         Fence("command", fence_html.command, fence_text.command, required=("name",)),
