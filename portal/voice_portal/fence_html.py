@@ -16,7 +16,6 @@ from voice_sandbox.contract.faults import FAULTS
 from voice_sandbox.contract.model import Operation
 from voice_sandbox.contract.rejection import STAGES
 
-
 _OPTIONS: Final = "Options of voice-sandbox serve"
 """What a screen reader calls the table. A page with two of them names each."""
 
