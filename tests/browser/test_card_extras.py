@@ -171,7 +171,7 @@ def test_call_that_never_ends_says_so(quickstart: Page) -> None:
 
 def key_in_use(page: Page) -> str:
     """The key that the first card names."""
-    return created(page).locator(".card-key code").inner_text()
+    return str(created(page).locator(".card-key code").inner_text())
 
 
 def test_each_browser_has_a_key_of_its_own(new_page: Callable[..., Page]) -> None:
