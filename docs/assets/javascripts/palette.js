@@ -1,7 +1,7 @@
 // The search is a palette of commands too: Ctrl or ⌘ and K opens it, and what a reader can do stands above the pages found.
 
 import { copy } from "./shared/copy.js";
-import { node } from "./shared/dom.js";
+import { find, node } from "./shared/dom.js";
 import { chooseKey } from "./shared/key-dialog.js";
 import * as session from "./shared/session.js";
 
@@ -114,6 +114,7 @@ function isNamed({ label }, query) {
  */
 function item(action, isBest) {
   const href = action.href ? new URL(action.href, session.site).href : "#";
+  /** @type {HTMLAnchorElement} */
   const link = node(
     "a",
     { class: "palette-action", href, role: action.run ? "button" : null, onclick: (event) => action.run && run(event, action, link) },
@@ -154,41 +155,33 @@ function showKeys(input) {
   if (input) input.placeholder = `Search (${/Mac|iPhone|iPad/.test(navigator.userAgent) ? "⌘" : "Ctrl"} K)`;
 }
 
-/** @param {boolean} isOpen */
-function toggle(isOpen) {
-  const box = document.getElementById("__search");
-  if (box instanceof HTMLInputElement && box.checked !== isOpen) box.click();
-}
-
+/** Material opens the search too, but not where it was closed less than a moment ago. */
 function open() {
-  toggle(true);
-  searchInput()?.focus();
+  const box = find(document, "#__search", HTMLInputElement);
+  if (box && !box.checked) box.click();
 }
 
 function close() {
-  toggle(false);
+  const box = find(document, "#__search", HTMLInputElement);
+  if (box?.checked) box.click();
   searchInput()?.blur();
 }
 
 function searchInput() {
-  /** @type {HTMLInputElement | null} */
-  return document.querySelector(".md-search__input");
+  return find(document, ".md-search__input", HTMLInputElement);
 }
 
 document.addEventListener("keydown", (event) => {
   if (event.key.toLowerCase() !== "k" || !(event.ctrlKey || event.metaKey) || event.shiftKey || event.altKey) return;
   event.preventDefault();
-  open();
+  searchInput()?.focus();
+  open(); // it may have the focus already, and be closed
 });
-/** Nobody comes across the actions of a search that is closed. */
-function follow() {
-  const box = document.getElementById("__search");
-  const list = searchInput() && placeOf(/** @type {HTMLInputElement} */ (searchInput()));
-  if (list && box instanceof HTMLInputElement) list.hidden = !box.checked || !list.childElementCount;
-}
-
 showKeys(searchInput());
-document.getElementById("__search")?.addEventListener("change", follow);
 for (const type of ["focusin", "input"]) {
-  document.addEventListener(type, ({ target }) => target instanceof HTMLInputElement && target === searchInput() && show(target));
+  document.addEventListener(type, ({ target }) => {
+    if (!(target instanceof HTMLInputElement) || target !== searchInput()) return;
+    open();
+    show(target);
+  });
 }
