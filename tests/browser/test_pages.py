@@ -250,7 +250,7 @@ def test_palette_offers_nothing_for_words_that_name_no_action(page: Page) -> Non
     expect(page.locator(".md-search-result__item").first).to_be_visible()
     page.keyboard.press("Enter")
     expect(page).not_to_have_url(re.compile("outcome=busy|/calls/$"))
-    expect(page.locator("article h1")).not_to_have_text("Calls")
+    expect(page.locator(".md-content h1")).not_to_have_text("Calls")
     expect(opened_palette(page, "impossible_outcome")).to_have_count(0)
     expect(page.locator(".md-search-result__item").first).to_contain_text("Impossible outcome")
     page.keyboard.press("Enter")
