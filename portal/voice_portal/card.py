@@ -107,6 +107,7 @@ def view(choice: Choice, sources: Sources, response: RecordedResponse) -> dict[s
             {"name": name, "value": value} for name, value in request.parameters.items()
         ],
         "outcomes": grouped_scenarios(sources) if _picks_outcome(choice) else [],
+        "phone": request.body["phone"] if _picks_outcome(choice) else None,
         "other_end": ended(sources.scenarios.default, sources.contract),
         "own_token": request.token is not None,
         "status": response.status,

@@ -305,6 +305,14 @@ def test_outcomes_stand_in_groups(quickstart: Page) -> None:
     assert found["Never ends"] == ["stuck_queued", "stuck_ringing", "never_completes"]
 
 
+def test_card_of_a_scenario_shows_its_outcome(page: Page) -> None:
+    """A card that calls a number of the catalogue has that outcome chosen, with scripts or not."""
+    page.goto("/transcripts/")
+    card = page.locator("try-api").first
+    expect(card.get_by_label("Outcome")).to_have_value("+12025550140")
+    expect(card.locator('[data-language="bash"]')).to_contain_text("+12025550140")
+
+
 def test_last_runs_are_shown_again(quickstart: Page, expected_console_errors: list[str]) -> None:
     """Each response stays one press away, at most five of them."""
     expected_console_errors.append("status of 422")
