@@ -255,3 +255,40 @@ def test_palette_offers_nothing_for_words_that_name_no_action(page: Page) -> Non
     expect(page.locator(".md-search-result__item").first).to_contain_text("Impossible outcome")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(r"/errors/.*#impossible_outcome$"))
+
+
+def test_header_has_the_key_on_every_page(
+    new_page: Callable[..., Page], expected_console_errors: list[str]
+) -> None:
+    """The pill names the key, opens its dialog, and says whether the sandbox responds."""
+    page = new_page(viewport={"width": 1366, "height": 768})
+    page.goto("/authentication/")
+    pill = page.locator(".md-header").get_by_role("button", name="Key …")
+    key = str(pill.get_attribute("title")).partition(".")[0]
+    expect(pill).to_have_accessible_name(
+        f"Key …{key[-4:]} No request was sent yet. Choose another key."
+    )
+    pill.click()
+    dialog = page.get_by_role("dialog", name="Your sandbox key")
+    expect(dialog.get_by_label("Key in use")).to_have_value(key)
+    dialog.get_by_role("button", name="Shared demo key").click()
+    dialog.get_by_role("button", name="Use this key").click()
+    pill = page.locator(".header-key")
+    expect(pill.locator("code")).to_have_text("sandbox_demo")
+    page.locator(".md-nav--primary").get_by_role("link", name="Agents", exact=True).click()
+    card = page.locator("try-api").first
+    card.get_by_role("button", name="Try API").click()
+    expect(pill).to_have_attribute("data-sandbox", "up")
+    expected_console_errors.append("ERR_FAILED|ERR_INTERNET_DISCONNECTED")
+    page.route("**/v1/agents", lambda route: route.abort())
+    page.route("**/sandbox", lambda route: route.abort())
+    card.get_by_role("button", name="Try API").click()
+    expect(pill).to_have_accessible_name(re.compile("The sandbox does not respond"))
+
+
+def test_header_of_a_phone_has_no_room_for_the_key(new_page: Callable[..., Page]) -> None:
+    """On a phone the title keeps its place; cards and the palette change the key there."""
+    page = new_page(viewport=PHONE)
+    page.goto("/quickstart/")
+    expect(page.locator(".header-key")).to_be_hidden()
+    expect(page.locator("button.card-key").first).to_be_visible()

@@ -13,6 +13,7 @@ const state = {
   key: stored.key !== null && isKey(stored.key) ? stored.key : newKey(),
   isStored: true,
   language: stored.language,
+  sandbox: /** @type {"unknown" | "up" | "down"} */ ("unknown"),
   base: BASES.includes(stored.base ?? "") ? /** @type {string} */ (stored.base) : "sandbox",
 };
 if (state.key !== stored.key) state.isStored = remember("key", state.key);
@@ -150,7 +151,19 @@ export function chooseBase(value) {
   emit("base", value);
 }
 
-/** @typedef {"key" | "captured" | "language" | "base"} EventName */
+/** Whether the sandbox responded to the last request of this visit. */
+export function sandbox() {
+  return state.sandbox;
+}
+
+/** @param {"up" | "down"} value */
+export function noteSandbox(value) {
+  if (state.sandbox === value) return;
+  state.sandbox = value;
+  emit("sandbox", value);
+}
+
+/** @typedef {"key" | "captured" | "language" | "base" | "sandbox"} EventName */
 
 /**
  * Calls `listener(detail)` on every event of that name until `signal` aborts, if there is one.
