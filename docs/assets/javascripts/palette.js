@@ -36,7 +36,10 @@ function placeCalls() {
   outcomes ??= fetch(new URL("assets/outcomes.json", session.site))
     .then((response) => response.json())
     .then((found) => found.map(actionOf))
-    .catch(() => []);
+    .catch(() => {
+      outcomes = null; // the next search asks again
+      return [];
+    });
   return outcomes;
 }
 
