@@ -313,6 +313,18 @@ def test_card_of_a_scenario_shows_its_outcome(page: Page) -> None:
     expect(card.locator('[data-language="bash"]')).to_contain_text("+12025550140")
 
 
+def test_talk_of_five_turns_is_shown_whole(new_page: Callable[..., Page]) -> None:
+    """In two columns nothing of the Kyrgyz talk is below the edge of its place."""
+    page = new_page(viewport={"width": 1366, "height": 768})
+    page.goto("/quickstart/?outcome=kyrgyz#try-createcall")
+    card = created(page)
+    card.get_by_role("button", name="Try API").click()
+    card.get_by_role("button", name="Skip to the end").click()
+    talk = card.locator(".life-said")
+    expect(talk.locator("dd")).to_have_count(5)
+    assert talk.evaluate("place => place.scrollHeight - place.clientHeight") <= 0
+
+
 def test_last_runs_are_shown_again(quickstart: Page, expected_console_errors: list[str]) -> None:
     """Each response stays one press away, at most five of them."""
     expected_console_errors.append("status of 422")
