@@ -108,9 +108,7 @@ def test_wheel_ships_the_portal_as_it_is_built(content: Path, site: Path) -> Non
     """Every page and every file that a page loads is in the wheel, byte for byte."""
     shipped = content / "voice_sandbox" / "portal"
     left_out = {
-        path
-        for path in site.rglob("*")
-        if path.suffix == ".map" or "lunr" in path.parts or path.name.startswith("sitemap")
+        path for path in site.rglob("*") if is_left_out(path) or path.name.startswith("sitemap")
     }
     expected = {path for path in site.rglob("*") if path.is_file()} - left_out
     differing = [
@@ -122,10 +120,26 @@ def test_wheel_ships_the_portal_as_it_is_built(content: Path, site: Path) -> Non
     assert differing == []
 
 
-def test_no_page_needs_what_the_wheel_leaves_out(content: Path) -> None:
-    """The files that the wheel leaves out are named by no page."""
-    pages = (content / "voice_sandbox" / "portal").rglob("*.html")
+def is_left_out(path: Path) -> bool:
+    """Whether the wheel has no need of a file of the site."""
+    return path.suffix == ".map" or ("lunr" in path.parts and path.name not in LOADED_BY_SEARCH)
+
+
+LOADED_BY_SEARCH = [f"lunr.{name}.min.js" for name in ("multi", "ru", "stemmer.support")]
+
+
+def test_no_page_needs_what_the_wheel_leaves_out(root: Path, content: Path) -> None:
+    """Of the languages of the search the wheel has what its worker loads; no page loads more."""
+    portal = content / "voice_sandbox" / "portal"
+    pages = portal.rglob("*.html")
     assert [page.name for page in pages if "lunr" in page.read_text("utf-8")] == []
+    worker = (root / "docs/assets/javascripts/workers/search.js").read_text("utf-8")
+    loaded = re.search(r"LANGUAGES = \[(.+?)\]", worker)
+    assert loaded is not None
+    names = [f"lunr.{name}.min.js" for name in re.findall(r'"([^"]+)"', loaded[1])]
+    assert sorted(names) == LOADED_BY_SEARCH
+    shipped = (portal / "assets/javascripts/lunr").rglob("*")
+    assert sorted(path.name for path in shipped if path.is_file()) == LOADED_BY_SEARCH
 
 
 def test_wheel_is_built_from_the_sdist_alone(wheel: Path, tmp_path: Path) -> None:
@@ -170,7 +184,7 @@ def test_installed_sandbox_serves_the_whole_portal(
         addresses = [
             f"/{path.relative_to(site).as_posix()}".removesuffix("index.html")
             for path in site.rglob("*")
-            if path.is_file() and path.suffix != ".map" and "lunr" not in path.parts
+            if path.is_file() and not is_left_out(path)
         ]
         statuses = {path: client.get(path).status_code for path in addresses}
     assert {address(name) for name in PAGES} <= statuses.keys()

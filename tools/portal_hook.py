@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -19,8 +18,10 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 SHIPPED: Final = "portal/built"
 """Where the sdist has the built portal."""
-# The theme's tools for its own developers, and the search in other languages than English.
-_LEFT_OUT: Final = ("**/*.map", "assets/javascripts/lunr")
+# The theme's tools for its own developers, and the search in languages that the pages do not have.
+_LEFT_OUT: Final = ("**/*.map", "assets/javascripts/lunr/**/*.js")
+_KEPT: Final = tuple(f"lunr.{name}.min.js" for name in ("stemmer.support", "ru", "multi"))
+"""What the worker of the search loads: docs/assets/javascripts/workers/search.js."""
 
 
 class PortalHook(BuildHookInterface[Any]):
@@ -65,8 +66,6 @@ class PortalHook(BuildHookInterface[Any]):
         subprocess.run([sys.executable, *build], cwd=self.root, env=environment, check=True)
         for pattern in _LEFT_OUT:
             for path in sorted(folder.glob(pattern)):
-                if path.is_dir():
-                    shutil.rmtree(path)
-                else:
+                if path.name not in _KEPT:
                     path.unlink()
         return folder

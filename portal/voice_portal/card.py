@@ -23,7 +23,7 @@ from voice_portal.request_options import request_of, requests_of
 from voice_portal.sandbox_responses import RecordedResponse
 from voice_portal.snippets import Snippet, snippets
 from voice_portal.sources import PROBLEM_REQUESTS_FILE, Sources
-from voice_portal.tables import ended, unfinished_states
+from voice_portal.tables import ended, grouped_scenarios, unfinished_states
 from voice_sandbox.contract.model import Contract
 from voice_sandbox.contract.problems import PROBLEMS, documented_codes
 
@@ -106,7 +106,8 @@ def view(choice: Choice, sources: Sources, response: RecordedResponse) -> dict[s
         "path_parameters": [
             {"name": name, "value": value} for name, value in request.parameters.items()
         ],
-        "scenarios": list(sources.scenarios) if _picks_outcome(choice) else [],
+        "outcomes": grouped_scenarios(sources) if _picks_outcome(choice) else [],
+        "phone": request.body["phone"] if _picks_outcome(choice) else None,
         "other_end": ended(sources.scenarios.default, sources.contract),
         "own_token": request.token is not None,
         "status": response.status,

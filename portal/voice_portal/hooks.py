@@ -23,12 +23,13 @@ from voice_portal import (
     plain_text,
     recordings,
     reference,
+    script_bundle,
 )
 from voice_portal.browser_contract import browser_contract
 from voice_portal.collection import collection
 from voice_portal.page import Page as PortalPage
 from voice_portal.search_index import SearchTermsError, terms_of_sources, with_terms
-from voice_portal.sources import ACTS_FILE, WORKFLOWS_FILE, load_sources
+from voice_portal.sources import ACTS_FILE, WORKFLOWS_FILE, Sources, load_sources
 from voice_portal.two_columns import contents_menu, in_two_columns
 from voice_sandbox.calls.scenarios import ScenarioError
 from voice_sandbox.contract.model import Contract, ContractError
@@ -58,11 +59,14 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     config.extra["stylesheet"] = list(config.extra_css)
     path, _ = assets.stylesheet(docs, config.extra_css)
     config.extra_css = [path]
-    config.extra["modules"] = list(
-        dict.fromkeys(
-            m for script in config.extra_javascript for m in assets.modules(docs, str(script))
-        )
-    )
+    try:
+        config.extra["scripts"] = script_bundle.bundles(docs, map(str, config.extra_javascript))
+    except script_bundle.BundleError as error:
+        raise Abort(str(error)) from None
+    [portal, *_] = config.extra["scripts"]
+    [script, *_] = [each for each in config.extra_javascript if not isinstance(each, str)]
+    script.path = portal.path
+    config.extra_javascript = [script]
     return config
 
 
@@ -117,6 +121,7 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
         "rehearsal-acts.yaml": ACTS_FILE.read_text(encoding="utf-8"),
         "openapi.json": json.dumps(contract.document, indent=2, ensure_ascii=False),
         "postman.json": json.dumps(collection(sources), indent=2, ensure_ascii=False),
+        "assets/outcomes.json": json.dumps(outcomes(sources), separators=(",", ":")),
         "assets/contract.json": json.dumps(browser_contract(sources), separators=(",", ":")),
         REFERENCE_COPY: json.dumps(
             sandbox_copy(contract, origin=config.extra.get("sandbox_origin") or ""),
@@ -127,6 +132,11 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     generated.update([assets.stylesheet(Path(config.docs_dir), parts)])
     for part in parts:
         files.remove(files.src_uris[part])
+    later = {part: each.path for each in config.extra["scripts"] for part in each.modules}
+    for bundle in config.extra["scripts"]:
+        generated[bundle.path] = assets.script(bundle.text(later))
+        for part in bundle.modules:
+            files.remove(files.src_uris[part])
     for file in files.javascript_files():
         if file.src_dir == config.docs_dir:  # the theme's own are as small as they get
             file.content_string = assets.script(file.content_string)
@@ -135,6 +145,13 @@ def on_files(files: Files, *, config: MkDocsConfig) -> Files:
     for path, content in generated.items():
         files.append(File.generated(config, path, content=_of_this_sandbox(content, config)))
     return files
+
+
+def outcomes(sources: Sources) -> list[dict[str, str]]:
+    """Each scenario as the palette of the search offers it."""
+    return [
+        {"name": each.name, "number": each.number, "line": each.line} for each in sources.scenarios
+    ]
 
 
 def sandbox_copy(contract: Contract, *, origin: str) -> dict[str, Any]:

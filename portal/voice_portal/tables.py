@@ -185,6 +185,36 @@ def ended(scenario: Scenario, contract: Contract) -> str:
     return next((words[c.status] for c in scenario.completions if c.status in words), "")
 
 
+def grouped_scenarios(sources: Sources) -> list[tuple[str, list[Scenario]]]:
+    """The scenarios in groups, by what a program sees of them; each group with its title."""
+    groups: dict[str, list[Scenario]] = {title: [] for title in _OUTCOME_GROUPS}
+    for scenario in sources.scenarios:
+        groups[_outcome_group(scenario, sources)].append(scenario)
+    return [(title, found) for title, found in groups.items() if found]
+
+
+_ENDS_WELL: Final = "Ends well"
+_NOT_REACHED: Final = "Not reached or failed"
+_REJECTED: Final = "Creation is rejected"
+_ODD: Final = "Odd deliveries"
+_ENDLESS: Final = "Never ends"
+_OUTCOME_GROUPS: Final = (_ENDS_WELL, _NOT_REACHED, _REJECTED, _ODD, _ENDLESS)
+
+
+def _outcome_group(scenario: Scenario, sources: Sources) -> str:
+    if scenario.rejection:
+        return _REJECTED
+    if not scenario.completions:
+        return _ENDLESS
+    [first, *more] = scenario.completions
+    end_of_talk = (scenario.answered_after_seconds or 0) + first.duration_seconds
+    is_late = first.duration_seconds > 0 and first.after_seconds > end_of_talk
+    if more or is_late or first.after_seconds < (scenario.ringing_after_seconds or 0):
+        return _ODD
+    ends = [ended(each, sources.contract) for each in (scenario, sources.scenarios.default)]
+    return _ENDS_WELL if ends[0] == ends[1] else _NOT_REACHED
+
+
 def _times(scenario: Scenario) -> list[str]:
     """When what happens, such as `1 s ringing`; the provider's words are its own."""
     times = [

@@ -169,35 +169,189 @@ def test_call_that_never_ends_says_so(quickstart: Page) -> None:
     expect(card.locator(".life-note")).to_contain_text("never end this call")
 
 
-def test_fresh_key_is_used_by_every_card_and_forgotten_by_a_reload(quickstart: Page) -> None:
-    """A private key is one press away, stays in memory, and no storage holds it."""
+def key_in_use(page: Page) -> str:
+    """The key that the first card names."""
+    return str(created(page).locator(".card-key code").inner_text())
+
+
+def test_each_browser_has_a_key_of_its_own(new_page: Callable[..., Page]) -> None:
+    """Two readers of one portal have different keys, and each browser remembers its own."""
+    keys = []
+    for _ in range(2):
+        page = new_page(locale="en-GB")
+        page.goto("/quickstart/")
+        keys.append(key_in_use(page))
+        with page.expect_request("**/v1/calls") as sent:
+            created(page).get_by_role("button", name="Try API").click()
+        assert sent.value.headers["authorization"] == f"Bearer {keys[-1]}"
+        page.reload()
+        assert key_in_use(page) == keys[-1]
+        assert keys[-1] not in page.url
+    assert all(re.fullmatch("sandbox_[0-9a-f]{24}", key) for key in keys)
+    assert keys[0] != keys[1]
+
+
+def test_commands_of_the_page_name_the_key_in_use(quickstart: Page) -> None:
+    """What a reader types in a terminal shows up under the key of this browser, also a new one."""
+    command = quickstart.locator("pre > code", has_text="export VOICE_API_KEY=").first
+    expect(command).to_contain_text(f"export VOICE_API_KEY={key_in_use(quickstart)}")
+    choose_key(quickstart, "sandbox_another_one")
+    expect(command).to_contain_text("export VOICE_API_KEY=sandbox_another_one")
+    choose_key(quickstart, "sandbox_demo")
+    expect(command).to_contain_text("export VOICE_API_KEY=sandbox_demo")
+    quickstart.locator(".md-nav--primary").get_by_role("link", name="Calls", exact=True).click()
+    choose_key(quickstart, "sandbox_one_more")
+    quickstart.go_back()
+    expect(command).to_contain_text("export VOICE_API_KEY=sandbox_one_more")
+
+
+def choose_key(page: Page, key: str, *, remember: bool = True) -> None:
+    """Chooses a key in the dialog that the first card opens."""
+    page.locator("button.card-key").first.click()
+    dialog = page.get_by_role("dialog", name="Your sandbox key")
+    dialog.get_by_label("Key in use").fill(key)
+    dialog.get_by_label("Remember it in this browser").set_checked(remember)
+    dialog.get_by_role("button", name="Use this key").click()
+
+
+def test_fresh_key_is_used_by_every_card(quickstart: Page) -> None:
+    """Another private key is one press away, and a reload finds it again."""
+    before = key_in_use(quickstart)
     created(quickstart).locator(".card-key").click()
     dialog = quickstart.get_by_role("dialog", name="Your sandbox key")
     dialog.get_by_role("button", name="Fresh private key").click()
     key = dialog.get_by_label("Key in use").input_value()
     assert re.fullmatch("sandbox_[0-9a-f]{24}", key)
+    assert key != before
     dialog.get_by_role("button", name="Use this key").click()
     expect(created(quickstart).locator(".card-key")).to_be_focused()
     with quickstart.expect_request("**/v1/calls") as sent:
         created(quickstart).get_by_role("button", name="Try API").click()
     assert sent.value.headers["authorization"] == f"Bearer {key}"
+    quickstart.reload()
+    assert key_in_use(quickstart) == key
+
+
+def test_key_is_remembered_only_when_asked(quickstart: Page) -> None:
+    """Without the tick no storage holds the key, and a reload brings back the one before."""
+    before = key_in_use(quickstart)
+    choose_key(quickstart, "sandbox_not_kept", remember=False)
+    assert key_in_use(quickstart) == "sandbox_not_kept"
     storages = "JSON.stringify([{...localStorage}, {...sessionStorage}, document.cookie])"
-    assert key not in quickstart.evaluate(storages)
-    assert key not in quickstart.url
+    assert "sandbox_not_kept" not in quickstart.evaluate(storages)
     quickstart.reload()
-    expect(created(quickstart).locator(".card-key code")).to_have_text("sandbox_demo")
+    assert key_in_use(quickstart) == before
 
 
-def test_key_is_kept_for_the_tab_only_when_asked(quickstart: Page) -> None:
-    """With the box ticked the key survives a reload, in the storage that ends with the tab."""
-    created(quickstart).locator(".card-key").click()
-    dialog = quickstart.get_by_role("dialog", name="Your sandbox key")
-    dialog.get_by_label("Key in use").fill("sandbox_keepme")
-    dialog.get_by_label("Keep it until this tab is closed").check()
-    dialog.get_by_role("button", name="Use this key").click()
-    quickstart.reload()
-    expect(created(quickstart).locator(".card-key code")).to_have_text("sandbox_keepme")
-    assert "sandbox_keepme" not in quickstart.evaluate("JSON.stringify({...localStorage})")
+def test_language_and_base_url_are_remembered(quickstart: Page) -> None:
+    """What a reader has chosen once is chosen on the next page and after a reload."""
+    card = created(quickstart)
+    card.get_by_text("Python", exact=True).click()
+    card.get_by_label("Base URL in the text").select_option("live")
+    quickstart.goto("/calls/")
+    other = quickstart.locator("try-api").first
+    expect(other.locator('[data-language="python"]')).to_be_visible()
+    expect(other.get_by_label("Base URL in the text")).to_have_value("live")
+
+
+def test_address_names_what_was_chosen(quickstart: Page, new_page: Callable[..., Page]) -> None:
+    """Outcome and language stand in the address; another browser that opens it shows the same."""
+    card = created(quickstart)
+    card.get_by_text("JavaScript", exact=True).click()
+    card.get_by_label("Outcome").select_option("+12025550111")
+    address = quickstart.url
+    assert "outcome=busy" in address
+    assert "lang=javascript" in address
+    page = new_page(locale="en-GB")
+    page.goto(address)
+    shown = created(page).locator('[data-language="javascript"]')
+    expect(shown).to_be_visible()
+    expect(shown).to_contain_text("+12025550111")
+    expect(created(page).get_by_label("Outcome")).to_have_value("+12025550111")
+    card.get_by_label("Outcome").select_option("")
+    card.get_by_text("curl", exact=True).click()
+    assert "outcome" not in quickstart.url
+    assert "lang=curl" in quickstart.url
+
+
+@pytest.mark.parametrize("address", ["?lang=cobol", "?outcome=gold", "#%"])
+def test_address_of_something_unknown_changes_nothing(page: Page, address: str) -> None:
+    """A language or an outcome that nobody knows leaves the card as it is."""
+    page.goto(f"/quickstart/{address}")
+    expect(created(page)).to_have_attribute("data-state", "idle")
+    expect(created(page).locator('[data-language="bash"]')).to_be_visible()
+
+
+def test_outcomes_stand_in_groups(quickstart: Page) -> None:
+    """Each outcome of the catalogue is in the group of what a program sees of it."""
+    groups = created(quickstart).locator(".card-outcome optgroup")
+    found = {
+        group.get_attribute("label"): [
+            option.get_attribute("data-name") for option in group.locator("option").all()
+        ]
+        for group in groups.all()
+    }
+    assert [*found] == [
+        "Ends well",
+        "Not reached or failed",
+        "Creation is rejected",
+        "Odd deliveries",
+        "Never ends",
+    ]
+    assert {"answered", "voicemail", "silence"} <= set(found["Ends well"])
+    assert {"busy", "no_answer", "dropped"} <= set(found["Not reached or failed"])
+    assert found["Creation is rejected"] == ["provider_unavailable", "rate_limited", "unstable"]
+    assert {"delivered_late", "conflicting", "before_ringing"} <= set(found["Odd deliveries"])
+    assert found["Never ends"] == ["stuck_queued", "stuck_ringing", "never_completes"]
+
+
+def test_card_of_a_scenario_shows_its_outcome(page: Page) -> None:
+    """A card that calls a number of the catalogue has that outcome chosen, with scripts or not."""
+    page.goto("/transcripts/")
+    card = page.locator("try-api").first
+    expect(card.get_by_label("Outcome")).to_have_value("+12025550140")
+    expect(card.locator('[data-language="bash"]')).to_contain_text("+12025550140")
+
+
+def test_talk_of_five_turns_is_shown_whole(new_page: Callable[..., Page]) -> None:
+    """In two columns nothing of the Kyrgyz talk is below the edge of its place."""
+    page = new_page(viewport={"width": 1366, "height": 768})
+    page.goto("/quickstart/?outcome=kyrgyz#try-createcall")
+    card = created(page)
+    card.get_by_role("button", name="Try API").click()
+    card.get_by_role("button", name="Skip to the end").click()
+    talk = card.locator(".life-said")
+    expect(talk.locator("dd")).to_have_count(5)
+    assert talk.evaluate("place => place.scrollHeight - place.clientHeight") <= 0
+
+
+def test_last_runs_are_shown_again(quickstart: Page, expected_console_errors: list[str]) -> None:
+    """Each response stays one press away, at most five of them."""
+    expected_console_errors.append("status of 422")
+    card = created(quickstart)
+    run = card.get_by_role("button", name="Try API")
+    run.click()
+    expect(card).to_have_attribute("data-state", "succeeded")
+    expect(card.locator(".card-status .status")).to_have_text("201 Created")
+    first = card.locator(".card-json").inner_text()
+    card.get_by_text("Edit the body").click()
+    card.locator("textarea").fill("{}")
+    run.click()
+    expect(card).to_have_attribute("data-state", "rejected")
+    expect(card.locator(".card-status .status")).to_contain_text("422")
+    runs = card.get_by_role("group", name="Last runs").get_by_role("button")
+    expect(runs).to_have_count(2)
+    expect(runs.first).to_have_attribute("aria-pressed", "true")
+    runs.last.click()
+    expect(card.locator(".card-status .status")).to_have_text("201 Created")
+    assert card.locator(".card-json").inner_text() == first
+    expect(card.locator(".card-problem")).to_be_hidden()
+    expect(runs.last).to_have_attribute("aria-pressed", "true")
+    for _ in range(5):
+        with quickstart.expect_response("**/v1/calls"):
+            run.click()
+        expect(run).to_have_text("Try API")
+    expect(runs).to_have_count(5)
 
 
 def test_live_looking_key_is_rejected_before_it_is_sent(quickstart: Page) -> None:
@@ -211,7 +365,7 @@ def test_live_looking_key_is_rejected_before_it_is_sent(quickstart: Page) -> Non
     expect(dialog.get_by_role("alert")).to_contain_text("does not look like a sandbox key")
     expect(dialog.get_by_label("Key in use")).to_be_focused()
     quickstart.keyboard.press("Escape")
-    expect(created(quickstart).locator(".card-key code")).to_have_text("sandbox_demo")
+    assert "vk_live" not in key_in_use(quickstart)
     assert not any("vk_live" in str(headers) for headers in sent)
 
 
@@ -281,7 +435,7 @@ def test_nothing_moves_when_a_card_answers(
     expect(card.locator(".life-now")).to_be_visible()
     quickstart.request.post(
         f"{sandbox_server.url}/sandbox/clock",
-        headers={"authorization": "Bearer sandbox_demo"},
+        headers={"authorization": f"Bearer {key_in_use(quickstart)}"},
         data={"until": "idle"},
     )
     expect(card.locator(".life-end")).to_be_visible()

@@ -162,17 +162,100 @@ def test_opened_request_tells_all(inspector: Page, client: httpx2.Client) -> Non
     expect(inspector.locator(".inspector-call")).to_be_focused()
 
 
-@pytest.mark.parametrize("form", ["curl", "pytest"])
+@pytest.mark.parametrize("form", ["curl", "javascript", "pytest"])
 def test_request_is_copied_for_other_tools(
     inspect: Callable[..., Page], client: httpx2.Client, form: str
 ) -> None:
-    """One press puts the request on the clipboard as a curl command or as a pytest test."""
+    """One press puts the request on the clipboard as a command, a module or a test."""
     request_id = client.get("/v1/agents").headers["x-request-id"]
     page = inspect(permissions=["clipboard-read", "clipboard-write"])
-    page.get_by_role("button", name=f"Copy as {form}").click()
+    page.get_by_role("button", name=re.compile(f"Copy as {form}", re.IGNORECASE)).click()
     expect(opened(page).get_by_role("button", name="Copied")).to_be_visible()
     expected = client.get(f"/sandbox/exchanges/{request_id}").json()[form]
     assert page.evaluate("navigator.clipboard.readText()") == expected
+
+
+def test_opened_request_stands_in_the_address(inspector: Page, client: httpx2.Client) -> None:
+    """Back closes the request that was opened, Forward opens it again, and a reload keeps it."""
+    requests = [client.get(f"/v1/agents?n={n}").headers["x-request-id"] for n in range(3)]
+    expect(rows(inspector)).to_have_count(3)
+    assert "request=" not in inspector.url  # nobody has chosen one
+    rows(inspector).last.click()
+    expect(inspector).to_have_url(re.compile(f"request={requests[0]}"))
+    rows(inspector).nth(1).click()
+    expect(inspector).to_have_url(re.compile(f"request={requests[1]}"))
+    inspector.go_back()
+    expect(opened(inspector)).to_be_hidden()
+    assert inspector.url.endswith("/inspector/")
+    inspector.go_forward()
+    expect(opened(inspector)).to_contain_text(requests[1])
+    inspector.reload()
+    expect(opened(inspector)).to_contain_text(requests[1])
+    client.get("/v1/agents?later")
+    expect(rows(inspector)).to_have_count(4)
+    expect(opened(inspector)).to_contain_text(requests[1])
+    expect(rows(inspector).nth(2)).to_have_attribute("aria-selected", "true")
+
+
+def test_address_of_a_request_tells_the_end_of_the_key_alone(
+    inspector: Page, client: httpx2.Client, key: str, expected_console_errors: list[str]
+) -> None:
+    """A link can be passed on: it has no key. Who has another one is told what to enter."""
+    expected_console_errors.append("status of 404")
+    request_id = client.get("/v1/agents").headers["x-request-id"]
+    rows(inspector).first.click()
+    expect(inspector).to_have_url(re.compile(f"request={request_id}&key={key[-4:]}$"))
+    assert key not in inspector.url
+    address = inspector.url
+    inspector.locator("#inspector-key").fill("sandbox_another_one")
+    inspector.locator("#inspector-key").press("Enter")
+    expect(inspector).to_have_url(re.compile(r"/inspector/$"))
+    inspector.goto(address)
+    said = inspector.locator(".inspector-error")
+    expect(said).to_contain_text(f"This key has no request {request_id}")
+    expect(said).to_contain_text(f"a key that ends in {key[-4:]}")
+    use_key(inspector, key)
+    expect(opened(inspector)).to_contain_text(request_id)
+
+
+def test_address_of_a_request_that_is_gone_says_so(
+    inspector: Page, client: httpx2.Client, expected_console_errors: list[str]
+) -> None:
+    """After a reset the key has no such request; the page says why, and goes on."""
+    expected_console_errors.append("status of 404")
+    client.get("/v1/agents")
+    rows(inspector).first.click()
+    expect(inspector).to_have_url(re.compile("request="))
+    client.delete("/sandbox/state")
+    inspector.reload()
+    expect(inspector.locator(".inspector-error")).to_contain_text("a reset empties it")
+    client.get("/v1/agents")
+    expect(rows(inspector).first).to_contain_text("/v1/agents")
+
+
+def test_way_back_on_a_phone_is_the_back_button_of_the_browser(
+    inspect: Inspect, client: httpx2.Client
+) -> None:
+    """In one column the button above the request and Back do the same, and leave no step behind."""
+    client.get("/v1/agents")
+    page = inspect(viewport=PHONE)
+    for leave in (page.go_back, lambda: opened(page).get_by_text("← All requests").click()):
+        rows(page).first.click()
+        expect(opened(page)).to_be_visible()
+        expect(page).to_have_url(re.compile("request="))
+        leave()
+        expect(opened(page)).to_be_hidden()
+        expect(page).to_have_url(re.compile(r"/inspector/$"))
+        expect(rows(page).first).to_be_focused()
+
+
+@pytest.mark.parametrize("height", [600, 768, 1080])
+def test_panel_is_as_high_as_the_window(inspect: Inspect, height: int) -> None:
+    """List and request scroll inside; between header and lower edge there is room for them."""
+    page = inspect(viewport={"width": 1366, "height": height})
+    panel = page.locator("#inspector-requests").bounding_box()
+    assert panel is not None
+    assert height - 140 <= panel["height"] <= max(height, 540)
 
 
 def test_journal_is_downloaded_as_har(inspector: Page, client: httpx2.Client) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from sandbox_process import SandboxServer
 from voice_portal.fields import fields_of
@@ -137,7 +137,8 @@ def test_agents_are_asked_only_about_pages_that_they_can_read(
     """Open in … stands in the menu of a public portal, and not where no agent could read it."""
     page.goto("/calls/")
     question = page.evaluate(
-        "source => import('/assets/javascripts/copy-page.js').then((m) => m.questionAbout(source))",
+        """source => import('/assets/javascripts/portal.js').then(({ modules }) =>
+          modules['assets/javascripts/copy-page.js'].questionAbout(source))""",
         source,
     )
     assert question == (f"Read {source} and answer my questions about it." if is_read else "")
@@ -174,3 +175,120 @@ def test_paper_has_text_and_nothing_to_press(page: Page) -> None:
     expect(page.locator(".card-run").first).to_be_hidden()
     expect(page.locator(".md-header")).to_be_hidden()
     expect(page.locator(".card-json").first).to_be_visible()
+
+
+def opened_palette(page: Page, words: str = "") -> Locator:
+    """The actions that the search offers for what was typed."""
+    page.keyboard.press("Control+k")
+    search = page.locator(".md-search__input")
+    expect(search).to_be_focused()
+    search.fill(words)
+    search.press("End")  # Material looks when a key is let go
+    return page.get_by_role("list", name="Actions").locator(".palette-action")
+
+
+def test_keys_open_the_palette_everywhere(page: Page) -> None:
+    """Ctrl or ⌘ with K, and /, open the search, which says so and offers what can be done."""
+    page.goto("/calls/")
+    expect(page.locator(".md-search__input")).to_have_attribute("placeholder", "Search (Ctrl K)")
+    for keys in ("Control+k", "Meta+k", "/"):
+        page.keyboard.press(keys)
+        expect(page.locator(".md-search__input")).to_be_focused()
+        actions = page.get_by_role("list", name="Actions")
+        expect(actions.get_by_text("Copy the base URL")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(actions).to_be_hidden()
+
+
+def test_palette_runs_actions_by_keyboard(new_page: Callable[..., Page]) -> None:
+    """Enter does what was typed by name; arrows reach the others, and what was done is said."""
+    page = new_page(permissions=["clipboard-read", "clipboard-write"])
+    page.goto("/quickstart/")
+    origin = page.url.removesuffix("/quickstart/")
+    action = opened_palette(page, "copy base")
+    expect(action).to_have_count(1)
+    expect(action).to_have_text("Copy the base URL")
+    page.keyboard.press("Enter")
+    expect(action.get_by_role("status")).to_have_text(f"Copied: {origin}/v1")
+    assert page.evaluate("navigator.clipboard.readText()") == f"{origin}/v1"
+    before = page.locator("button.card-key code").first.inner_text()
+    action = opened_palette(page, "new key")
+    expect(action).to_have_count(1)
+    page.keyboard.press("ArrowDown")
+    expect(action).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("button.card-key code").first).not_to_have_text(before)
+    expect(opened_palette(page, "show python")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.locator(".palette-actions")).to_be_hidden()
+    expect(page.locator('try-api [data-language="python"]').first).to_be_visible()
+    expect(opened_palette(page, "choose a sandbox key")).to_have_count(1)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog", name="Your sandbox key")).to_be_visible()
+
+
+@pytest.mark.parametrize("words", ["busy", "+12025550111", "place call bus", "declines"])
+def test_palette_leads_to_the_card_with_an_outcome(page: Page, words: str) -> None:
+    """A scenario is found by its name, its number and its words, and the card plays it."""
+    page.goto("/errors/")
+    action = opened_palette(page, words).first
+    expect(action).to_contain_text("Place a call: ")
+    name = action.inner_text().removeprefix("Place a call: ").strip()
+    assert name == ("rejected" if words == "declines" else "busy")
+    action.click()
+    expect(page).to_have_url(re.compile(rf"/quickstart/\?outcome={name}#try-createcall$"))
+    card = page.locator("#try-createcall")
+    card.get_by_role("button", name="Try API").click()
+    card.get_by_role("button", name="Skip to the end").click()
+    expect(card.locator(".life-end")).to_contain_text("busy")
+
+
+def test_palette_offers_nothing_for_words_that_name_no_action(page: Page) -> None:
+    """Pages are found as before, and Enter opens the best of them."""
+    page.goto("/calls/")
+    expect(opened_palette(page, "busy").first).to_have_text("Place a call: busy")
+    expect(page.locator(".md-search-result__item").first).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page).not_to_have_url(re.compile("outcome=busy|/calls/$"))
+    expect(page.locator(".md-content h1")).not_to_have_text("Calls")
+    expect(opened_palette(page, "impossible_outcome")).to_have_count(0)
+    expect(page.locator(".md-search-result__item").first).to_contain_text("Impossible outcome")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(r"/errors/.*#impossible_outcome$"))
+
+
+def test_header_has_the_key_on_every_page(
+    new_page: Callable[..., Page], expected_console_errors: list[str]
+) -> None:
+    """The pill names the key, opens its dialog, and says whether the sandbox responds."""
+    page = new_page(viewport={"width": 1366, "height": 768})
+    page.goto("/authentication/")
+    pill = page.locator(".md-header").get_by_role("button", name="Key …")
+    key = str(pill.get_attribute("title")).partition(".")[0]
+    expect(pill).to_have_accessible_name(
+        f"Key …{key[-4:]} No request was sent yet. Choose another key."
+    )
+    pill.click()
+    dialog = page.get_by_role("dialog", name="Your sandbox key")
+    expect(dialog.get_by_label("Key in use")).to_have_value(key)
+    dialog.get_by_role("button", name="Shared demo key").click()
+    dialog.get_by_role("button", name="Use this key").click()
+    pill = page.locator(".header-key")
+    expect(pill.locator("code")).to_have_text("sandbox_demo")
+    page.locator(".md-nav--primary").get_by_role("link", name="Agents", exact=True).click()
+    card = page.locator("try-api").first
+    card.get_by_role("button", name="Try API").click()
+    expect(pill).to_have_attribute("data-sandbox", "up")
+    expected_console_errors.append("ERR_FAILED|ERR_INTERNET_DISCONNECTED")
+    page.route("**/v1/agents", lambda route: route.abort())
+    page.route("**/sandbox", lambda route: route.abort())
+    card.get_by_role("button", name="Try API").click()
+    expect(pill).to_have_accessible_name(re.compile("The sandbox does not respond"))
+
+
+def test_header_of_a_phone_has_no_room_for_the_key(new_page: Callable[..., Page]) -> None:
+    """On a phone the title keeps its place; cards and the palette change the key there."""
+    page = new_page(viewport=PHONE)
+    page.goto("/quickstart/")
+    expect(page.locator(".header-key")).to_be_hidden()
+    expect(page.locator("button.card-key").first).to_be_visible()

@@ -10,12 +10,15 @@ from bs4 import BeautifulSoup
 
 from built_pages import PAGES, built
 from node_tools import NodeTools
-from voice_portal.assets import modules, script, stylesheet
+from voice_portal.assets import script, stylesheet
 
 PARTS = [
     f"assets/stylesheets/{name}.css"
     for name in ("portal", "card", "columns", "reference", "inspector")
 ]
+
+APART = ("any-origin.js", "workers/search.js")
+BUNDLES = ("portal", "inspector")
 
 
 def test_name_of_the_stylesheet_follows_its_content(tmp_path: Path) -> None:
@@ -35,25 +38,19 @@ def test_missing_part_of_the_style_stops_the_build(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_page_asks_for_one_style_of_ours_and_for_every_module(
-    root: Path, site: Path, name: str
-) -> None:
-    """The style carries its hash, so it is kept; no module waits for another to be found."""
+def test_page_asks_for_one_style_and_one_script_of_ours(root: Path, site: Path, name: str) -> None:
+    """The style carries its hash, so it is kept; no script waits for another to be found."""
     page = BeautifulSoup((site / built(name)).read_text("utf-8"), "html.parser")
-    links: dict[str, list[str]] = {str(link["rel"][0]): [] for link in page.find_all("link")}
-    for link in page.find_all("link"):
-        links[link["rel"][0]].append(re.sub(r"^(\.\./)*", "", str(link["href"])))
+    styles = [str(link["href"]) for link in page.find_all("link", rel="stylesheet")]
     path, text = stylesheet(root / "docs", PARTS)
-    assert [p for p in links["stylesheet"] if not p.endswith(".min.css")] == [path]
+    assert [_of_site(p) for p in styles if not p.endswith(".min.css")] == [path]
     assert (site / path).read_text("utf-8") == text
-    assert set(links["modulepreload"]) == {
-        *modules(root / "docs", "assets/javascripts/try-api.js"),
-        *modules(root / "docs", "assets/javascripts/shared/copy.js"),
-        *modules(root / "docs", "assets/javascripts/card/deferred-cards.js"),
-        *modules(root / "docs", "assets/javascripts/copy-page.js"),
-    }
-    assert "assets/javascripts/card/schema.js" in links["modulepreload"]
-    assert not any("inspector" in path for path in links["modulepreload"])
+    scripts = [_of_site(str(script["src"])) for script in page.find_all("script", type="module")]
+    assert scripts == ["assets/javascripts/portal.js"]
+
+
+def _of_site(path: str) -> str:
+    return re.sub(r"^(\.\./|\./)*", "", path)
 
 
 def test_published_script_is_the_same_program(root: Path, node_tools: NodeTools) -> None:
@@ -78,11 +75,15 @@ def test_published_script_is_the_same_program(root: Path, node_tools: NodeTools)
     assert not any("@param" in script(text) for text in texts)
 
 
-def test_site_has_the_scripts_without_their_types(root: Path, site: Path) -> None:
-    """What the site serves is the published form of every script, and no file of types."""
+def test_site_has_every_script_once_and_no_types(root: Path, site: Path) -> None:
+    """Each script is in one of the bundles, but for those that cannot be modules."""
     published = site / "assets/javascripts"
     sources = root / "docs/assets/javascripts"
-    for path in sources.rglob("*.js"):
-        text = (published / path.relative_to(sources)).read_text("utf-8")
-        assert text == script(path.read_text("utf-8")), path.name
+    for name in APART:
+        assert (published / name).read_text("utf-8") == script((sources / name).read_text("utf-8"))
+    whole = "".join((published / f"{name}.js").read_text("utf-8") for name in BUNDLES)
+    bundled = {str(path.relative_to(sources)) for path in sources.rglob("*.js")} - {*APART}
+    found = re.findall(r'^modules\["assets/javascripts/(.+)"\] = ', whole, re.MULTILINE)
+    assert sorted(found) == sorted(bundled)
+    assert not any((published / name).exists() for name in bundled - {"inspector.js"})
     assert list(published.rglob("*.d.ts")) == []

@@ -505,7 +505,7 @@ REPLIES: dict[str, Any] = {
     },
     f"/sandbox/exchanges/{HOSTILE}": {
         **dict.fromkeys(HOSTILE_MEMBERS, HOSTILE),
-        **dict.fromkeys(("why", "curl", "pytest"), HOSTILE),
+        **dict.fromkeys(("why", "curl", "javascript", "pytest"), HOSTILE),
         **dict.fromkeys(("request", "response"), MESSAGE),
         "status": 404,
         "duration_ms": 1.0,

@@ -1,4 +1,4 @@
-"""Every exchange of the journal can be had again: as a pytest test, and as a curl command."""
+"""Every exchange of the journal can be had again: as a test, a command and a module."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from inner_pytest import run_pytest
+from node_tools import NodeTools
 from voice_sandbox import create_app
 from voice_sandbox.api.service import CHANGES_STATE
 from voice_sandbox.journal.pytest_export import as_pytest
@@ -128,8 +129,47 @@ def test_each_exchange_is_a_command_that_runs(
     assert answered == [exchange["status"] for exchange in whole]
 
 
-def test_each_export_sends_the_same_path(voice_sandbox: SandboxClient, tmp_path: Path) -> None:
-    """Command and test send every byte of a path as it was, and the archive holds a valid URI."""
+def run_modules(
+    exchanges: list[dict[str, Any]], node: NodeTools, key: str, folder: Path
+) -> list[str]:
+    """What the JavaScript of each exchange prints, up to its first blank."""
+    (folder / "run.mjs").write_text(
+        "import { readdirSync } from 'node:fs';\n"
+        "for (const name of readdirSync('.').filter((name) => name.startsWith('sent')).sort())"
+        " await import(`./${name}`);\n"
+    )
+    for number, exchange in enumerate(exchanges):
+        (folder / f"sent{number:03}.mjs").write_text(exchange["javascript"], "utf-8")
+    ran = subprocess.run(
+        [node.node, "run.mjs"],
+        cwd=folder,
+        env={**os.environ, "VOICE_API_KEY": key},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.stderr == ""
+    return re.findall(r"^\d{3}(?= )", ran.stdout, re.MULTILINE)
+
+
+def test_each_exchange_is_a_module_that_runs(
+    exchanges: list[dict[str, Any]],
+    voice_sandbox: SandboxClient,
+    node_tools: NodeTools,
+    tmp_path: Path,
+) -> None:
+    """In Node with the same key, each module is answered as the exchange was."""
+    whole = [exchange for exchange in exchanges if not exchange["request"]["truncated"]]
+    printed = run_modules(whole, node_tools, voice_sandbox.key, tmp_path)
+    assert [int(status) for status in printed] == [exchange["status"] for exchange in whole]
+    [cut, *_] = [exchange for exchange in exchanges if exchange["request"]["truncated"]]
+    assert "into body.json" in cut["javascript"]
+    assert 'await readFile("body.json")' in cut["javascript"]
+
+
+def test_each_export_sends_the_same_path(
+    voice_sandbox: SandboxClient, node_tools: NodeTools, tmp_path: Path
+) -> None:
+    """All exports send every byte of a path as it was, and the archive holds a valid URI."""
     for target in ODD_TARGETS:
         voice_sandbox.client.get("/", extensions={"target": target.encode()})
     entries = voice_sandbox.journal(limit="500")
@@ -147,6 +187,11 @@ def test_each_export_sends_the_same_path(voice_sandbox: SandboxClient, tmp_path:
         capture_output=True,
         check=True,
     )
+    sent = [entry["path"] for entry in reversed(voice_sandbox.journal(limit="500"))]
+    assert sent == [exchange["path"] for exchange in exchanges]
+
+    voice_sandbox.reset()
+    run_modules(exchanges, node_tools, voice_sandbox.key, tmp_path)
     sent = [entry["path"] for entry in reversed(voice_sandbox.journal(limit="500"))]
     assert sent == [exchange["path"] for exchange in exchanges]
 

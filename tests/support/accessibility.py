@@ -10,9 +10,10 @@ from playwright.sync_api import Page, expect
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 # What a visitor's system prefers, and what Material calls the colors that follow from it.
 SCHEMES: Final[dict[Literal["light", "dark"], str]] = {"light": "default", "dark": "slate"}
-# In the middle of a fade every contrast is wrong.
+# In the middle of a fade every contrast is wrong. Inside a closed <details> one never ends.
 NOTHING_MOVES = """() => Promise.all(document.getAnimations()
   .filter((it) => it.effect.getComputedTiming().endTime !== Infinity)
+  .filter((it) => it.effect.target.checkVisibility())
   .map((it) => it.finished.catch(() => null)))"""
 
 

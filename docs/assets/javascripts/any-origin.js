@@ -2,6 +2,15 @@
 // the build. This puts in the address that serves the page, so that any host and port will do.
 // The frame of the reference may be there before the module that serves it: until then it is told to wait.
 window.update_swagger_ui_iframe_height ??= () => {};
+// At the first step back Material loads even the page again that is there. An element that names its page in
+// data-steps is told of the steps within it instead.
+addEventListener("popstate", (event) => {
+  /** @type {HTMLElement | null} */
+  const page = document.querySelector("[data-steps]");
+  if (page?.dataset.steps !== location.pathname) return;
+  event.stopImmediatePropagation();
+  page.dispatchEvent(new Event("step"));
+});
 (() => {
   const parse = DOMParser.prototype.parseFromString;
   const config = document.getElementById("__config")?.textContent ?? "{}";

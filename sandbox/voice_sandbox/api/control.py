@@ -22,6 +22,7 @@ from voice_sandbox.http.exchange import Handler, Request, Response
 from voice_sandbox.http.rate_limits import StreamSlots
 from voice_sandbox.installation import __version__
 from voice_sandbox.journal import coverage, exports
+from voice_sandbox.journal.javascript_export import as_javascript
 from voice_sandbox.journal.journal import Journal
 from voice_sandbox.journal.pytest_export import as_pytest
 from voice_sandbox.journal.search import Search
@@ -206,6 +207,7 @@ async def read_exchange(context: ControlContext, request: Request) -> Response:
         {
             **entry,
             "curl": exports.as_curl(entry, origin=request.origin, scenarios=scenarios),
+            "javascript": as_javascript(entry, origin=request.origin, scenarios=scenarios),
             "pytest": as_pytest(
                 entry,
                 reversed(earlier),

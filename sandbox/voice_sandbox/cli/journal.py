@@ -73,8 +73,9 @@ def logs(
 @click.option(
     "--as",
     "form",
-    type=click.Choice(["curl", "pytest"]),
-    help="Print the request as a curl command, or as a pytest test that first does what led to it.",
+    type=click.Choice(["curl", "javascript", "pytest"]),
+    help="Print the request as a curl command, as a JavaScript module for Node, "
+    "or as a pytest test that first does what led to it.",
 )
 @remote
 def exchange(client: SandboxClient, as_json: bool, request_id: str, form: str | None) -> None:
@@ -82,6 +83,7 @@ def exchange(client: SandboxClient, as_json: bool, request_id: str, form: str | 
 
     \b
     voice-sandbox exchange REQUEST_ID --as curl
+    voice-sandbox exchange REQUEST_ID --as javascript > sent.mjs
     voice-sandbox exchange REQUEST_ID --as pytest > test_it.py
     """
     found = client.exchange(request_id)

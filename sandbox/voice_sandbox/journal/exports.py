@@ -137,7 +137,10 @@ def _media_type(message: Mapping[str, Any]) -> str:
     return next((value for name, value in message["headers"] if name == "content-type"), "")
 
 
-# What `replay` shares
+# What the exports share
+
+PLAIN_PATH: Final = re.compile(r"(?!.*(?:/\.|//))[A-Za-z0-9/_.~-]*(?:\?[A-Za-z0-9/_.~=&-]+)?")
+"""What clients send as it stands; everything else they would escape or put in order first."""
 
 
 def sent_headers(entry: JournalEntry) -> list[tuple[str, str]]:

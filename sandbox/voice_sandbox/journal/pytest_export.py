@@ -14,14 +14,18 @@ from typing import Any, Final
 
 from voice_sandbox.calls.provider import ID_PREFIX
 from voice_sandbox.calls.scenarios import Scenarios
-from voice_sandbox.journal.exports import JournalEntry, declared_bytes, sent_body, sent_headers
+from voice_sandbox.journal.exports import (
+    PLAIN_PATH,
+    JournalEntry,
+    declared_bytes,
+    sent_body,
+    sent_headers,
+)
 
 _PROVIDER_ID: Final = re.compile(rf"{ID_PREFIX}[0-9a-f]{{32}}")
 _TEST_LIMIT: Final = 80_000
 """Characters; the control contract allows a little more for what stands around them."""
 _OF_THE_MOMENT: Final = frozenset({"rate_limited", "storage_unavailable", "internal_error"})
-# What httpx2 sends as it stands; everything else it would escape or put in order first.
-_PLAIN_PATH: Final = re.compile(r"(?!.*(?:/\.|//))[A-Za-z0-9/_.~-]*(?:\?[A-Za-z0-9/_.~=&-]+)?")
 
 
 def as_pytest(
@@ -166,7 +170,7 @@ class _Test:
         """The arguments that send a path as it is, with the call that the test has created."""
         is_created = self._created is not None and self._created in path
         replaced = f".replace({self._created!r}, call_id)" if is_created else ""
-        if _PLAIN_PATH.fullmatch(path):
+        if PLAIN_PATH.fullmatch(path):
             return [f"{path!r}{replaced}"]
         return ["'/'", f"extensions={{'target': {path!r}{replaced}.encode()}}"]
 

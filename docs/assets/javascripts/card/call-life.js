@@ -233,7 +233,7 @@ function transcript(turns) {
     { class: "life-transcript" },
     ...turns.slice(0, SHOWN_TURNS).map((turn) => {
       const [, speaker = "", said = turn] = /^([^:]{1,40}): ?(.*)$/s.exec(turn) ?? [];
-      return node("div", {}, node("dt", {}, speaker || "—"), node("dd", {}, said));
+      return node("div", {}, node("dt", {}, speaker || "—"), node("dd", { dir: "auto" }, said));
     }),
     turns.length > SHOWN_TURNS ? node("div", {}, node("dt", {}, "…"), node("dd", {}, `${turns.length - SHOWN_TURNS} more turns`)) : null,
   );

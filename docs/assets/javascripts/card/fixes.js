@@ -19,7 +19,7 @@ export function fixFor(code, { requests, example, newCall }, { isEdited }) {
   switch (code) {
     case "missing_token":
     case "invalid_token":
-      return { label: "Use the demo key", fix: useDemoKey };
+      return request.token === null ? { label: "Use the shared demo key", fix: useDemoKey } : { label: "Send your key", fix: () => ({ token: null }) };
     case "not_found":
     case "method_not_allowed":
       return documented && { label: `Send ${documented.method} ${documented.path}`, fix: () => documented };
@@ -49,10 +49,13 @@ export function fixFor(code, { requests, example, newCall }, { isEdited }) {
   }
 }
 
-/** @returns {RequestChanges} */
+/**
+ * Where only the keys of a list are accepted, that of the browser is not among them, but this one may be.
+ * @returns {RequestChanges}
+ */
 function useDemoKey() {
   if (key() !== DEMO_KEY) useKey(DEMO_KEY);
-  return { token: null };
+  return {};
 }
 
 /** @returns {Fix} */

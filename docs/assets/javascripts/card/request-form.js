@@ -26,6 +26,7 @@ export class RequestForm {
     this.showLanguage(session.language());
     this.showBase();
     this.showCaptured();
+    this.showAddress();
   }
 
   /** @param {AbortSignal} signal */
@@ -36,7 +37,7 @@ export class RequestForm {
     for (const input of this.inputs) {
       input.addEventListener("input", () => this.showParameter(input.name, input.value), { signal });
     }
-    for (const tab of this.tabs) tab.addEventListener("change", () => session.chooseLanguage(tab.value), { signal });
+    for (const tab of this.tabs) tab.addEventListener("change", () => this.chooseLanguage(tab.value), { signal });
     session.on("language", (language) => this.showLanguage(language), signal);
     session.on("base", () => this.showBase(), signal);
     session.on("key", () => this.showCaptured(), signal);
@@ -117,6 +118,37 @@ export class RequestForm {
     const text = this.editor?.value ?? "";
     const body = syntaxError(text) ? this.request.body : JSON.parse(text);
     this.write({ ...body, phone: this.outcome?.value || (this.request.body?.phone ?? "") });
+    this.keepAddress({ outcome: this.outcome?.selectedOptions[0]?.dataset.name });
+  }
+
+  /** @param {string} value */
+  chooseLanguage(value) {
+    session.chooseLanguage(value);
+    this.keepAddress({ lang: session.languageName(value) });
+  }
+
+  /** Chooses the outcome that the address names for this card, or for the first card with outcomes where it names none. */
+  showAddress() {
+    const outcome = new URLSearchParams(location.search).get("outcome");
+    const named = [...(this.outcome?.options ?? [])].find((option) => outcome !== null && option.dataset.name === outcome);
+    const card = document.querySelector(`try-api[id="${CSS.escape(location.hash.slice(1))}"]`) ?? document.querySelector("try-api:has(.card-outcome)");
+    if (!named || !this.outcome || card !== this.card) return;
+    this.outcome.value = named.value;
+    this.chooseOutcome();
+  }
+
+  /**
+   * Puts what was chosen into the address of the page, so that it can be shared. What is undefined leaves it.
+   * @param {Record<string, string | undefined>} chosen
+   */
+  keepAddress(chosen) {
+    const url = new URL(location.href);
+    for (const [name, value] of Object.entries(chosen)) {
+      if (value) url.searchParams.set(name, value);
+      else url.searchParams.delete(name);
+    }
+    url.hash = this.card.id;
+    history.replaceState(history.state, "", url);
   }
 
   /** @param {string | null} language */

@@ -5,6 +5,8 @@ import { noResponseNodes, problemNodes } from "../shared/problems.js";
 import { jsonNodes, statusBadge } from "../shared/response-view.js";
 import { checkResponse } from "./response-check.js";
 
+const SHOWN_RUNS = 5;
+
 /** Shows responses inside a card's `.card-response`. */
 export class CardResponse {
   /** @param {HTMLElement} element */
@@ -16,6 +18,7 @@ export class CardResponse {
     this.json = required(element, ".card-json", HTMLElement);
     this.code = required(this.json, "code", HTMLElement);
     this.headers = required(element, ".card-headers dl", HTMLElement);
+    this.runs = required(element, ".card-runs", HTMLElement);
     this.recorded = [this.status, this.code, this.headers].map((part) => ({
       part,
       nodes: [...part.childNodes].map((child) => child.cloneNode(true)),
@@ -30,6 +33,7 @@ export class CardResponse {
     this.element.dataset.state = "running";
     const lines = requests.length > 1 ? requests.map(requestLine) : [];
     this.lines.hidden = lines.length === 0;
+    this.runs.hidden = false; // it has its place before the response, so that nothing moves then
     this.lines.replaceChildren(...lines);
   }
 
@@ -40,7 +44,7 @@ export class CardResponse {
    * @param {SandboxResponse} response
    */
   showLine(index, request, response) {
-    const phrase = request.responses[response.status]?.phrase ?? response.phrase;
+    const phrase = phraseOf(request, response);
     this.lines.children[index]?.lastElementChild?.replaceWith(statusBadge(response.status, phrase));
   }
 
@@ -51,10 +55,21 @@ export class CardResponse {
    * @param {Node | null} fix
    */
   show(request, response, fix) {
+    this.showOf(request, response, fix);
+    this.addRun(request, response);
+    return `${response.status} ${phraseOf(request, response)}`.trim();
+  }
+
+  /**
+   * @param {CardRequest} request
+   * @param {SandboxResponse} response
+   * @param {Node | null} fix
+   */
+  showOf(request, response, fix) {
     const isRejected = response.status >= 400;
     this.element.dataset.state = isRejected ? "rejected" : "succeeded";
     const documented = request.responses[response.status];
-    const phrase = documented?.phrase ?? response.phrase;
+    const phrase = phraseOf(request, response);
     const verdict = node("span", { class: "card-fit" });
     this.status.replaceChildren(
       statusBadge(response.status, phrase),
@@ -76,7 +91,28 @@ export class CardResponse {
     this.headers.replaceChildren(
       ...response.headers.map(([header, value]) => node("div", {}, node("dt", {}, titled(header)), node("dd", {}, value))),
     );
-    return `${response.status} ${phrase}`.trim();
+  }
+
+  /**
+   * Keeps the response among the last runs; a press shows it again.
+   * @param {CardRequest} request
+   * @param {SandboxResponse} response
+   */
+  addRun(request, response) {
+    const press = () => {
+      this.showOf(request, response, null);
+      this.markRun(run);
+    };
+    const at = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+    const run = node("button", { type: "button", class: "card-run-again", onclick: press }, statusBadge(response.status), ` ${at}`);
+    this.runs.prepend(run);
+    while (this.runs.children.length > SHOWN_RUNS) this.runs.lastElementChild?.remove();
+    this.markRun(run);
+  }
+
+  /** @param {HTMLElement} shown */
+  markRun(shown) {
+    for (const run of this.runs.children) run.setAttribute("aria-pressed", String(run === shown));
   }
 
   /**
@@ -111,6 +147,14 @@ export class CardResponse {
     place.dataset.fits = String(verdict.fits);
     place.textContent = verdict.fits ? "Fits the contract" : `Does not fit the contract: ${verdict.reason}`;
   }
+}
+
+/**
+ * @param {CardRequest} request
+ * @param {SandboxResponse} response
+ */
+function phraseOf(request, response) {
+  return request.responses[response.status]?.phrase ?? response.phrase;
 }
 
 /**

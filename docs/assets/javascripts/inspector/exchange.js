@@ -10,6 +10,8 @@ import { clockTime, milliseconds } from "./exchange-list.js";
 
 const COPIED_MS = 1500;
 
+/** @typedef {"curl" | "javascript" | "pytest"} Form of a request for another tool */
+
 export class ExchangeView {
   /**
    * `showCall(call_id)` and `back()` are called by its buttons.
@@ -95,7 +97,7 @@ export class ExchangeView {
   /** @param {Exchange} exchange */
   exports(exchange) {
     const note = node("span", { class: "inspector-note", "data-part": "copy-note" });
-    const button = (/** @type {"curl" | "pytest"} */ field, /** @type {string} */ label) => {
+    const button = (/** @type {Form} */ field, /** @type {string} */ label) => {
       /** @type {HTMLButtonElement} */
       const pressed = node("button", { type: "button", class: "inspector-button", onclick: () => this.copyAs(pressed, { field, label, note, exchange }) }, label);
       return pressed;
@@ -104,6 +106,7 @@ export class ExchangeView {
       "div",
       { class: "inspector-row inspector-exports" },
       button("curl", "Copy as curl"),
+      button("javascript", "Copy as JavaScript"),
       button("pytest", "Copy as pytest"),
       note,
     );
@@ -111,7 +114,7 @@ export class ExchangeView {
 
   /**
    * @param {HTMLButtonElement} button
-   * @param {{ field: "curl" | "pytest", label: string, note: HTMLElement, exchange: Exchange }} what
+   * @param {{ field: Form, label: string, note: HTMLElement, exchange: Exchange }} what
    */
   async copyAs(button, { field, label, note, exchange }) {
     note.textContent = "";

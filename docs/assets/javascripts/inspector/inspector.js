@@ -5,6 +5,7 @@ import { node } from "../shared/dom.js";
 import { noResponseNodes } from "../shared/problems.js";
 import { NoResponse, newId, send } from "../shared/sandbox-client.js";
 import * as session from "../shared/session.js";
+import * as address from "./address.js";
 import { CallsView } from "./calls.js";
 import { ClockView } from "./clock.js";
 import { CoverageView } from "./coverage.js";
@@ -43,6 +44,7 @@ export class Inspector {
     /** @type {string | null} seq of the opened exchange */
     this.opened = null;
     this.isChosen = false; // the reader chose what is opened
+    this.isMissing = false; // the address names a request that the key does not have
     this.startedAt = Date.now();
     /** @type {string | null} the request id of the reader's own call */
     this.placed = null;
@@ -78,7 +80,7 @@ export class Inspector {
     });
     this.stream = this.newStream();
     this.listen();
-    session.on("key", () => this.start(), signal);
+    session.on("key", () => this.useKey(), signal);
     signal.addEventListener("abort", () => this.key.abort());
     this.start();
   }
@@ -98,10 +100,17 @@ export class Inspector {
     parts.keyForm.addEventListener("submit", (event) => this.changeKey(event), options);
     parts.key.addEventListener("change", (event) => this.changeKey(event), options);
     parts.exchange.addEventListener("keydown", (event) => event.key === "Escape" && this.close(), options);
+    address.onStep(this.element, () => this.followAddress(), this.signal);
     this.showScenario();
   }
 
   // The key in use
+
+  /** Another key has other requests, unless the address was waiting for it. */
+  useKey() {
+    if (!this.isMissing) address.drop();
+    this.start();
+  }
 
   /** Begins with the key in use, from nothing. */
   start() {
@@ -114,6 +123,7 @@ export class Inspector {
     this.forget();
     this.stream = this.newStream();
     this.stream.run();
+    this.openNamed();
   }
 
   newStream() {
@@ -170,7 +180,9 @@ export class Inspector {
    * @param {number} newCount
    */
   openArrived(arrived, newCount) {
-    if (!this.twoColumns()) return;
+    const wanted = address.named();
+    if (wanted && arrived.some((exchange) => exchange.request_id === wanted.requestId)) this.list.mark(this.opened);
+    if (wanted || !this.twoColumns()) return;
     const own = arrived.find((exchange) => exchange.request_id === this.placed);
     if (own) this.open(own.seq);
     else if (this.opened === null || (!this.isChosen && newCount === 0)) this.open(arrived.at(-1)?.seq ?? "");
@@ -231,30 +243,85 @@ export class Inspector {
     if (by === "arrow" && !this.twoColumns()) return;
     this.isChosen = true;
     this.open(seq);
+    const requestId = this.recent.get(seq)?.request_id;
+    if (requestId) address.name(requestId, session.key());
     if (!this.twoColumns()) this.parts.exchange.focus();
+  }
+
+  // The request that the address names
+
+  /** After a step through the history. */
+  followAddress() {
+    if (address.named()) this.openNamed();
+    else this.hide();
+  }
+
+  /** Opens the request that the address names, which the journal may have though the list does not. */
+  async openNamed() {
+    const wanted = address.named();
+    this.isMissing = false;
+    if (!wanted) return;
+    this.isChosen = true;
+    const found = this.recent.find(wanted.requestId) ?? (await this.readNamed(wanted.requestId));
+    if (address.named()?.requestId !== wanted.requestId || this.key.signal.aborted) return;
+    if (!found) {
+      this.showMissing(wanted);
+      return;
+    }
+    this.openExchange(found);
+  }
+
+  /**
+   * @param {string} requestId
+   * @returns {Promise<Exchange | null>} null where the journal of this key does not have it
+   */
+  async readNamed(requestId) {
+    const path = `/sandbox/exchanges/${encodeURIComponent(requestId)}`;
+    return /** @type {Exchange | null} */ (await this.fetchJson({ method: "GET", path }, { quietly: true }));
+  }
+
+  /** @param {{ requestId: string, key: string | null }} wanted */
+  showMissing({ requestId, key }) {
+    this.isMissing = true;
+    const isOthers = key !== null && key !== address.endOf(session.key());
+    const reason = isOthers
+      ? `The link is of a key that ends in ${key}. Enter that key above.`
+      : "The journal keeps the newest requests for a day, and a reset empties it.";
+    this.announce(`This key has no request ${requestId}. ${reason}`, { isError: true });
+  }
+
+  /** Shows no request. */
+  hide() {
+    const seq = this.opened;
+    this.opened = null;
+    this.isMissing = false;
+    this.parts.exchange.hidden = true;
+    this.list.mark(null);
+    this.showView();
+    this.list.focus(seq);
   }
 
   /** @param {string} seq */
   open(seq) {
     const exchange = this.recent.get(seq);
-    if (!exchange) return;
-    this.opened = seq;
+    if (exchange) this.openExchange(exchange);
+  }
+
+  /** @param {Exchange} exchange which the list may have, or not yet, or no more */
+  openExchange(exchange) {
+    this.opened = exchange.seq;
     this.exchange.show(exchange);
-    this.list.mark(seq);
+    this.list.mark(exchange.seq);
     this.showView();
   }
 
   /** Goes back from the opened exchange to the list. */
   close() {
-    const seq = this.opened;
     if (this.twoColumns()) {
-      this.list.focus(seq);
+      this.list.focus(this.opened);
       return;
     }
-    this.opened = null;
-    this.parts.exchange.hidden = true;
-    this.showView();
-    this.list.focus(seq);
+    if (!address.leave()) this.hide();
   }
 
   /** @param {string} callId */
@@ -341,6 +408,7 @@ export class Inspector {
   async reset() {
     const response = await this.exchangeWith({ method: "DELETE", path: "/sandbox/state" });
     if (!response) return;
+    address.drop();
     this.forget();
     this.announce("The namespace is empty");
   }

@@ -29,6 +29,11 @@ export class RecentExchanges {
     return this.bySeq.get(seq);
   }
 
+  /** @param {string} requestId */
+  find(requestId) {
+    return [...this.bySeq.values()].find((exchange) => exchange.request_id === requestId) ?? null;
+  }
+
   clear() {
     this.bySeq.clear();
   }

@@ -1,6 +1,6 @@
 // Sends requests to the sandbox: timed, cancelable, and never a bare "network error".
 
-import { key, origin } from "./session.js";
+import { key, noteSandbox, origin } from "./session.js";
 
 const TIMEOUT_MS = 15_000;
 /** @satisfies {RequestInit} */
@@ -67,7 +67,10 @@ export function newId() {
 async function ensureSandbox(signal) {
   if (known === origin()) return;
   const { response, text } = await fetchText("/sandbox", {}, signal);
-  if (!response.ok || parse(text)?.sandbox !== true) throw new NoResponse("not-a-sandbox");
+  if (!response.ok || parse(text)?.sandbox !== true) {
+    noteSandbox("down");
+    throw new NoResponse("not-a-sandbox");
+  }
   known = origin();
 }
 
@@ -88,10 +91,12 @@ async function fetchText(path, options, signal) {
       ...PRIVATE,
       signal: timeout.signal,
     });
-    return { response, text: await response.text() };
+    const text = await response.text();
+    noteSandbox("up");
+    return { response, text };
   } catch (error) {
     if (error instanceof NoResponse) throw error;
-    if (!signal?.aborted && timeout.signal.aborted) throw new NoResponse("timeout");
+    if (!signal?.aborted && timeout.signal.aborted) throw timedOut();
     throw await noResponse(signal);
   } finally {
     clearTimeout(timer);
@@ -99,10 +104,16 @@ async function fetchText(path, options, signal) {
   }
 }
 
+function timedOut() {
+  noteSandbox("down");
+  return new NoResponse("timeout");
+}
+
 /** @param {AbortSignal} [signal] */
 async function noResponse(signal) {
   if (signal?.aborted) return new NoResponse("canceled");
   known = null;
+  noteSandbox("down");
   if (navigator.onLine === false) return new NoResponse("browser-offline");
   return new NoResponse((await isThere()) ? "blocked" : "not-running");
 }

@@ -1,18 +1,22 @@
-// What this visit knows: the key in use and the values that responses passed on.
-// It is held in memory, so it survives instant navigation and nothing else. A reader may ask to keep
-// the key until the tab is closed.
+// What the pages know of their reader: the key in use, language and base URL, and the values that
+// responses passed on. Each browser has a key of its own, so that readers of one portal do not see
+// each other's calls. It remembers that key, or another one if the reader wants that.
 
-export const DEMO_KEY = "sandbox_demo";
+export const DEMO_KEY = "sandbox_demo"; // of the text of all pages
 
-const STORED = "voice-sandbox-key";
+const STORED = { key: "voice-sandbox-key", language: "voice-language", base: "voice-base" };
+const LANGUAGES = { curl: "bash" }; // names in an address that differ from those of the code blocks
+const BASES = ["sandbox", "live"];
 
-const stored = storedKey(); // read once: a browser may have to fetch it from the disk
+const stored = { key: recalled("key"), language: recalled("language"), base: recalled("base") }; // read once: a browser may have to fetch it from the disk
 const state = {
-  key: stored ?? DEMO_KEY,
-  isStored: stored !== null,
-  language: /** @type {string | null} */ (null),
-  base: "sandbox",
+  key: stored.key !== null && isKey(stored.key) ? stored.key : newKey(),
+  isStored: true,
+  language: stored.language,
+  sandbox: /** @type {"unknown" | "up" | "down"} */ ("unknown"),
+  base: BASES.includes(stored.base ?? "") ? /** @type {string} */ (stored.base) : "sandbox",
 };
+if (state.key !== stored.key) state.isStored = remember("key", state.key);
 /** @type {Map<string, CapturedValues>} by operationId */
 const captured = new Map();
 const events = new EventTarget();
@@ -32,22 +36,16 @@ export function isKey(text) {
 /**
  * From now on cards and the inspector send this key.
  * @param {string} value
- * @param {{ store?: boolean }} [options] whether it outlives a reload; as it was unless told
+ * @param {{ store?: boolean }} [options] whether the browser remembers it; as it was unless told
  */
 export function useKey(value, { store = state.isStored } = {}) {
   state.key = value;
-  state.isStored = store;
-  try {
-    if (store) sessionStorage.setItem(STORED, value);
-    else sessionStorage.removeItem(STORED);
-  } catch {
-    state.isStored = false; // the browser stores nothing: the key lives as long as the page
-  }
+  state.isStored = store && remember("key", value);
   captured.clear(); // what another key was given means nothing to this one
   emit("key", value);
 }
 
-/** Whether the key outlives a reload, because the reader asked for it. */
+/** Whether the browser remembers the key. */
 export function keyIsStored() {
   return state.isStored;
 }
@@ -58,12 +56,26 @@ export function newKey() {
   return `sandbox_${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-function storedKey() {
+/** @param {keyof typeof STORED} name */
+function recalled(name) {
   try {
-    const value = sessionStorage.getItem(STORED);
-    return value !== null && isKey(value) ? value : null;
+    return localStorage.getItem(STORED[name]);
   } catch {
-    return null;
+    return null; // the browser stores nothing
+  }
+}
+
+/**
+ * Has the browser remember a value; false where it stores nothing, and the value lives as long as the page.
+ * @param {keyof typeof STORED} name
+ * @param {string} value
+ */
+function remember(name, value) {
+  try {
+    localStorage.setItem(STORED[name], value);
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -106,13 +118,24 @@ export function forget(operation) {
   emit("captured", operation);
 }
 
+/** The language of the requests: that of the address, or the one that was chosen last. */
 export function language() {
-  return state.language;
+  const named = new URLSearchParams(location.search).get("lang");
+  return named === null ? state.language : (LANGUAGES[/** @type {keyof typeof LANGUAGES} */ (named)] ?? named);
+}
+
+/**
+ * The name of a language in an address.
+ * @param {string} value
+ */
+export function languageName(value) {
+  return Object.entries(LANGUAGES).find(([, language]) => language === value)?.[0] ?? value;
 }
 
 /** @param {string} value */
 export function chooseLanguage(value) {
   state.language = value;
+  remember("language", value);
   emit("language", value);
 }
 
@@ -124,10 +147,23 @@ export function base() {
 /** @param {string} value */
 export function chooseBase(value) {
   state.base = value;
+  remember("base", value);
   emit("base", value);
 }
 
-/** @typedef {"key" | "captured" | "language" | "base"} EventName */
+/** Whether the sandbox responded to the last request of this visit. */
+export function sandbox() {
+  return state.sandbox;
+}
+
+/** @param {"up" | "down"} value */
+export function noteSandbox(value) {
+  if (state.sandbox === value) return;
+  state.sandbox = value;
+  emit("sandbox", value);
+}
+
+/** @typedef {"key" | "captured" | "language" | "base" | "sandbox"} EventName */
 
 /**
  * Calls `listener(detail)` on every event of that name until `signal` aborts, if there is one.
