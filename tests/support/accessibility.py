@@ -10,11 +10,15 @@ from playwright.sync_api import Page, expect
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js").read_text("utf-8")
 # What a visitor's system prefers, and what Material calls the colors that follow from it.
 SCHEMES: Final[dict[Literal["light", "dark"], str]] = {"light": "default", "dark": "slate"}
-# In the middle of a fade every contrast is wrong. Inside a closed <details> one never ends.
-NOTHING_MOVES = """() => Promise.all(document.getAnimations()
-  .filter((it) => it.effect.getComputedTiming().endTime !== Infinity)
-  .filter((it) => it.effect.target.checkVisibility())
-  .map((it) => it.finished.catch(() => null)))"""
+# In the middle of a fade every contrast is wrong, so each one is taken to its end. To wait for
+# `finished` would be to wait for ever where a page hides or pauses what moves.
+NOTHING_MOVES = """() => {
+  const moving = document.getAnimations()
+    .filter((it) => it.effect.getComputedTiming().endTime !== Infinity)
+    .filter((it) => it.playState !== "finished");
+  moving.forEach((it) => it.finish());
+  return moving.length === 0;
+}"""
 
 
 def violations(page: Page) -> list[str]:
@@ -26,7 +30,7 @@ def _violations(page: Page, scheme: Literal["light", "dark"]) -> list[str]:
     page.emulate_media(color_scheme=scheme)
     expect(page.locator("body")).to_have_attribute("data-md-color-scheme", SCHEMES[scheme])
     for frame in page.frames:
-        frame.evaluate(NOTHING_MOVES)
+        frame.wait_for_function(NOTHING_MOVES, polling=20)
         if frame != page.main_frame:
             frame.evaluate(AXE)
     return [

@@ -140,7 +140,7 @@ export class CallLife {
   }
 
   showEndless() {
-    const webhooks = node("a", { href: new URL("webhooks/#post-a-completion", site).href }, "post a completion");
+    const webhooks = node("a", { href: new URL("how-results-arrive/#post-a-completion", site).href }, "post a completion");
     this.note.replaceChildren("The provider will never end this call. End it by hand: ", webhooks, ".");
     this.announce(this.note.textContent ?? "");
   }
