@@ -30,6 +30,8 @@ from voice_sandbox.contract.problems import PROBLEMS, documented_codes
 FOLLOW: Final = "getCall"
 """The operation that a new call is followed with, where a link leads to it."""
 IDEMPOTENCY: Final = "Idempotency-Key"
+_PARTS: Final = ("call",)
+"""What a card can open when its request has succeeded: only a new call has more than a response."""
 PROBLEM_REQUESTS: Final = f"portal/voice_portal/{PROBLEM_REQUESTS_FILE.name}"
 
 
@@ -44,6 +46,8 @@ class Choice:
     chain: bool
     expect: str | None
     """The code of the problem that the card triggers."""
+    opens: str | None
+    """The part that a success opens, where that is not the response."""
 
     @property
     def request(self) -> CardRequest:
@@ -129,9 +133,12 @@ def _choice(sources: Sources, options: Mapping[str, Any]) -> Choice:
         line=str(options.get("line") or _default_line(request)),
         chain=options.get("chain", True) is not False,
         expect=None if expect is None else choose(str(expect), PROBLEMS, "problem"),
+        opens=options.get("opens"),
     )
     if choice.expect is not None and not _documents(request, choice.expect):
         raise FenceError(f"{request.operation.operation_id} documents no problem {choice.expect}.")
+    if choice.opens is not None:
+        choose(str(choice.opens), _PARTS if _life(choice, sources) else (), "part to open")
     return choice
 
 
@@ -187,6 +194,7 @@ def _data(choice: Choice, sources: Sources) -> dict[str, Any]:
         "example": choice.request.example.value if choice.request.example else None,
         "newCall": _new_call(choice.request, sources),
         "life": _life(choice, sources),
+        "opens": choice.opens,
     }
 
 

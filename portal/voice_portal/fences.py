@@ -100,7 +100,7 @@ FENCES: Final[Mapping[str, Fence]] = {
             fence_html.try_api,
             fence_text.try_api,
             required=("operation",),
-            optional=(*REQUEST_OPTIONS[1:], "title", "line", "chain", "first", "expect"),
+            optional=(*REQUEST_OPTIONS[1:], "title", "line", "chain", "first", "expect", "opens"),
         ),
         Fence(
             "fields",

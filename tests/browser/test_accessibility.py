@@ -7,6 +7,7 @@ from playwright.sync_api import Page, expect
 
 from accessibility import violations
 from built_pages import ALL_PAGES, address
+from cards import open_part
 from read_once import contracts
 
 PHONE = {"width": 360, "height": 740}
@@ -56,6 +57,7 @@ def test_axe_finds_nothing_in_a_card_that_ran(
     page.goto("/quickstart/")
     cards = page.locator("try-api")
     cards.first.locator(".card-run").click()
+    open_part(cards.first, "call")
     cards.first.get_by_role("button", name="Skip to the end").click()
     expect(cards.first.locator(".life-end")).to_be_visible()
     rejected = cards.nth(3)

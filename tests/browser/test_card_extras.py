@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
+from cards import open_part
 from sandbox_process import SandboxServer
 from voice_sandbox.contract.problems import PROBLEMS
 
@@ -99,6 +100,7 @@ def test_outcome_is_chosen_from_the_catalogue(quickstart: Page) -> None:
     expect(card.locator('[data-language="bash"]')).to_contain_text('"phone": "+12025550111"')
     assert json.loads(card.locator("textarea").input_value())["phone"] == "+12025550111"
     card.get_by_role("button", name="Try API").click()
+    open_part(card, "call")
     card.get_by_role("button", name="Skip to the end").click()
     expect(card.locator(".life-end")).to_contain_text("busy")
 
@@ -107,6 +109,7 @@ def test_end_of_a_call_shows_what_was_posted_and_saved(quickstart: Page) -> None
     """After the end the card shows the provider's completion beside the call that is read."""
     card = created(quickstart)
     card.get_by_role("button", name="Try API").click()
+    open_part(card, "call")
     card.get_by_role("button", name="Skip to the end").click()
     posted, read = card.locator(".life-side").first, card.locator(".life-side").last
     expect(posted).to_contain_text('"event_type": "call.completed"')
@@ -120,6 +123,7 @@ def test_second_delivery_is_shown_though_the_call_is_over(quickstart: Page) -> N
     card = created(quickstart)
     card.get_by_label("Outcome").select_option("+12025550133")
     card.get_by_role("button", name="Try API").click()
+    open_part(card, "call")
     expect(card.locator(".life-end")).to_contain_text("completed", timeout=15_000)
     answered = card.locator(".life-response")
     expect(answered).to_have_text(["and got 200", "and got 409"])
@@ -133,6 +137,7 @@ def test_state_is_read_as_it_changes_and_no_oftener(quickstart: Page) -> None:
     )
     card = created(quickstart)
     card.get_by_role("button", name="Try API").click()
+    open_part(card, "call")
     read = card.locator(".life-side").last
     expect(read).to_contain_text('"status": "ringing"')
     expect(read).to_contain_text('"duration": null')
@@ -153,6 +158,7 @@ def test_emptied_namespace_ends_the_time_line(
     dialog.get_by_label("Key in use").fill("sandbox_emptied")
     dialog.get_by_role("button", name="Use this key").click()
     card.get_by_role("button", name="Try API").click()
+    open_part(card, "call")
     expect(card.locator(".life-now")).to_be_visible()
     headers = {"authorization": "Bearer sandbox_emptied"}
     quickstart.request.delete(f"{sandbox_server.url}/sandbox/state", headers=headers)
@@ -165,13 +171,14 @@ def test_call_that_never_ends_says_so(quickstart: Page) -> None:
     card = created(quickstart)
     card.get_by_label("Outcome").select_option("+12025550130")
     card.get_by_role("button", name="Try API").click()
+    open_part(card, "call")
     card.get_by_role("button", name="Skip to the end").click()
     expect(card.locator(".life-note")).to_contain_text("never end this call")
 
 
 def key_in_use(page: Page) -> str:
     """The key that the first card names."""
-    return str(created(page).locator(".card-key code").inner_text())
+    return str(created(page).locator(".card-key").get_attribute("title"))
 
 
 def test_each_browser_has_a_key_of_its_own(new_page: Callable[..., Page]) -> None:
@@ -199,7 +206,7 @@ def test_commands_of_the_page_name_the_key_in_use(quickstart: Page) -> None:
     expect(command).to_contain_text("export VOICE_API_KEY=sandbox_another_one")
     choose_key(quickstart, "sandbox_demo")
     expect(command).to_contain_text("export VOICE_API_KEY=sandbox_demo")
-    quickstart.locator(".md-nav--primary").get_by_role("link", name="Calls", exact=True).click()
+    quickstart.locator(".md-nav--primary").get_by_role("link", name="Place a call", exact=True).click()
     choose_key(quickstart, "sandbox_one_more")
     quickstart.go_back()
     expect(command).to_contain_text("export VOICE_API_KEY=sandbox_one_more")
@@ -319,6 +326,7 @@ def test_talk_of_five_turns_is_shown_whole(new_page: Callable[..., Page]) -> Non
     page.goto("/quickstart/?outcome=kyrgyz#try-createcall")
     card = created(page)
     card.get_by_role("button", name="Try API").click()
+    open_part(card, "call")
     card.get_by_role("button", name="Skip to the end").click()
     talk = card.locator(".life-said")
     expect(talk.locator("dd")).to_have_count(5)
@@ -400,7 +408,7 @@ def test_headers_can_be_opened(quickstart: Page) -> None:
     card = created(quickstart)
     card.get_by_role("button", name="Try API").click()
     expect(card).to_have_attribute("data-state", "succeeded")
-    card.get_by_text("Headers", exact=True).click()
+    open_part(card, "headers")
     expect(card.locator(".card-headers")).to_contain_text("Location")
 
 
@@ -432,6 +440,7 @@ def test_nothing_moves_when_a_card_answers(
     expect(completion).to_have_attribute("data-state", "succeeded")
     card = created(quickstart)
     card.get_by_role("button", name="Try API").click()
+    open_part(card, "call")
     expect(card.locator(".life-now")).to_be_visible()
     quickstart.request.post(
         f"{sandbox_server.url}/sandbox/clock",

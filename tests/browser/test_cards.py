@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
+from cards import open_part
 from sandbox_process import SandboxServer
 
 SEARCH = "/workers/search."
@@ -51,15 +52,47 @@ def test_call_goes_from_queued_to_completed(quickstart: Page) -> None:
     expect(created.locator(".card-status")).to_contain_text("201 Created")
     expect(created.locator(".card-status")).to_contain_text(re.compile(r"\d+ ms"))
     expect(created.locator(".card-request-id")).to_have_text(re.compile(r"^req_\w+$"))
+    open_part(created, "call")
     expect(created.locator(".life-end")).to_contain_text("completed", timeout=CALL_SECONDS)
     expect(created.locator(".life-stage")).to_have_count(4)
     expect(created.locator(".life-transcript")).to_contain_text("Hello, this is a test call.")
     expect(created.locator(".life-summary")).to_contain_text("after 5 s of talk")
 
 
+def test_landing_page_plays_a_call_at_one_press(page: Page) -> None:
+    """The card of the Overview opens the call that it has placed, and shows what was said."""
+    page.goto("/")
+    landing = page.locator("try-api").first
+    expect(landing.locator(".card-json")).to_be_visible()
+    landing.get_by_role("button", name="Try API").click()
+    expect(landing.locator(".life-now")).to_be_visible()
+    expect(landing.locator(".card-state")).to_have_text("completed", timeout=CALL_SECONDS)
+    expect(landing.locator(".life-transcript")).to_contain_text("Hello, this is a test call.")
+
+
+def test_rejection_is_read_whatever_part_was_open(
+    page: Page, expected_console_errors: list[str]
+) -> None:
+    """A creation that fails after one that did not shows its response, and no call any more."""
+    expected_console_errors.append("status of 429")
+    page.goto("/")
+    landing = page.locator("try-api").first
+    landing.get_by_role("button", name="Try API").click()
+    expect(landing.locator(".life-now")).to_be_visible()
+    landing.get_by_label("Outcome").select_option("+12025550121")
+    landing.get_by_role("button", name="Try API").click()
+    expect(landing).to_have_attribute("data-state", "rejected")
+    expect(landing.locator(".card-json")).to_contain_text('"code": "rate_limited"')
+    expect(landing.locator(".card-json")).to_be_visible()
+    expect(landing.locator(".card-state")).to_be_empty()
+    open_part(landing, "call")
+    expect(landing.locator(".card-life")).to_contain_text("Press Try API")
+
+
 def test_skip_ahead_ends_the_call_at_once(quickstart: Page) -> None:
     """Skip ahead turns the clock of the sandbox, so nobody has to wait for the end."""
     created = run(quickstart, "Try create call")
+    open_part(created, "call")
     created.get_by_role("button", name="Skip to the end").click()
     expect(created.locator(".life-end")).to_contain_text("completed", timeout=4_000)
 
@@ -72,6 +105,7 @@ def test_busy_line_was_never_in_progress(quickstart: Page) -> None:
     request = {**json.loads(body.input_value()), "phone": "+12025550111"}
     body.fill(json.dumps(request))
     body.press("Control+Enter")
+    open_part(created, "call")
     expect(created.locator(".life-end")).to_contain_text("busy", timeout=CALL_SECONDS)
     expect(created.locator(".life")).not_to_contain_text("in progress")
     expect(created.locator(".life-summary")).to_contain_text("Nobody spoke")
@@ -284,7 +318,7 @@ def test_each_state_of_a_call_is_announced_after_its_creation(quickstart: Page) 
         }"""
     )
     created = run(quickstart, "Try create call")
-    expect(created.locator(".life-end")).to_be_visible(timeout=CALL_SECONDS)
+    expect(created.locator(".card-state")).to_have_text("completed", timeout=CALL_SECONDS)
     said = quickstart.evaluate("said")
     assert said[0] == "Running"
     assert re.fullmatch(r"201 Created, \d+ ms", said[1])
@@ -302,7 +336,7 @@ def test_every_creation_has_an_idempotency_key_of_its_own(quickstart: Page) -> N
         with quickstart.expect_request(lambda r: r.method == "POST") as sent:
             run(quickstart, "Try create call")
         keys.append(sent.value.headers["idempotency-key"])
-        expect(card(quickstart, "Try create call").locator(".life")).to_be_visible()
+        expect(card(quickstart, "Try create call").locator(".card-state")).to_have_text("queued")
     assert len(set(keys)) == 2
 
 
@@ -380,8 +414,11 @@ def test_keyboard_alone_runs_a_call_to_its_end(quickstart: Page) -> None:
     expect(created.get_by_label("Outcome")).to_have_value("+12025550111")
     tab_to(".card-run")
     quickstart.keyboard.press("Enter")
-    expect(created.locator(".life-now")).to_be_visible()
+    expect(created.locator(".card-state")).not_to_be_empty()
     expect(created.locator(".card-run")).to_be_focused()
+    tab_to(".card-views input")
+    quickstart.keyboard.press("ArrowRight")
+    expect(created.locator(".life-now")).to_be_visible()
     tab_to(".life-skip")
     quickstart.keyboard.press("Enter")
     expect(created.locator(".life-end")).to_contain_text("busy")

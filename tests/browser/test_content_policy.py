@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from built_pages import OPERATIONS, PAGES, address
+from cards import open_part
 from sandbox_process import SandboxServer
 from swagger import try_out
 
@@ -85,6 +86,7 @@ def test_whole_visit_asks_for_nothing_forbidden(new_page: Callable[..., Page]) -
     page.get_by_title("Switch to dark mode").click()
     card = page.locator("try-api").first
     card.locator(".card-run").click()
+    open_part(card, "call")
     card.get_by_role("button", name="Skip to the end").click()
     expect(card.locator(".life-end")).to_be_visible()
     assert violations(page) == []

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Browser, Page, Route, expect
 
+from cards import open_part
 from sandbox_process import start_sandbox
 from swagger import try_out
 
@@ -47,6 +48,7 @@ def test_cards_run_below_a_path(page: Page) -> None:
     page.goto(f"{MOUNT}/quickstart/")
     card = page.locator("try-api").first
     card.locator(".card-run").click()
+    open_part(card, "call")
     card.get_by_role("button", name="Skip to the end").click()
     expect(card.locator(".life-end")).to_be_visible()
 

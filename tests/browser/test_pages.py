@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from cards import open_part
 from sandbox_process import SandboxServer
 from voice_portal.fields import fields_of
 from voice_sandbox.contract.problems import PROBLEMS
@@ -239,6 +240,7 @@ def test_palette_leads_to_the_card_with_an_outcome(page: Page, words: str) -> No
     expect(page).to_have_url(re.compile(rf"/quickstart/\?outcome={name}#try-createcall$"))
     card = page.locator("#try-createcall")
     card.get_by_role("button", name="Try API").click()
+    open_part(card, "call")
     card.get_by_role("button", name="Skip to the end").click()
     expect(card.locator(".life-end")).to_contain_text("busy")
 

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from cards import open_part
 from sandbox_process import SandboxServer, start_sandbox
 from voice_portal.sources import load_sources
 
@@ -71,6 +72,7 @@ def test_cards_of_a_static_host_call_the_sandbox_that_lets_them(
         card.get_by_role("button", name="Try API").click()
         expect(card.locator(".card-status")).to_contain_text("201 Created")
         expect(card.locator(".card-fit")).to_have_text("Fits the contract")
+        open_part(card, "call")
         card.get_by_role("button", name="Skip to the end").click()
         expect(card.locator(".life-end")).to_contain_text("completed")
         expect(card.locator(".card-panel").first).to_contain_text(f"{sandbox.url}/v1/calls")

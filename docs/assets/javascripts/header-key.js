@@ -4,7 +4,6 @@ import { find, required } from "./shared/dom.js";
 import { chooseKey } from "./shared/key-dialog.js";
 import * as session from "./shared/session.js";
 
-const SHOWN = 4; // of a key: enough to tell it apart
 const STATES = { unknown: "No request was sent yet.", up: "The sandbox responds.", down: "The sandbox does not respond." };
 
 const pill = find(document, ".header-key", HTMLButtonElement);
@@ -21,10 +20,9 @@ function start(button) {
 
 /** @param {HTMLButtonElement} button */
 function show(button) {
-  const key = session.key();
   const state = session.sandbox();
-  required(button, "code", HTMLElement).textContent = key === session.DEMO_KEY ? key : `…${key.slice(-SHOWN)}`;
+  required(button, "code", HTMLElement).textContent = session.shortKey();
   required(button, ".visually-hidden", HTMLElement).textContent = `${STATES[state]} Choose another key.`;
   button.dataset.sandbox = state;
-  button.title = `${key}. ${STATES[state]}`;
+  button.title = `${session.key()}. ${STATES[state]}`;
 }

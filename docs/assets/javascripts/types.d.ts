@@ -58,6 +58,8 @@ interface CardData {
   /** Creates the call that this card is about. */
   newCall: CardRequest | null;
   life: CallLifeData | null;
+  /** The part that a success opens; the response where it is not said. */
+  opens: "call" | null;
 }
 
 interface CardRequest {

@@ -20,11 +20,12 @@ const SHOWN_TURNS = 100;
 export class CallLife {
   /**
    * @param {CallLifeData} data of the operation that reads the call
-   * @param {{ announce: Announce }} options
+   * @param {{ announce: Announce, onState: (state: string) => void }} options
    */
-  constructor(data, { announce }) {
+  constructor(data, { announce, onState }) {
     this.data = data;
     this.announce = announce;
+    this.onState = onState;
     this.abort = new AbortController();
     this.pause = new Pause(this.abort.signal);
     this.isFollowed = false;
@@ -44,8 +45,7 @@ export class CallLife {
     this.element = node(
       "div",
       { class: "life" },
-      node("div", { class: "life-head" }, node("p", { class: "life-title" }, "The call as it happens"), this.skipButton),
-      this.line,
+      node("div", { class: "life-head" }, this.line, this.skipButton),
       this.note,
       this.transcript,
       node(
@@ -148,6 +148,7 @@ export class CallLife {
   /** @param {CallStatus | null} current */
   draw(current) {
     this.line.replaceChildren(...stages(this.data, current, this.reached));
+    if (current) this.onState(words(current));
   }
 
   /** @param {Call} call */

@@ -12,7 +12,6 @@ import { CardResponse } from "./response.js";
 import { fillPath, filled } from "./runtime-expressions.js";
 
 const SEEN_PX = 80; // of a response: its status and the first line
-const LATE_MS = 150; // then room is made for what the response brings: half a second after a press nothing may move
 
 export class Card {
   /** @param {HTMLElement} element */
@@ -26,7 +25,9 @@ export class Card {
     this.running = null;
     /** @type {CallLife | null} */
     this.life = null;
-    this.lifePlace = required(element, ".card-life", HTMLElement);
+    this.lifePlace = find(element, ".card-life", HTMLElement); // none, where the request places no call
+    this.lifeAtFirst = [...(this.lifePlace?.childNodes ?? [])];
+    this.lifeState = find(element, ".card-state", HTMLElement);
     this.status = required(element, '[role="status"]', HTMLElement);
     this.button = required(element, ".card-run", HTMLButtonElement);
     this.cancelButton = required(element, ".card-cancel", HTMLButtonElement);
@@ -80,15 +81,13 @@ export class Card {
     if (this.running) return;
     if (changes?.body) this.form.write(changes.body);
     if (!this.form.check()) return;
-    this.life?.stop();
-    this.life = null;
+    this.startLife();
     const running = new AbortController();
     this.running = running;
     const requests = this.requestsWith(changes);
     this.enter("running");
     this.response.running(requests);
     this.announce("Running");
-    const late = setTimeout(() => this.makeRoomForLife(), LATE_MS);
     try {
       if (await this.runEarlier(requests, changes, running.signal)) await this.runLast(requests, running.signal);
     } catch (error) {
@@ -96,16 +95,10 @@ export class Card {
       this.showNoResponse(error.reason);
     } finally {
       this.running = null;
-      clearTimeout(late);
-      if (!this.followed) this.lifePlace.hidden = true;
+      if (!this.life?.isFollowed) this.forgetLife();
       this.button.textContent = this.element.dataset.state === "offline" ? "Retry" : "Try API";
       this.cancelButton.hidden = true;
     }
-  }
-
-  /** Whether the card follows the life of a call. */
-  get followed() {
-    return this.life?.isFollowed ?? false;
   }
 
   /**
@@ -151,7 +144,7 @@ export class Card {
     this.showResponse(request, response);
     if (response.status >= 300) return;
     this.passOn(this.request, response);
-    this.makeRoomForLife();
+    if (this.data.opens) this.response.choose(this.data.opens);
     this.life?.follow(response.json);
   }
 
@@ -183,12 +176,26 @@ export class Card {
 
   // What the card shows
 
-  /** Where the response is late the life of its call has its place before it, so that nothing moves then. */
-  makeRoomForLife() {
-    if (!this.data.life || this.life) return;
-    this.life = new CallLife(this.data.life, { announce: (text) => this.announce(text) });
-    this.lifePlace.replaceChildren(this.life.element);
-    this.lifePlace.hidden = false;
+  /** Draws the life of the call that is about to be created. */
+  startLife() {
+    this.forgetLife();
+    if (!this.data.life) return;
+    this.life = new CallLife(this.data.life, { announce: (text) => this.announce(text), onState: (text) => this.showState(text) });
+    this.lifePlace?.replaceChildren(this.life.element);
+  }
+
+  /** No call was created: its tab is as it was before the first one. */
+  forgetLife() {
+    if (!this.life) return;
+    this.life.stop();
+    this.life = null;
+    this.showState("");
+    this.lifePlace?.replaceChildren(...this.lifeAtFirst);
+  }
+
+  /** @param {string} text */
+  showState(text) {
+    if (this.lifeState) this.lifeState.textContent = text;
   }
 
   /** @param {"idle" | "running" | "succeeded" | "rejected" | "offline"} state */
@@ -207,6 +214,7 @@ export class Card {
     this.enter(response.status >= 400 ? "rejected" : "succeeded");
     const name = this.response.show(request, response, this.fixButton(response));
     this.announce(`${name}, ${response.milliseconds} ms`);
+    if (response.status >= 400) this.response.choose("response"); // there is no call to look at
     this.bringIntoView();
   }
 
@@ -232,13 +240,15 @@ export class Card {
   showNoResponse(reason) {
     this.enter(reason === "canceled" ? "idle" : "offline");
     this.announce(this.response.showNoResponse(reason, this.request));
+    this.response.choose("response"); // why there is none stands above it
     if (reason !== "canceled") this.bringIntoView();
   }
 
   showKey() {
     if (!this.keyButton) return;
     this.keyButton.hidden = false;
-    required(this.keyButton, "code", HTMLElement).textContent = session.key();
+    this.keyButton.title = session.key();
+    required(this.keyButton, "code", HTMLElement).textContent = session.shortKey();
   }
 
   /** @param {string} text */

@@ -19,7 +19,7 @@ export class RequestForm {
     this.outcome = find(card, ".card-outcome select", HTMLSelectElement);
     this.base = find(card, ".card-base select", HTMLSelectElement);
     this.inputs = findAll(card, ".card-parameter input", HTMLInputElement);
-    this.tabs = findAll(card, ".card-tab", HTMLInputElement);
+    this.tabs = findAll(card, ".card-bar .card-tab", HTMLInputElement);
     this.text = required(card, ".card-request", HTMLElement);
     this.bodyIsCaptured = false; // the editor holds a body with values of another card
     this.listen(signal);

@@ -1,6 +1,6 @@
 // The lower half of a card: the response that the build recorded, the one that came now, or why none came.
 
-import { node, present, prose, required } from "../shared/dom.js";
+import { findAll, node, present, prose, required } from "../shared/dom.js";
 import { noResponseNodes, problemNodes } from "../shared/problems.js";
 import { jsonNodes, statusBadge } from "../shared/response-view.js";
 import { checkResponse } from "./response-check.js";
@@ -17,8 +17,10 @@ export class CardResponse {
     this.status = required(element, ".card-status", HTMLElement);
     this.json = required(element, ".card-json", HTMLElement);
     this.code = required(this.json, "code", HTMLElement);
-    this.headers = required(element, ".card-headers dl", HTMLElement);
+    this.headers = required(element, ".card-headers", HTMLElement);
     this.runs = required(element, ".card-runs", HTMLElement);
+    this.bar = required(element, ".card-views", HTMLElement);
+    this.views = findAll(element, ".card-views input", HTMLInputElement);
     this.recorded = [this.status, this.code, this.headers].map((part) => ({
       part,
       nodes: [...part.childNodes].map((child) => child.cloneNode(true)),
@@ -91,6 +93,15 @@ export class CardResponse {
     this.headers.replaceChildren(
       ...response.headers.map(([header, value]) => node("div", {}, node("dt", {}, titled(header)), node("dd", {}, value))),
     );
+  }
+
+  /**
+   * Opens a part. A call gets all the room there is; a response is read from its status on.
+   * @param {"response" | "call"} name
+   */
+  choose(name) {
+    for (const view of this.views) if (view.value === name) view.checked = true;
+    this.element.scrollTop = name === "call" ? this.bar.offsetTop - this.element.offsetTop : 0;
   }
 
   /**

@@ -25,6 +25,11 @@ export function key() {
   return state.key;
 }
 
+/** The key as a pill has room for it: its end tells it apart. */
+export function shortKey() {
+  return state.key === DEMO_KEY ? state.key : `…${state.key.slice(-4)}`;
+}
+
 /**
  * Whether a text is a key that a sandbox takes.
  * @param {string} text
