@@ -12,6 +12,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
+THEME_FILES: Final = ("assets/stylesheets/*.min.css", "assets/javascripts/bundle.*.min.js")
+"""What of the theme knows from which width on the navigation stands beside the text."""
+_WIDTHS: Final = {"76.25em": "60em", "76.234375em": "59.984375em"}
 _COMMENT: Final = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
 _INDENT: Final = re.compile(r"\n\s*")
 _SCRIPT_COMMENT: Final = re.compile(r"/\*\*.*?\*/ ?|^ *// [^\n]*", re.DOTALL | re.MULTILINE)
@@ -27,6 +30,13 @@ def stylesheet(docs: Path, paths: Sequence[str]) -> tuple[str, str]:
     text = _INDENT.sub("\n", _COMMENT.sub("", source)).strip() + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return f"{Path(paths[0]).parent.as_posix()}/site.{digest}.css", text
+
+
+def with_earlier_navigation(text: str) -> str:
+    """A file of the theme with the navigation beside the text from 960 pixels on, not from 1220."""
+    for late, early in _WIDTHS.items():
+        text = text.replace(late, early)
+    return text
 
 
 def script(text: str) -> str:

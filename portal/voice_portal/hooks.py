@@ -30,7 +30,7 @@ from voice_portal.collection import collection
 from voice_portal.page import Page as PortalPage
 from voice_portal.search_index import SearchTermsError, terms_of_sources, with_terms
 from voice_portal.sources import ACTS_FILE, WORKFLOWS_FILE, Sources, load_sources
-from voice_portal.two_columns import contents_menu, in_two_columns
+from voice_portal.two_columns import contents_menu, has_columns, in_two_columns
 from voice_sandbox.calls.scenarios import ScenarioError
 from voice_sandbox.contract.model import Contract, ContractError
 
@@ -77,6 +77,9 @@ def on_post_build(config: MkDocsConfig) -> None:
     says the same. It lists no models: the page Schemas does.
     """
     _write_search_index(config)
+    for path in assets.THEME_FILES:
+        for file in Path(config.site_dir).glob(path):
+            file.write_text(assets.with_earlier_navigation(file.read_text("utf-8")), "utf-8")
     for frame in Path(config.site_dir).glob("*/swagger-*.html"):
         text = _BODY.sub("<body>", frame.read_text("utf-8"), count=1)
         text = text.replace('"validatorUrl":', '"defaultModelsExpandDepth": -1, "validatorUrl":', 1)
@@ -202,7 +205,9 @@ def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files
     for path in for_agents.PUBLISHED:
         html = html.replace(f'href="{path}"', f'href="{up}{path}"')
     one_card = reference.is_of_operation(page.file.src_uri, load_sources())
-    return in_two_columns(html, contents=contents_menu(page.toc), one_card=one_card)
+    is_hidden = "toc" in (page.meta.get("hide") or ())
+    menu = "" if is_hidden else contents_menu(page.toc, is_listed=not has_columns(html))
+    return menu + in_two_columns(html, one_card=one_card)
 
 
 def page_text(markdown: str, *, source_path: str, config: MkDocsConfig) -> str:

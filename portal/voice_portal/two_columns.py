@@ -25,21 +25,28 @@ class _Element(NamedTuple):
     html: str
 
 
-def in_two_columns(html: str, *, contents: str = "", one_card: bool = False) -> str:
-    """The page with its cards beside their text; ``contents`` is put before its title.
+def in_two_columns(html: str, *, one_card: bool = False) -> str:
+    """The page with its cards beside their text.
 
-    A page without a card at its top level is returned as it is. With ``one_card`` the whole page is
-    about its card, which stays beside all of it.
+    With ``one_card`` the whole page is about its card, which stays beside all of it.
     """
-    elements = _top_level(html) if f"<{_CARD}" in html else []
-    if not any(each.tag == _CARD for each in elements):
+    if not has_columns(html):
         return html
+    elements = _top_level(html)
     groups = [elements] if one_card else _groups(elements)
-    return contents + "\n".join(_columns(group) for group in groups)
+    return "\n".join(_columns(group) for group in groups)
 
 
-def contents_menu(items: Any) -> str:
-    """The headings of a page as a menu, from the table of contents that MkDocs has made."""
+def has_columns(html: str) -> bool:
+    """Whether a card stands at the top level of the page."""
+    return f"<{_CARD}" in html and any(each.tag == _CARD for each in _top_level(html))
+
+
+def contents_menu(items: Any, *, is_listed: bool) -> str:
+    """The headings of a page as a menu, from the table of contents that MkDocs has made.
+
+    With ``is_listed`` a wide window has them in a column beside the text too, instead of the menu.
+    """
     entries = "".join(
         f'<li><a href="{escape(item.url)}">{escape(item.title)}</a></li>'
         for first in items
@@ -47,8 +54,9 @@ def contents_menu(items: Any) -> str:
     )
     if not entries:
         return ""
+    names = "page-contents is-listed" if is_listed else "page-contents"
     return (
-        '<details class="page-contents" data-search-exclude><summary>On this page</summary>'
+        f'<details class="{names}" data-search-exclude><summary>On this page</summary>'
         f"<ul>{entries}</ul></details>\n"
     )
 

@@ -17,6 +17,7 @@ from playwright.sync_api import (
     Page,
     Request,
     WebError,
+    expect,
     sync_playwright,
 )
 
@@ -24,6 +25,8 @@ from sandbox_process import SandboxServer
 from voice_sandbox.contract.reader import load_contract
 
 HERE = Path(__file__).parent
+PATIENCE_MS = 30_000
+"""How long a busy machine may take for what comes in a moment."""
 NewPage = Callable[..., Page]
 ColorScheme = Literal["light", "dark"]
 
@@ -37,6 +40,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def browser() -> Iterator[Browser]:
     """The Chromium of this machine. Playwright's own browsers are never downloaded."""
     program = shutil.which(os.environ.get("CHROMIUM") or "chromium")
+    expect.set_options(timeout=PATIENCE_MS)
     assert program, "Chromium is missing: run `make chromium`, or name one in $CHROMIUM."
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
@@ -74,7 +78,7 @@ def shared_context(browser: Browser, sandbox_server: SandboxServer) -> Iterator[
 def new_context(browser: Browser, server: SandboxServer, **options: Any) -> BrowserContext:
     """Cookies, storage and cache that nobody has used."""
     context = browser.new_context(base_url=server.url, service_workers="block", **options)
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     return context
 
 

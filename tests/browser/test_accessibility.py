@@ -1,7 +1,5 @@
 """Every page is usable by everyone: no rule of axe is broken, and no phone scrolls sideways."""
 
-from collections.abc import Callable
-
 import pytest
 from playwright.sync_api import Page, expect
 
@@ -14,22 +12,21 @@ PHONE = {"width": 360, "height": 740}
 ADDRESSES = [address(name) for name in ALL_PAGES]
 
 
-@pytest.mark.parametrize("path", ADDRESSES)
-def test_phone_never_scrolls_sideways(new_page: Callable[..., Page], path: str) -> None:
-    """At 360 px each page fits; only code and tables scroll, inside their own frame."""
-    page = new_page(viewport=PHONE)
-    page.goto(path)
-    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
-
-
 @pytest.mark.parametrize("path", [*ADDRESSES, "/no-such-page/"])
-def test_axe_finds_nothing(page: Page, expected_console_errors: list[str], path: str) -> None:
-    """No page violates a rule of axe, the theme's own parts included."""
+def test_page_is_usable_by_everyone(
+    page: Page, expected_console_errors: list[str], path: str
+) -> None:
+    """No page violates a rule of axe, the theme's own parts included, and each fits a phone.
+
+    At 360 px only code and tables scroll sideways, inside their own frame.
+    """
     expected_console_errors.append("status of 404")
     page.goto(path)
     if path == "/swagger-ui/":
         expect(page.frame_locator("iframe").locator(".opblock").first).to_be_visible()
     assert violations(page) == []
+    page.set_viewport_size(PHONE)
+    assert page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
 
 
 def test_axe_finds_nothing_in_swagger_ui(page: Page) -> None:

@@ -206,7 +206,9 @@ def test_commands_of_the_page_name_the_key_in_use(quickstart: Page) -> None:
     expect(command).to_contain_text("export VOICE_API_KEY=sandbox_another_one")
     choose_key(quickstart, "sandbox_demo")
     expect(command).to_contain_text("export VOICE_API_KEY=sandbox_demo")
-    quickstart.locator(".md-nav--primary").get_by_role("link", name="Place a call", exact=True).click()
+    quickstart.locator(".md-nav--primary").get_by_role(
+        "link", name="Place a call", exact=True
+    ).click()
     choose_key(quickstart, "sandbox_one_more")
     quickstart.go_back()
     expect(command).to_contain_text("export VOICE_API_KEY=sandbox_one_more")

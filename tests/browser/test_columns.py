@@ -80,6 +80,37 @@ def test_menu_of_contents_leads_to_a_heading(new_page: NewPage) -> None:
     expect(page.locator("#polling")).to_be_in_viewport()
 
 
+@pytest.mark.parametrize("name", ["quickstart", "faq"])
+@pytest.mark.parametrize("width", [960, 1219])
+def test_navigation_stays_beside_the_text(new_page: NewPage, name: str, width: int) -> None:
+    """On a tablet the pages stay in sight, and the headings of this one are a menu."""
+    page = new_page(viewport={"width": width, "height": 800})
+    page.goto(address(name))
+    pages, text = box(page.locator(".md-sidebar--primary")), box(page.locator(".md-content"))
+    assert pages["x"] == 0
+    assert text["x"] >= pages["width"]
+    expect(page.locator('.md-header label[for="__drawer"]')).to_be_hidden()
+    expect(page.locator(".md-sidebar--secondary")).to_be_hidden()
+    page.locator(".page-contents > summary").click()
+    page.locator(".page-contents a").last.click()
+    expect(page.locator("#where-to-go-next")).to_be_in_viewport()
+
+
+@pytest.mark.parametrize("name", ["faq", "inspector", "errors", "quickstart", "reference/schemas"])
+@pytest.mark.parametrize("width", [1024, 1366])
+def test_text_stands_where_it_is_painted_first(new_page: NewPage, name: str, width: int) -> None:
+    """What comes after the text in the document has its room before it is there."""
+    page = new_page(viewport={"width": width, "height": 800})
+    page.add_init_script(
+        """window.shifts = [];
+        new PerformanceObserver((list) => window.shifts.push(...list.getEntries()
+          .map((entry) => entry.value))).observe({ type: "layout-shift", buffered: true });"""
+    )
+    page.goto(address(name))
+    expect(page.locator(".header-key")).to_be_visible()
+    assert sum(page.evaluate("window.shifts")) < 0.01
+
+
 def test_narrow_window_has_one_column(new_page: NewPage) -> None:
     """On a phone the card follows its text, and the menu is in the drawer."""
     page = new_page(viewport={"width": 360, "height": 740})

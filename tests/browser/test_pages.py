@@ -288,6 +288,30 @@ def test_header_has_the_key_on_every_page(
     expect(pill).to_have_accessible_name(re.compile("The sandbox does not respond"))
 
 
+def test_header_leads_to_the_sections(new_page: Callable[..., Page]) -> None:
+    """Guides, Testing, Reference and Changelog are one press away from each page, and keep it so."""
+    page = new_page(viewport={"width": 1024, "height": 768})
+    page.goto("/reference/create-call/")
+    for name, title in (
+        ("Guides", "Place a call"),
+        ("Testing", "Sandbox and scenarios"),
+        ("Reference", "API reference"),
+        ("Changelog", "Changelog"),
+    ):
+        page.locator(".header-sections").get_by_role("link", name=name, exact=True).click()
+        expect(page.get_by_role("heading", level=1)).to_contain_text(title)
+
+
+def test_name_of_the_product_stays_in_the_header(new_page: Callable[..., Page]) -> None:
+    """A page that is scrolled does not put its own title there."""
+    page = new_page(viewport=PHONE)
+    page.goto("/errors/")
+    page.mouse.wheel(0, 900)
+    expect(page.locator(".md-header__title--active")).to_be_visible()
+    expect(page.locator(".md-header__title")).to_have_text(re.compile("Voice API Docs"))
+    expect(page.locator('.md-header__topic[data-md-component="header-topic"]')).to_be_hidden()
+
+
 def test_header_of_a_phone_has_no_room_for_the_key(new_page: Callable[..., Page]) -> None:
     """On a phone the title keeps its place; cards and the palette change the key there."""
     page = new_page(viewport=PHONE)

@@ -289,7 +289,16 @@ def test_generated_requests_ask_no_proxy(
     """--generate lets Schemathesis make requests up, in a namespace of its own and directly."""
     proxies = dict.fromkeys(("http_proxy", "HTTP_PROXY", "ALL_PROXY", "HTTPS_PROXY"), live.url)
     ran = subprocess.run(
-        [sys.executable, "-m", "voice_sandbox", "verify", sandbox_server.url, "--generate", "1"],
+        [
+            sys.executable,
+            "-m",
+            "voice_sandbox",
+            "verify",
+            sandbox_server.url,
+            "--quick",
+            "--generate",
+            "1",
+        ],
         env={**os.environ, **proxies, "no_proxy": "", "NO_PROXY": ""},
         capture_output=True,
         text=True,
