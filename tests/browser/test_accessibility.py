@@ -1,14 +1,14 @@
 """Every page is usable by everyone: no rule of axe is broken, and no phone scrolls sideways."""
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, ViewportSize, expect
 
 from accessibility import violations
 from built_pages import ALL_PAGES, address
 from cards import open_part
 from read_once import contracts
 
-PHONE = {"width": 360, "height": 740}
+PHONE: ViewportSize = {"width": 360, "height": 740}
 ADDRESSES = [address(name) for name in ALL_PAGES]
 
 

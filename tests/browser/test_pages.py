@@ -289,7 +289,7 @@ def test_header_has_the_key_on_every_page(
 
 
 def test_header_leads_to_the_sections(new_page: Callable[..., Page]) -> None:
-    """Guides, Testing, Reference and Changelog are one press away from each page, and keep it so."""
+    """Guides, Testing, Reference and Changelog are one press away, on every page."""
     page = new_page(viewport={"width": 1024, "height": 768})
     page.goto("/reference/create-call/")
     for name, title in (
