@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from cards import open_part
+from cards import key_in_use, move_clock, open_part
 from sandbox_process import SandboxServer
 from voice_sandbox.contract.problems import PROBLEMS
 
@@ -135,15 +135,16 @@ def test_state_is_read_as_it_changes_and_no_oftener(quickstart: Page) -> None:
     quickstart.on(
         "request", lambda r: reads.append(r.url) if re.search("/v1/calls/.", r.url) else None
     )
+    move_clock(quickstart, mode="manual")
     card = created(quickstart)
     card.get_by_role("button", name="Try API").click()
     open_part(card, "call")
     read = card.locator(".life-side").last
-    expect(read).to_contain_text('"status": "ringing"')
-    expect(read).to_contain_text('"duration": null')
-    expect(read).to_contain_text('"status": "completed"', timeout=15_000)
-    # To the tenth of a second: a busy machine delivers the completion a little later.
-    expect(card.locator(".life-stage").last).to_contain_text(re.compile(r"8\.\d s"))
+    for seconds, state in ((0, "queued"), (1, "ringing"), (2, "in_progress"), (5, "completed")):
+        move_clock(quickstart, advance_seconds=seconds)
+        expect(read).to_contain_text(f'"status": "{state}"')
+        expect(read).to_contain_text(f'"duration": {5 if state == "completed" else "null"}')
+    expect(card.locator(".life-stage").last).to_contain_text("8.0 s")
     assert len(reads) == 4
 
 
@@ -174,11 +175,6 @@ def test_call_that_never_ends_says_so(quickstart: Page) -> None:
     open_part(card, "call")
     card.get_by_role("button", name="Skip to the end").click()
     expect(card.locator(".life-note")).to_contain_text("never end this call")
-
-
-def key_in_use(page: Page) -> str:
-    """The key that the first card names."""
-    return str(created(page).locator(".card-key").get_attribute("title"))
 
 
 def test_each_browser_has_a_key_of_its_own(new_page: Callable[..., Page]) -> None:
@@ -415,9 +411,7 @@ def test_headers_can_be_opened(quickstart: Page) -> None:
 
 
 @pytest.mark.parametrize("width", [360, 1280])
-def test_nothing_moves_when_a_card_answers(
-    new_page: Callable[..., Page], sandbox_server: SandboxServer, width: int
-) -> None:
+def test_nothing_moves_when_a_card_answers(new_page: Callable[..., Page], width: int) -> None:
     """Answers and the end of a call shift nothing the reader looks at, however late they come.
 
     A browser counts no shift within half a second of a press, so each response comes later.
@@ -444,11 +438,7 @@ def test_nothing_moves_when_a_card_answers(
     card.get_by_role("button", name="Try API").click()
     open_part(card, "call")
     expect(card.locator(".life-now")).to_be_visible()
-    quickstart.request.post(
-        f"{sandbox_server.url}/sandbox/clock",
-        headers={"authorization": f"Bearer {key_in_use(quickstart)}"},
-        data={"until": "idle"},
-    )
+    move_clock(quickstart, until="idle")
     expect(card.locator(".life-end")).to_be_visible()
     expect(card.locator(".life-response")).to_be_visible()
     assert quickstart.evaluate("shift") < 0.01

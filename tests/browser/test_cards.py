@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 from playwright.sync_api import Page, expect
 
-from cards import open_part
+from cards import move_clock, open_part
 from sandbox_process import SandboxServer
 
 SEARCH = "/workers/search."
@@ -317,8 +317,11 @@ def test_each_state_of_a_call_is_announced_after_its_creation(quickstart: Page) 
           new MutationObserver(heard).observe(region, { childList: true });
         }"""
     )
+    move_clock(quickstart, mode="manual")
     created = run(quickstart, "Try create call")
-    expect(created.locator(".card-state")).to_have_text("completed", timeout=CALL_SECONDS)
+    for seconds, state in ((0, "queued"), (1, "ringing"), (2, "in progress"), (5, "completed")):
+        move_clock(quickstart, advance_seconds=seconds)
+        expect(created.locator(".card-state")).to_have_text(state)
     said = quickstart.evaluate("said")
     assert said[0] == "Running"
     assert re.fullmatch(r"201 Created, \d+ ms", said[1])
