@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 import socket
 import subprocess
 import sys
@@ -108,10 +109,22 @@ def test_fault_is_named(name: str, tmp_path: Path) -> None:
     found = {check["name"]: check for check in json.loads(report.read_text())["checks"]}
     caught = found[FAULTS[name].caught_by]
     assert caught["result"] == "failed"
-    assert caught["finding"] in result.output
+    # Checks with the same symptom are named together, under the sentence of the first.
+    assert caught["finding"] in result.output or caught["name"] in result.output
     assert caught["curl"].startswith(("curl -i", "python3 -c"))
     assert "VOICE_API_KEY" in caught["curl"] or "Authorization" not in caught["curl"]
     assert int(ET.parse(junit).getroot()[0].get("failures") or 0) >= 1
+
+
+def test_findings_are_grouped_by_their_symptom(tmp_path: Path) -> None:
+    """One cause that many checks meet is told once, with the names of the others."""
+    report = tmp_path / "report.json"
+    with faulty_sandbox(FAULTS["completion_is_ignored"].alter) as url:
+        result = verify(url, "--json", str(report))
+    failed = [one for one in json.loads(report.read_text())["checks"] if one["result"] == "failed"]
+    symptoms = {one["symptom"] for one in failed}
+    assert result.output.count("✗ ") == len(symptoms) < len(failed)
+    assert re.search(r"[0-9]+ more checks found the same: \w+, \w+", result.output)
 
 
 def test_curl_shows_the_fault_again() -> None:

@@ -38,6 +38,8 @@ from voice_sandbox.verification.report import Report, Verdict, as_json, as_junit
 from voice_sandbox.verification.runner import OWN_KEY, Outcome, applicable, make_target, run_one
 
 _PROGRESS_SECONDS: Final = 5.0
+_NAMES_SHOWN: Final = 8
+"""Checks that are named beside the first one that found the same."""
 QUICK_SHARE: Final = 20
 _KEY: Final = re.compile(r"[!-~]{1,4096}")
 _CONFIGURATION: Final = """\
@@ -359,21 +361,26 @@ class _Progress:
             click.echo("\r\x1b[K", err=True, nl=False)
 
 
+def _say_finding(outcome: Outcome, also: Sequence[str]) -> None:
+    """One finding with the requests that show it, and which checks ``also`` met it."""
+    click.echo(f"\n✗ {outcome.finding}  [{outcome.check.name}]")
+    if also:
+        click.echo(f"  {_found_by(also)}")
+    before = len(outcome.requests) - 1
+    if outcome.key:
+        click.echo(f"  {OWN_KEY}={outcome.key}")
+    if 0 < before <= 5:
+        for request in outcome.requests[:-1]:
+            click.echo(f"  {request}")
+    elif before > 0:
+        click.echo(f"  # after {before} other requests; --json has them all")
+    if outcome.curl:
+        click.echo(f"  {outcome.curl}")
+
+
 def _say(report: Report) -> None:
-    found = list(report.findings())
-    for outcome, names in found:
-        also = f" (and {len(names) - 1} more)" if len(names) > 1 else ""
-        click.echo(f"\n✗ {outcome.finding}  [{names[0]}{also}]")
-        before = len(outcome.requests) - 1
-        if outcome.key:
-            click.echo(f"  {OWN_KEY}={outcome.key}")
-        if 0 < before <= 5:
-            for request in outcome.requests[:-1]:
-                click.echo(f"  {request}")
-        elif before > 0:
-            click.echo(f"  # after {before} other requests; --json has them all")
-        if outcome.curl:
-            click.echo(f"  {outcome.curl}")
+    for outcome, names in report.findings():
+        _say_finding(outcome, names[1:])
     for outcome in report.outcomes:
         if outcome.doubt:
             click.echo(f"\n? {outcome.doubt}  [{outcome.check.name}]")
@@ -387,6 +394,13 @@ def _say(report: Report) -> None:
         Verdict.UNCLEAR: "Inconclusive",
     }[report.verdict]
     click.echo(f"\n{verdict}: {passed} of {len(report.outcomes)} checks passed{left_out}.")
+
+
+def _found_by(names: Sequence[str]) -> str:
+    """Which further checks found the same, such as ``3 more checks found the same: a, b, c``."""
+    checks = "1 more check" if len(names) == 1 else f"{len(names)} more checks"
+    left = f" and {len(names) - _NAMES_SHOWN} others" if len(names) > _NAMES_SHOWN else ""
+    return f"{checks} found the same: {', '.join(names[:_NAMES_SHOWN])}{left}."
 
 
 def _write(path: Path, content: bytes) -> None:

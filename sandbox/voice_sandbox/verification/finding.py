@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
+from typing import Final
 
 from voice_sandbox.verification.http1 import ReceivedResponse
 
+_ID_IN_A_PATH: Final = re.compile(r"(?<=/)(?:[0-9A-Fa-f-]{32,36}|(?:req|flt)_\w+|\+[0-9]+)")
+
 
 class Finding(Exception):
-    """The deployment breaks the contract; the message is one sentence that says how."""
+    """The deployment breaks the contract; the message is one sentence that says how.
 
-    def __init__(self, sentence: str, response: ReceivedResponse | None = None) -> None:
+    Findings with the same ``symptom`` most likely have one cause. Without one it is the sentence.
+    """
+
+    def __init__(
+        self, sentence: str, response: ReceivedResponse | None = None, *, symptom: str = ""
+    ) -> None:
         super().__init__(sentence)
         self.sentence = sentence
         self.response = response
+        self.symptom = symptom or sentence
 
 
 class CannotTell(Exception):
@@ -36,7 +46,11 @@ def must_be(response: ReceivedResponse, status: int, code: str | None = None, *,
     if response.status >= 400:
         found = f"{found} {problem_code(response)}".strip()
     if response.status != status or (code is not None and problem_code(response) != code):
-        raise Finding(f"When {when}, the response must be {expected}, but it is {found}.", response)
+        raise Finding(
+            f"When {when}, the response must be {expected}, but it is {found}.",
+            response,
+            symptom=f"{_place(response)}: {found}, not {expected}",
+        )
 
 
 def must_be_malformed(response: ReceivedResponse, *, when: str) -> None:
@@ -58,11 +72,18 @@ def must_be_invalid(response: ReceivedResponse, *pointers: str, when: str) -> No
             f"When {when}, the 422 must point at {_places(pointers)} alone, "
             f"but it points at {_places(found)}.",
             response,
+            symptom=f"{_place(response)}: a 422 points at {_places(found)}",
         )
 
 
 def _places(pointers: Iterable[str]) -> str:
     return ", ".join(pointer or "the body itself" for pointer in pointers)
+
+
+def _place(response: ReceivedResponse) -> str:
+    """Where a request went, without the ids that differ from one check to the next."""
+    path = response.sent.target.partition("?")[0]
+    return f"{response.sent.method} {_ID_IN_A_PATH.sub('{id}', path)}"
 
 
 def problem_code(response: ReceivedResponse) -> str:

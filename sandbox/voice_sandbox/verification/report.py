@@ -45,12 +45,12 @@ class Report:
         return Verdict.CONFORMS
 
     def findings(self) -> Iterator[tuple[Outcome, list[str]]]:
-        """Each thing that is wrong once, with the names of all checks that say so."""
-        by_sentence: dict[str, list[Outcome]] = {}
+        """Each thing that is wrong once, with the names of all checks that show its symptom."""
+        by_symptom: dict[str, list[Outcome]] = {}
         for outcome in self.outcomes:
             if outcome.finding:
-                by_sentence.setdefault(outcome.finding, []).append(outcome)
-        for outcomes in by_sentence.values():
+                by_symptom.setdefault(outcome.symptom, []).append(outcome)
+        for outcomes in by_symptom.values():
             yield outcomes[0], [outcome.check.name for outcome in outcomes]
 
 
@@ -73,6 +73,7 @@ def as_json(report: Report) -> str:
                 "result": _result(outcome),
                 "seconds": round(outcome.seconds, 3),
                 "finding": outcome.finding or outcome.doubt or None,
+                "symptom": outcome.symptom or None,
                 "curl": outcome.curl or None,
                 "steps": list(outcome.requests),
                 "key": outcome.key or None,
@@ -87,6 +88,7 @@ def as_json(report: Report) -> str:
                 "result": "left_out",
                 "seconds": 0,
                 "finding": None,
+                "symptom": None,
                 "curl": None,
                 "steps": [],
                 "key": None,

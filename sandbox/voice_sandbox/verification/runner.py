@@ -30,6 +30,8 @@ class Outcome:
     seconds: float
     finding: str = ""
     """One sentence that says what is wrong."""
+    symptom: str = ""
+    """What findings with one cause have in common."""
     doubt: str = ""
     """One sentence that says why nothing can be told."""
     curl: str = ""
@@ -97,14 +99,14 @@ def run_one(one: Check, target: Target, *, key: str, base_url: str) -> Outcome:
     own = target.new_key() if target.guard.is_sandbox else key
     api = Api(target, own)
     started = clock.monotonic()
-    finding = doubt = ""
+    finding = symptom = doubt = ""
     has_no_response = False
     shown: ReceivedResponse | None = None
     unanswered: SentRequest | None = None
     try:
         one.run(api)
     except Finding as found:
-        finding, shown = found.sentence, found.response
+        finding, symptom, shown = found.sentence, found.symptom, found.response
     except CannotTell as error:
         doubt = str(error)
     except NotAllowed as error:  # a bug of the check, which must not be blamed on the deployment
@@ -137,6 +139,7 @@ def run_one(one: Check, target: Target, *, key: str, base_url: str) -> Outcome:
         check=one,
         seconds=clock.monotonic() - started,
         finding=finding,
+        symptom=symptom or finding,
         doubt=doubt,
         has_no_response=has_no_response,
         curl=curl(requests[-1]) if has_failed else "",

@@ -18,6 +18,7 @@ from faults import (
     numbers,
     order,
     others,
+    overlooked,
     problems,
     retries,
     schema,
@@ -66,6 +67,7 @@ _WRITTEN_LATER = (
     armed,
     secrecy,
     numbers,
+    overlooked,
 )
 
 _FOUND = [

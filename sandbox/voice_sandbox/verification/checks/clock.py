@@ -196,6 +196,12 @@ def ends_by_hand_and_by_order_are_told_apart(api: Api) -> None:
             response,
         )
         _must_be_by_provider(api, response)
+        now = api.get(CLOCK)
+        must(
+            now.json()["next_due_at"] is None,
+            f"After an end by hand and one on demand of {scenario.name} nothing may be due.",
+            now,
+        )
 
 
 @check(Needs.SANDBOX)

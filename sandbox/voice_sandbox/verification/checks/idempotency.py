@@ -6,7 +6,9 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
+from voice_sandbox.calls.scenarios import load_scenarios
 from voice_sandbox.clock import DAY_SECONDS
+from voice_sandbox.contract.problems import PROBLEMS
 from voice_sandbox.contract.validation import Validator
 from voice_sandbox.verification.api import JSON, Api
 from voice_sandbox.verification.boundary_values import variants
@@ -174,6 +176,28 @@ def kept_key_comes_before_the_number(api: Api) -> None:
         conflict = api.post(CALLS_PATH, api.new_call(scenario), key)
         when = "a kept key comes with a number that rejects"
         must_be(conflict, 409, "idempotency_conflict", when=when)
+
+
+@check(Needs.SANDBOX)
+def conflicts_use_up_no_rejection(api: Api) -> None:
+    """A number that works after some rejections counts new calls alone, and no conflict."""
+    for scenario in load_scenarios(api.target.catalogue):
+        if scenario.rejection is None or scenario.rejection.times is None:
+            continue
+        key = ("Idempotency-Key", f"of-another-call-than-{scenario.name}")
+        api.create("answered", key)
+        call = api.new_call(scenario.name)
+        for left in reversed(range(scenario.rejection.times + 1)):
+            conflict = api.post(CALLS_PATH, call, key)
+            when = "the key of another call comes with a number that rejects for a while"
+            must_be(conflict, 409, "idempotency_conflict", when=when)
+            created = api.post(CALLS_PATH, call)
+            if left:
+                when = f"{left} rejections of {scenario.name} are left"
+                code = scenario.rejection.code
+                must_be(created, PROBLEMS[code].status, code, when=when)
+            else:
+                must_be(created, 201, when=f"no rejection of {scenario.name} is left")
 
 
 @check(Needs.SANDBOX)

@@ -6,9 +6,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
+from http import HTTPStatus
 from math import floor
 from typing import Any, Final
-from urllib.parse import quote
+from urllib.parse import parse_qsl, quote
 
 from voice_sandbox import clock
 from voice_sandbox.contract.model import Operation
@@ -25,6 +26,7 @@ KEPT_CHARACTERS: Final = 4096
 """How much of a body the journal keeps, as the contract says of `Message`."""
 _FIRST: Final = "0" * 32
 _ONLY_IN_DETAIL: Final = ("request", "response", "curl", "javascript", "pytest")
+_BY_HAND: Final = "This was said by hand."
 _PHONES: Final = ("+99912345678", "+999 44 5566778", "+999-600-123-123")
 
 
@@ -122,6 +124,11 @@ def pages_joined_equal_the_whole(api: Api) -> None:
                 must(len(exchanges) == limit, "A page that is not the last must be full.", page)
                 before = f"&before={page.json()['next_before']}"
             must(
+                bool(exchanges) or not expected,
+                "A page says that more follows it, but the next page is empty.",
+                page,
+            )
+            must(
                 found == expected,
                 f"The pages of {limit} hold {len(found)} exchanges, the whole {len(expected)}.",
                 page,
@@ -147,6 +154,36 @@ def archive_equals_the_journal(api: Api) -> None:
             f"The archive must say of {summary['method']} {summary['path'][:60]} what the journal "
             "says.",
             response,
+        )
+        url = entry["request"]["url"]
+        must(
+            url in detail["curl"] or not url.isascii() or "%" in url,
+            "The archive must name the address that the curl command of an exchange names.",
+            response,
+        )
+
+
+@check(Needs.SANDBOX)
+def exports_hold_what_came_before(api: Api) -> None:
+    """The test that an exchange is exported as prepares what its call needs, and nothing later."""
+    api.stop_clock()
+    call_id = api.create("never_completes")
+    created = api.last()
+    api.read(call_id)
+    before = api.last()
+    completed = api.complete(transcript=f"agent: {_BY_HAND}")
+    api.read(call_id)
+    after = api.last()
+    sent = {one.values("x-request-id")[0]: one for one in (created, before, completed, after)}
+    _whole(api, sent)
+    for response, is_later in ((created, False), (before, False), (completed, True), (after, True)):
+        exported = _detail(api, response.values("x-request-id")[0])["pytest"]
+        must(CALLS_PATH in exported, "An exported test must create the call.", api.last())
+        must(
+            (_BY_HAND in exported) == is_later,
+            "An exported test must hold what came before its exchange, and nothing that came "
+            "after it.",
+            api.last(),
         )
 
 
@@ -301,7 +338,7 @@ def _exercise(api: Api) -> dict[str, ReceivedResponse]:
     api.post(CALLS_PATH, {}, note)
     api.post_bytes(CALLS_PATH, b'{"agent": zebra', JSON)
     api.post_bytes(CALLS_PATH, b"{}", ("Content-Type", "text/plain"))
-    api.get(f"{CALLS_PATH}/{call_id}?note=zebra%20in%20a%20query")
+    api.get(f"{CALLS_PATH}/{call_id}?note=zebra%20in%20a%20query&blank=&note=2")
     api.get(f"{CALLS_PATH}/{call_id.upper()}")
     api.get("/v1/no-such-zebra")
     api.send(SentRequest("DELETE", f"{CALLS_PATH}/{call_id}", _signed(api)))
@@ -315,8 +352,9 @@ def _exercise(api: Api) -> dict[str, ReceivedResponse]:
     api.get("/v1/agents", ("Prefer", "code=503"))
     api.create("long_talk")
     api.complete(transcript="x" * KEPT_CHARACTERS, duration=1)
-    api.create("long_talk")
+    long = api.create("long_talk")
     api.complete(transcript="é" * (2 * KEPT_CHARACTERS), duration=1)
+    api.read(long)
     api.post("/sandbox/clock", {"until": "idle"})
     return {
         response.values("x-request-id")[0]: response
@@ -521,6 +559,13 @@ def _archived(detail: Any) -> tuple[Any, ...]:
         detail["request"]["headers"],
         detail["response"]["headers"],
         detail["why"] or "",
+        parse_qsl(detail["path"].partition("?")[2], keep_blank_values=True),
+        HTTPStatus(detail["status"]).phrase,
+        detail["response"]["body_bytes"],
+        *(
+            next((value for name, value in detail[side]["headers"] if name == "content-type"), "")
+            for side in ("request", "response")
+        ),
     )
 
 
@@ -539,6 +584,11 @@ def _of_archive(entry: Any) -> tuple[Any, ...]:
         [[pair["name"], pair["value"]] for pair in request["headers"]],
         [[pair["name"], pair["value"]] for pair in response["headers"]],
         entry["comment"],
+        [(pair["name"], pair["value"]) for pair in request["queryString"]],
+        response["statusText"],
+        response["content"]["size"],
+        request["postData"]["mimeType"],
+        response["content"]["mimeType"],
     )
 
 
