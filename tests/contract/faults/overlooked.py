@@ -47,6 +47,11 @@ def _promise_a_page(value: Any) -> None:
         value["next_before"] = value["exchanges"][-1]["seq"]
 
 
+def _name_itself(value: Any) -> None:
+    if value["next_before"] is not None:
+        value["next_before"] = f"{int(value['exchanges'][0]['seq'], 16) + 1:032x}"
+
+
 def _show_what_came_later(injector: FaultInjector) -> None:
     said: list[str] = []
 
@@ -97,6 +102,13 @@ ROWS = [
         "last_page_promises_another",
         "The last page of the journal says that more follows.",
         shown(_JOURNAL, _promise_a_page),
+    ),
+    as_fault(
+        "journal",
+        "pages_joined_equal_the_whole",
+        "pages_go_round_in_circles",
+        "Each page of the journal names itself as the one that follows.",
+        shown(_JOURNAL, _name_itself),
     ),
     as_fault(
         "journal",

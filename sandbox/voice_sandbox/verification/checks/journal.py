@@ -119,6 +119,11 @@ def pages_joined_equal_the_whole(api: Api) -> None:
                 exchanges = page.json()["exchanges"]
                 must(len(exchanges) <= limit, f"A page of {limit} holds more.", page)
                 found += exchanges
+                must(
+                    len(found) <= len(expected),
+                    f"The pages of {limit} hold more than the whole, and go on.",
+                    page,
+                )
                 if page.json()["next_before"] is None:
                     break
                 must(len(exchanges) == limit, "A page that is not the last must be full.", page)
