@@ -362,7 +362,7 @@ class _Progress:
 
 
 def _say_finding(outcome: Outcome, also: Sequence[str]) -> None:
-    """One finding with the requests that show it, and which checks ``also`` met it."""
+    """One finding with the requests that show it, and which checks ``also`` found it."""
     click.echo(f"\n✗ {outcome.finding}  [{outcome.check.name}]")
     if also:
         click.echo(f"  {_found_by(also)}")
