@@ -19,8 +19,9 @@ endif
 # Tests run in three processes, since most of them wait more than they work. Each takes whole files
 # in their order, so what a file sets up is set up once, and no test is asynchronous after
 # Playwright's loop has begun. For a debugger: make test ARGS="-n 0 --pdb -k …"
-TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 1
-# A test that hangs is named after five minutes.
+TOGETHER := -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0
+# A test that hangs is named after five minutes, and ends the run: xdist would wait for ever for a
+# process in the place of the one that hung.
 BOUNDED := -o faulthandler_timeout=300 -o faulthandler_exit_on_timeout=true
 
 # No tool may ask another host for anything.

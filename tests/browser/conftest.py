@@ -1,8 +1,6 @@
 """A real Chromium that talks to the sandbox alone, and pages that fail a test by complaining."""
 
-import os
 import re
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +8,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import pytest
+from _pytest.runner import runtestprotocol
 from playwright.sync_api import (
     Browser,
     BrowserContext,
@@ -21,6 +20,7 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from chromium import Chromium, watched
 from sandbox_process import SandboxServer
 from voice_sandbox.contract.reader import load_contract
 
@@ -36,25 +36,35 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: HERE in item.path.parents)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool:
+    """Runs a test once more where the browser hung, which says nothing about the test."""
+    item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+    for _ in range(2):
+        with watched() as watch:
+            reports = runtestprotocol(item, log=False, nextitem=nextitem)
+        if not watch.has_hung or watch.was_busy:
+            break
+    for report in reports:
+        item.ihook.pytest_runtest_logreport(report=report)
+    item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+    return True
+
+
 @pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    """The Chromium of this machine. Playwright's own browsers are never downloaded."""
-    program = shutil.which(os.environ.get("CHROMIUM") or "chromium")
+def chromium() -> Iterator[Chromium]:
+    """The Chromium of this process, started anew where it hung."""
     expect.set_options(timeout=PATIENCE_MS)
-    assert program, "Chromium is missing: run `make chromium`, or name one in $CHROMIUM."
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path=program,
-            args=[
-                "--no-sandbox",
-                # Drawing by a GPU that is not there takes a fifth of the time.
-                "--disable-gpu",
-                # No other host exists, whether it is asked for by name or by address.
-                "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
-            ],
-        )
-        yield browser
-        browser.close()
+        found = Chromium(playwright)
+        yield found
+        found.close()
+
+
+@pytest.fixture
+def browser(chromium: Chromium) -> Browser:
+    """A Chromium that asks this machine alone."""
+    return chromium.browser()
 
 
 @pytest.fixture(scope="session")
@@ -63,16 +73,10 @@ def sandbox_server(portal_server: SandboxServer) -> SandboxServer:
     return portal_server
 
 
-@pytest.fixture(scope="session")
-def shared_context(browser: Browser, sandbox_server: SandboxServer) -> Iterator[BrowserContext]:
-    """What the pages of most tests have in common: a process that is warm.
-
-    A page that stays open keeps that process; each further page then costs half.
-    """
-    context = new_context(browser, sandbox_server)
-    context.new_page().goto("/")
-    yield context
-    context.close()
+@pytest.fixture
+def shared_context(chromium: Chromium, sandbox_server: SandboxServer) -> BrowserContext:
+    """What the pages of most tests have in common."""
+    return chromium.shared_context(sandbox_server, new_context)
 
 
 def new_context(browser: Browser, server: SandboxServer, **options: Any) -> BrowserContext:

@@ -4,6 +4,7 @@ from typing import Any
 
 from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from faults.altering import WEBHOOK, lenient
+from faults.control import searched
 from faults.rows import as_fault, shown
 
 _JOURNAL, _EXCHANGE = "/sandbox/journal", "/sandbox/exchanges/[^/]+"
@@ -102,6 +103,16 @@ ROWS = [
         "last_page_promises_another",
         "The last page of the journal says that more follows.",
         shown(_JOURNAL, _promise_a_page),
+    ),
+    as_fault(
+        "journal",
+        "filter_equals_filtering_the_whole",
+        "text_is_not_found_in_a_decoded_path",
+        "A search for a text finds no path in which its spaces are escaped.",
+        searched(
+            "text=Zebra%20in%20a%20query",
+            lambda entries: [one for one in entries if "query" not in one["path"]],
+        ),
     ),
     as_fault(
         "journal",

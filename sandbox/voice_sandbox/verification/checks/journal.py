@@ -9,7 +9,7 @@ from functools import partial
 from http import HTTPStatus
 from math import floor
 from typing import Any, Final
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, unquote_plus
 
 from voice_sandbox import clock
 from voice_sandbox.contract.model import Operation
@@ -500,6 +500,8 @@ def _filters(
     for text in (
         "zebra",
         "ZEBRA",
+        "Zebra in a query",
+        "zebra%20in",
         "Сүйлөшүү",
         "сүйлөшүү",
         "🙂",
@@ -526,6 +528,7 @@ def _reads(details: dict[str, Any], text: str, entry: Any) -> bool:
     """Whether a text stands in path, headers, bodies or explanation, in any case of letters."""
     detail = details[entry["request_id"]]
     words = [str(value) for value in entry.values() if isinstance(value, str | int)]
+    words.append(unquote_plus(entry["path"]))
     for side in ("request", "response"):
         words.append(detail[side]["body"])
         words += [f"{name}: {value}" for name, value in detail[side]["headers"]]
