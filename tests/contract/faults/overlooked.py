@@ -1,11 +1,20 @@
 """Faults that the checks overlooked: each was a change of the sandbox's code that none noticed."""
 
+import json
 from typing import Any
+
+from msgspec.structs import replace
 
 from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from faults.altering import WEBHOOK, lenient
 from faults.control import searched
 from faults.rows import as_fault, shown
+from read_once import contracts
+from voice_sandbox.contract.faults import documented_problems
+from voice_sandbox.http import pipeline
+from voice_sandbox.http.armed_faults import StruckBeforeWork
+from voice_sandbox.journal import journal
+from voice_sandbox.simulation.simulation import Simulation
 
 _JOURNAL, _EXCHANGE = "/sandbox/journal", "/sandbox/exchanges/[^/]+"
 _ARCHIVE, _EXPORTS = "archive_equals_the_journal", "exports_hold_what_came_before"
@@ -51,6 +60,31 @@ def _promise_a_page(value: Any) -> None:
 def _name_itself(value: Any) -> None:
     if value["next_before"] is not None:
         value["next_before"] = f"{int(value['exchanges'][0]['seq'], 16) + 1:032x}"
+
+
+async def _strike_everybody(decision: Any, known: Any, phone: str | None) -> None:
+    strike = decision._pipeline.strike
+    known.fault = strike and await strike(known.principal.namespace, decision.operation, phone)
+    if known.fault is not None and known.fault.is_before_work:
+        raise StruckBeforeWork
+
+
+def _arm_where_it_is_documented(request: FaultyRequest) -> None:
+    body = lenient(request.body)
+    if request.path == "/sandbox/faults" and isinstance(body, dict):
+        for name, operation in contracts()[0].operations.items():
+            if body.get("fault", {}).get("code") in documented_problems(operation):
+                request.body = json.dumps({**body, "operation": name}).encode()
+
+
+def _end_at_once(injector: FaultInjector) -> None:
+    def make(original: Any) -> Any:
+        def sample(simulation: Any, now: float) -> Any:
+            return replace(original(simulation, now), created_at=now)
+
+        return sample
+
+    injector.wrap(Simulation, "_sample_call", make)
 
 
 def _show_what_came_later(injector: FaultInjector) -> None:
@@ -167,5 +201,50 @@ ROWS = [
         "exported_test_holds_what_came_later",
         "The test that an exchange is exported as holds what came after it.",
         _show_what_came_later,
+    ),
+    as_fault(
+        "on request",
+        "rings_are_counted_beyond_those_that_are_named",
+        "rings_are_counted_as_far_as_named",
+        "Of each number no more rings are counted than are named.",
+        shown(
+            "/sandbox/rings",
+            lambda v: [one.update(count=len(one["call_ids"])) for one in v["rings"]] and None,
+        ),
+    ),
+    as_fault(
+        "on request",
+        "rings_count_the_calls_that_were_created",
+        "number_that_never_rang_is_left_out",
+        "A number that was never dialled is not listed, though it was asked for.",
+        shown("/sandbox/rings", lambda v: {"rings": [one for one in v["rings"] if one["count"]]}),
+    ),
+    as_fault(
+        "on request",
+        "armed_faults_spare_the_provider",
+        "faults_strike_the_provider",
+        "An armed fault of the webhook strikes the provider's deliveries too.",
+        lambda injector: injector.replace(pipeline._Decision, "_meet_faults", _strike_everybody),
+    ),
+    as_fault(
+        "on request",
+        "problems_of_one_operation_are_not_armed_for_all",
+        "problem_of_one_operation_is_armed",
+        "A problem that one operation documents is armed where all were asked for.",
+        lambda injector: injector.on_request(_arm_where_it_is_documented),
+    ),
+    as_fault(
+        "journal",
+        "broken_responses_cover_nothing",
+        "broken_responses_are_covered",
+        "A response that an armed fault broke counts as covered.",
+        lambda injector: injector.replace(journal, "was_received", lambda exchange: True),
+    ),
+    as_fault(
+        "storage",
+        "new_key_finds_the_sample_call",
+        "sample_call_took_no_time",
+        "The sample call began when it ended.",
+        _end_at_once,
     ),
 ]

@@ -8,10 +8,22 @@ from typing import Any, Final, NamedTuple
 import orjson
 
 from voice_sandbox import clock
-from voice_sandbox.contract.faults import AFTER_WORK, ANY_OPERATION, BEFORE_WORK, FAULTS
+from voice_sandbox.contract.faults import (
+    AFTER_WORK,
+    ANY_OPERATION,
+    BEFORE_WORK,
+    FAULTS,
+    documented_problems,
+)
 from voice_sandbox.verification.api import JSON, Api
 from voice_sandbox.verification.check import Needs, check
-from voice_sandbox.verification.finding import CannotTell, must, must_be, problem_code
+from voice_sandbox.verification.finding import (
+    CannotTell,
+    must,
+    must_be,
+    must_be_invalid,
+    problem_code,
+)
 from voice_sandbox.verification.guard import CALLS_PATH, WEBHOOK_PATH
 from voice_sandbox.verification.http1 import NoResponse, ReceivedResponse, SentRequest
 
@@ -201,6 +213,64 @@ def armed_faults_strike_in_their_order(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
+def armed_faults_spare_the_provider(api: Api) -> None:
+    """A fault of the webhook strikes a completion by hand, and no delivery of the provider."""
+    api.stop_clock()
+    armed = _arm(api, {"kind": "internal_error"}, operation="callCompleted", times="always")
+    call_id = api.create("delivered_twice")
+    must_be(api.post("/sandbox/clock", {"until": "idle"}), 200, when="the clock is advanced")
+    answered = [one["answered"] for one in api.inspect(call_id)["deliveries"]]
+    must(
+        answered == [200, 200],
+        f"The provider's deliveries must get 200 twice while a fault is armed, but got {answered}.",
+        api.last(),
+    )
+    _must_have_struck(api, armed["id"], 0, "a fault of the webhook that only the provider used")
+    _send(api, _completion(api))
+    _must_have_struck(api, armed["id"], 1, "a fault of the webhook and a completion by hand")
+
+
+@check(Needs.SANDBOX)
+def problems_of_one_operation_are_not_armed_for_all(api: Api) -> None:
+    """A problem can be armed for `any` operation only where every operation documents it."""
+    documented = {
+        name: set(documented_problems(operation))
+        for name, operation in api.target.contract.operations.items()
+    }
+    everywhere = set.intersection(*documented.values())
+    for code in sorted(set.union(*documented.values())):
+        fault = {"operation": ANY_OPERATION, "fault": {"kind": "problem", "code": code}}
+        response = api.post(ARMED, fault)
+        if code in everywhere:
+            must_be(response, 201, when=f"{code}, which every operation has, is armed for all")
+        else:
+            when = f"{code}, which some operation does not have, is armed for all"
+            must_be_invalid(response, "/fault/code", when=when)
+        _disarm(api)
+
+
+@check(Needs.SANDBOX)
+def broken_responses_cover_nothing(api: Api) -> None:
+    """The coverage counts responses that keep the contract, and not those that a fault broke."""
+    api.get("/v1/agents")
+    broken = ({"kind": "empty"}, {"kind": "wrong_type"}, {"kind": "gateway_error", "status": 502})
+    for fault in broken:
+        _arm(api, fault, operation="listAgents")
+        _send(api, _read(api, "/v1/agents"))
+
+    def counts_one(response: ReceivedResponse) -> bool:
+        return [one["exchanges"] for one in response.json()["items"][:1]] == [1]
+
+    covered = api.get_until("/sandbox/coverage?operation=listAgents", counts_one)
+    must(
+        counts_one(covered),
+        "Of one response of listAgents that keeps the contract and three that a fault broke the "
+        "coverage must count one.",
+        covered,
+    )
+
+
+@check(Needs.SANDBOX)
 def rejected_requests_use_up_no_fault(api: Api) -> None:
     """A fault strikes only requests that the contract accepts: others leave it as it was."""
     armed = _arm(api, _PROBLEM, skip=1)
@@ -231,6 +301,8 @@ def _arm(api: Api, fault: Mapping[str, Any], **more: Any) -> dict[str, Any]:
     armed: dict[str, Any] = response.json()
     given = {name: value for name, value in armed["fault"].items() if value is not None}
     must(given == fault, f"{fault} was armed, but the response says {given}.", response)
+    said = {name: armed[name] for name in more}
+    must(said == more, f"A fault was armed with {more}, but the response says {said}.", response)
     return armed
 
 

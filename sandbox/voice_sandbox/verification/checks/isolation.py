@@ -161,6 +161,13 @@ def new_key_finds_the_sample_call(api: Api) -> None:
         "The sample call is not the one of the contract's example.",
         api.last(),
     )
+    began, *_, ended = api.inspect(str(sample.call_id))["timeline"]
+    lasted = datetime.fromisoformat(ended["at"]) - datetime.fromisoformat(began["at"])
+    must(
+        abs(lasted.total_seconds() - sample.duration_seconds) < 0.01,
+        f"The sample call must have lasted {sample.duration_seconds} seconds on its time line.",
+        api.last(),
+    )
 
 
 @check(Needs.SANDBOX)

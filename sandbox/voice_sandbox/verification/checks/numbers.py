@@ -52,6 +52,13 @@ def bound_numbers_play_a_scenario(api: Api) -> None:
             own.last(),
         )
     own = api.empty()
+    usual = _ended(own, own.number("voicemail"))
+    _bind(own, own.number("busy"), {"scenario": "voicemail"})
+    must(
+        _ended(own, own.number("busy")) == usual,
+        "A number of the catalogue that is bound must play what it is bound to.",
+        own.last(),
+    )
     _bind(own, _OWN, {"scenario": "provider_unavailable"})
     response = own.post(CALLS_PATH, {**own.new_call(), "phone": _OWN})
     must_be(response, 503, "provider_unavailable", when="a number plays the scenario of that name")

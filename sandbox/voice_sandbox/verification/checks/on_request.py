@@ -16,6 +16,8 @@ from voice_sandbox.verification.requests import operations, request_of
 
 FAULTS: Final = "/sandbox/faults"
 DELAY_MILLISECONDS: Final = 60
+NAMED_RINGS: Final = 100
+"""Calls that are named for each number, as the contract says of `countRings`."""
 IGNORED: Final = (
     *(
         "code=418",
@@ -60,7 +62,8 @@ def preferences_are_read_as_rfc_7240_says(api: Api) -> None:
     ):
         response = api.get("/v1/agents", *headers)
         must_be(response, status, when=f"{headers} asks for {status}")
-    for ignored in IGNORED:
+    examples = api.target.contract.operations["listAgents"].success.examples
+    for ignored in (*IGNORED, *(f"code={name}" for name in examples)):
         response = api.get("/v1/agents", ("Prefer", ignored))
         must_be(response, 200, when=f"Prefer: {ignored} says nothing that is known")
         must(
@@ -127,6 +130,28 @@ def rings_count_the_calls_that_were_created(api: Api) -> None:
         must(one["count"] == len(one["call_ids"]), "A count differs from its calls.", response)
         only = api.get(f"/sandbox/rings?phone=%2B{one['phone'][1:]}")
         must(only.json()["rings"] == [one], "The rings of one number differ from the whole.", only)
+    never = api.get(f"/sandbox/rings?phone=%2B{api.number('canceled')[1:]}")
+    must_be(never, 200, when="the rings of a number that was never dialled are counted")
+    must(
+        [one["count"] for one in never.json()["rings"]] == [0],
+        "A number that was never dialled must be listed with no ring.",
+        never,
+    )
+
+
+@check(Needs.SANDBOX)
+def rings_are_counted_beyond_those_that_are_named(api: Api) -> None:
+    """Every call of a number is counted, and the newest of them are named, the newest last."""
+    calls = [api.create("never_completes") for _ in range(NAMED_RINGS + 2)]
+    response = api.get("/sandbox/rings")
+    must_be(response, 200, when="the rings are counted")
+    [ring] = response.json()["rings"]
+    must(
+        ring["count"] == len(calls) and ring["call_ids"] == calls[-NAMED_RINGS:],
+        f"{len(calls)} calls rang one number: it must count them all and name the last "
+        f"{NAMED_RINGS}, but it counts {ring['count']} and names {len(ring['call_ids'])}.",
+        response,
+    )
 
 
 @check(Needs.SANDBOX)
@@ -139,6 +164,11 @@ def armed_problems_strike_as_often_as_armed(api: Api) -> None:
             FAULTS, {"operation": "createCall", "fault": fault, "times": times, "skip": skip}
         )
         must_be(armed, 201, when="a fault is armed")
+        must(
+            (armed.json()["times"], armed.json()["skip"]) == (times, skip),
+            f"A fault was armed with times {times} and skip {skip}, but the response has others.",
+            armed,
+        )
         number = 3 if times == "always" else int(str(times))
         expected = [201] * skip + [503] * number + [201] * (times != "always")
         found = []
