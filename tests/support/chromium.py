@@ -28,7 +28,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
-class Watch:
+class HangReport:
     """What became of one test: whether its browser hung, or a page kept it busy."""
 
     has_hung: bool = False
@@ -83,9 +83,9 @@ class Chromium:
 
 
 @contextmanager
-def watched(seconds: float = HUNG_SECONDS) -> Iterator[Watch]:
+def watched(seconds: float = HUNG_SECONDS) -> Iterator[HangReport]:
     """Ends Chromium where the block takes longer, so that the block goes on with an error."""
-    watch = Watch()
+    watch = HangReport()
 
     def end() -> None:
         processes = family()

@@ -221,7 +221,7 @@ ROWS = [
     ),
     as_fault(
         "on request",
-        "armed_faults_spare_the_provider",
+        "armed_faults_leave_the_provider_alone",
         "faults_strike_the_provider",
         "An armed fault of the webhook strikes the provider's deliveries too.",
         lambda injector: injector.replace(pipeline._Decision, "_meet_faults", _strike_everybody),

@@ -213,7 +213,7 @@ def armed_faults_strike_in_their_order(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
-def armed_faults_spare_the_provider(api: Api) -> None:
+def armed_faults_leave_the_provider_alone(api: Api) -> None:
     """A fault of the webhook strikes a completion by hand, and no delivery of the provider."""
     api.stop_clock()
     armed = _arm(api, {"kind": "internal_error"}, operation="callCompleted", times="always")
