@@ -37,7 +37,7 @@ _MEDIA_TYPES: Final = {
     ".yaml": "application/yaml",
     ".yml": "application/yaml",
     # Programs and settings that a reader copies.
-    **dict.fromkeys((".conf", ".ini", ".service"), "text/plain"),
+    **dict.fromkeys((".conf", ".ini", ".service", ".sql"), "text/plain"),
     **dict.fromkeys((".go", ".java", ".mod", ".php", ".py", ".rb", ".sh", ".ts"), "text/plain"),
 }
 # RFC 9727, section 3: this name has no end.
