@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit
+from warnings import WarningMessage
 
 import pytest
 from _pytest.runner import runtestprotocol
@@ -45,6 +46,16 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
             reports = runtestprotocol(item, log=False, nextitem=nextitem)
         if not watch.has_hung or watch.was_busy:
             break
+        # It is in the summary of the run, so that nobody overlooks how often it happens.
+        said = UserWarning("The browser hung, and the test was run again in another one.")
+        item.ihook.pytest_warning_recorded.call_historic(
+            kwargs={
+                "warning_message": WarningMessage(said, UserWarning, str(item.path), 0),
+                "when": "runtest",
+                "nodeid": item.nodeid,
+                "location": None,
+            }
+        )
     for report in reports:
         item.ihook.pytest_runtest_logreport(report=report)
     item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
