@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from bs4 import BeautifulSoup
@@ -43,7 +44,9 @@ def test_page_asks_for_one_style_and_one_script_of_ours(root: Path, site: Path, 
     page = BeautifulSoup((site / built(name)).read_text("utf-8"), "html.parser")
     styles = [str(link["href"]) for link in page.find_all("link", rel="stylesheet")]
     path, text = stylesheet(root / "docs", PARTS)
-    assert [_of_site(p) for p in styles if not p.endswith(".min.css")] == [path]
+    # Those of the theme have the hash of what they were before the build changed a width in them.
+    own = [_of_site(one) for one in styles if not urlsplit(one).path.endswith(".min.css")]
+    assert own == [path]
     assert (site / path).read_text("utf-8") == text
     scripts = [_of_site(str(script["src"])) for script in page.find_all("script", type="module")]
     assert scripts == ["assets/javascripts/portal.js"]

@@ -21,7 +21,7 @@ from playwright.sync_api import Browser, BrowserContext, Error, Playwright
 
 HUNG_SECONDS = 120.0
 """No test of the browser takes half as long, even on a busy machine."""
-_BUSY_SHARE = 0.5
+_BUSY_SHARE = 0.1
 _MARK = f"--tests-of={os.getpid()}"
 """An argument that Chromium does not know, by which its process is found."""
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -122,7 +122,7 @@ def family(mark: str = _MARK) -> list[int]:
 
 
 def _keep_busy(processes: list[int]) -> bool:
-    """Whether one of the processes uses most of a processor for a second."""
+    """Whether one of the processes uses a processor, as far as the machine lets it."""
     before = {process: _ticks(process) for process in processes}
     time.sleep(1)
     return any(_ticks(process) - ticks > _BUSY_SHARE * _TICKS for process, ticks in before.items())
