@@ -30,7 +30,7 @@ from voice_portal.collection import collection
 from voice_portal.page import Page as PortalPage
 from voice_portal.search_index import SearchTermsError, terms_of_sources, with_terms
 from voice_portal.sources import ACTS_FILE, WORKFLOWS_FILE, Sources, load_sources
-from voice_portal.two_columns import contents_menu, has_columns, in_two_columns
+from voice_portal.two_columns import contents_menu, in_two_columns
 from voice_sandbox.calls.scenarios import ScenarioError
 from voice_sandbox.contract.model import Contract, ContractError
 
@@ -205,9 +205,10 @@ def on_page_content(html: str, *, page: Page, config: MkDocsConfig, files: Files
     for path in for_agents.PUBLISHED:
         html = html.replace(f'href="{path}"', f'href="{up}{path}"')
     one_card = reference.is_of_operation(page.file.src_uri, load_sources())
-    is_hidden = "toc" in (page.meta.get("hide") or ())
-    menu = "" if is_hidden else contents_menu(page.toc, is_listed=not has_columns(html))
-    return menu + in_two_columns(html, one_card=one_card)
+    shown = in_two_columns(html, one_card=one_card)
+    if "toc" in (page.meta.get("hide") or ()):
+        return shown
+    return contents_menu(page.toc, is_listed=shown == html) + shown
 
 
 def page_text(markdown: str, *, source_path: str, config: MkDocsConfig) -> str:

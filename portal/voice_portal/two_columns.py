@@ -28,18 +28,14 @@ class _Element(NamedTuple):
 def in_two_columns(html: str, *, one_card: bool = False) -> str:
     """The page with its cards beside their text.
 
-    With ``one_card`` the whole page is about its card, which stays beside all of it.
+    A page without a card at its top level is returned as it is. With ``one_card`` the whole page is
+    about its card, which stays beside all of it.
     """
-    if not has_columns(html):
+    elements = _top_level(html) if f"<{_CARD}" in html else []
+    if not any(each.tag == _CARD for each in elements):
         return html
-    elements = _top_level(html)
     groups = [elements] if one_card else _groups(elements)
     return "\n".join(_columns(group) for group in groups)
-
-
-def has_columns(html: str) -> bool:
-    """Whether a card stands at the top level of the page."""
-    return f"<{_CARD}" in html and any(each.tag == _CARD for each in _top_level(html))
 
 
 def contents_menu(items: Any, *, is_listed: bool) -> str:

@@ -64,7 +64,7 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.fixture(scope="session")
 def chromium() -> Iterator[Chromium]:
-    """The Chromium of this process, started anew where it hung."""
+    """The Chromium of this process. It starts again if it hung."""
     expect.set_options(timeout=PATIENCE_MS)
     with sync_playwright() as playwright:
         found = Chromium(playwright)

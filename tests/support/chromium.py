@@ -1,9 +1,8 @@
 """The Chromium of a process of tests, and a watch over it.
 
-After hours of tests on a busy machine it happens that Chromium stops responding to Playwright for
-good: a page does not open or close, nothing runs, and no timeout counts there. Then it is ended, so
-that the call returns, and the test is run again in another one. Where a page keeps a processor busy
-that is no such case but a fault of the page, and the test fails.
+On a busy machine Chromium sometimes stops responding to Playwright: a call to open or close a page
+never returns, and it has no timeout. Then Chromium is ended, so that the call fails, and the test
+runs again in another one. If a page keeps a processor busy, the page is wrong, and the test fails.
 """
 
 import os
@@ -29,7 +28,7 @@ _TICKS = os.sysconf("SC_CLK_TCK")
 
 @dataclass
 class HangReport:
-    """What became of one test: whether its browser hung, or a page kept it busy."""
+    """Whether the browser of a test hung, and whether a page was busy then."""
 
     has_hung: bool = False
     was_busy: bool = False
@@ -37,7 +36,7 @@ class HangReport:
 
 @dataclass
 class Chromium:
-    """Starts Chromium when it is asked for, and anew after it was ended."""
+    """Starts Chromium for the first test, and again after it was ended."""
 
     playwright: Playwright
     _browser: Browser | None = None
@@ -101,6 +100,7 @@ def watched(seconds: float = HUNG_SECONDS) -> Iterator[HangReport]:
         yield watch
     finally:
         timer.cancel()
+        timer.join()  # a report that comes late would be that of the next test
 
 
 def family(mark: str = _MARK) -> list[int]:
@@ -124,7 +124,7 @@ def family(mark: str = _MARK) -> list[int]:
 def _keep_busy(processes: list[int]) -> bool:
     """Whether one of the processes uses a processor, as far as the machine lets it."""
     before = {process: _ticks(process) for process in processes}
-    time.sleep(1)
+    time.sleep(1)  # how busy a process is shows only over some time
     return any(_ticks(process) - ticks > _BUSY_SHARE * _TICKS for process, ticks in before.items())
 
 
