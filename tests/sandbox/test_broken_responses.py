@@ -1,16 +1,20 @@
 """Broken responses as bytes on a socket, from a server with one worker and with more."""
 
+import asyncio
 import secrets
 import socket
+import time
 from collections.abc import Iterator
 from typing import Any
 
 import httpx2
 import orjson
 import pytest
+import uvloop
 
 from postgres_server import PostgresServer
 from sandbox_process import SandboxServer, start_sandbox
+from voice_sandbox.http.broken_responses import has_gone_within
 from voice_sandbox.testing.client import SandboxClient
 
 from .conftest import new_call
@@ -189,3 +193,22 @@ def test_pipelined_request_behind_a_reset_is_not_answered(
     response, was_reset = received(server, request_bytes(key) * 2)
     assert (response, was_reset) == (b"", True)
     assert "ASGI callable" not in server.log_path.read_text()
+
+
+def test_wait_is_never_cut_short_by_a_busy_loop() -> None:
+    """uvloop's timers count from the start of the turn in which they are set."""
+
+    async def nothing() -> dict[str, Any]:
+        await asyncio.Event().wait()
+        return {}
+
+    async def waited(seconds: float) -> float:
+        await asyncio.sleep(0)
+        time.sleep(0.005)  # what keeps the loop busy between the start of its turn and the wait
+        began = time.perf_counter()
+        assert not await has_gone_within(seconds, nothing)
+        return time.perf_counter() - began
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        for seconds in (0.001, 0.0104, 0.06):
+            assert runner.run(waited(seconds)) >= seconds

@@ -13,6 +13,7 @@ from uuid import UUID
 import orjson
 
 from voice_sandbox import clock
+from voice_sandbox.calls.scenarios import Scenario
 from voice_sandbox.contract.catalogue import Catalogue
 from voice_sandbox.contract.model import Contract
 from voice_sandbox.verification.finding import CannotTell, must_be, problem_code
@@ -57,16 +58,26 @@ class Target:
     catalogue: Catalogue
     service: ResponseValidator
     control: ResponseValidator
+    scenarios: Sequence[Scenario]
+    """Those of the sandbox's catalogue."""
     new_key: Callable[[], str]
     learned: Learned = field(default_factory=Learned)
-    rejecting_numbers: frozenset[bytes] = frozenset()
-    """The numbers of the scenarios that reject a call."""
     numbers: Sequence[str] = ()
     """The numbers that a person named, for checks that need `Needs.CALL`."""
     share: int = 1
     """Checks that generate requests send every so manieth of them."""
     listed_keys: Sequence[str] = ()
     """The keys that ``new_key`` gives, where a sandbox accepts the keys on its list alone."""
+
+    @property
+    def played(self) -> list[Scenario]:
+        """The scenarios that create a call."""
+        return [one for one in self.scenarios if one.rejection is None]
+
+    @property
+    def rejecting(self) -> list[Scenario]:
+        """The scenarios that reject one."""
+        return [one for one in self.scenarios if one.rejection is not None]
 
 
 class Api:
@@ -310,7 +321,7 @@ class Api:
     def _may_ask_for_a_limit(self, sent: SentRequest) -> bool:
         """Whether a request prefers a response, or names a number that rejects calls."""
         return any(name.lower() == "prefer" for name, _ in sent.headers) or any(
-            number in (sent.body or b"") for number in self.target.rejecting_numbers
+            one.number.encode() in (sent.body or b"") for one in self.target.rejecting
         )
 
     def _validate(self, response: ReceivedResponse) -> None:

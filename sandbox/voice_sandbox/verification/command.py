@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -22,7 +23,7 @@ from voice_sandbox.contract.model import Contract, ContractError
 from voice_sandbox.contract.reader import find_contract, load_contract
 from voice_sandbox.option_types import Number, WholeNumber
 from voice_sandbox.verification.api import Target
-from voice_sandbox.verification.check import Needs
+from voice_sandbox.verification.check import Check, Needs
 from voice_sandbox.verification.generated_values import schemathesis_values
 from voice_sandbox.verification.http1 import (
     JOURNAL_SECONDS,
@@ -41,6 +42,8 @@ _PROGRESS_SECONDS: Final = 5.0
 _NAMES_SHOWN: Final = 8
 """Checks that are named beside the first one that found the same."""
 QUICK_SHARE: Final = 20
+AT_ONCE: Final = 3
+"""Checks that run at the same time. While one reads a response, another is being answered."""
 _KEY: Final = re.compile(r"[!-~]{1,4096}")
 _CONFIGURATION: Final = """\
 hooks = {hooks}
@@ -311,25 +314,47 @@ def _check_key(client: Http1Client, keys: Sequence[str]) -> None:
 
 
 def _run(url: str, deployment: _Deployment, target: Target, key: str) -> Report:
+    """Runs the checks that apply, some at once where each has a namespace of its own."""
     checks = applicable(CHECKS.values(), target)
     left_out = [one for one in CHECKS.values() if one not in checks]
     if target.guard.is_sandbox:
         left_out = [one for one in left_out if one.needs is not Needs.CALL]
+    turn = _Turn(url, deployment, target, key)
+    at_once = AT_ONCE if target.guard.is_sandbox and not target.listed_keys else 1
     outcomes: list[Outcome] = []
-    stopped = ""
     progress = _Progress()
-    for number, one in enumerate(checks, start=1):
-        progress.show(f"[{number}/{len(checks)}] {one.name}")
-        # A deployment may be replaced while it is verified, so no proof is trusted for long.
-        if stopped := deployment.why_stop():
-            break
-        outcome = run_one(one, target, key=key, base_url=url)
-        outcomes.append(outcome)
-        if outcome.has_no_response and not _still_responds(target, key):
-            stopped = "The deployment stopped responding, so the rest was not tried."
-            break
+    with ThreadPoolExecutor(at_once) as threads:
+        for number, (one, outcome) in enumerate(
+            zip(checks, threads.map(turn.outcome, checks), strict=True), start=1
+        ):
+            progress.show(f"[{number}/{len(checks)}] {one.name}")
+            if outcome is not None:
+                outcomes.append(outcome)
     progress.end()
-    return Report(url, deployment.identity, outcomes, left_out, stopped)
+    return Report(url, deployment.identity, outcomes, left_out, turn.stopped)
+
+
+class _Turn:
+    """Runs one check after another until there is a reason to stop."""
+
+    def __init__(self, url: str, deployment: _Deployment, target: Target, key: str) -> None:
+        self._url = url
+        self._deployment = deployment
+        self._target = target
+        self._key = key
+        self.stopped = ""
+        """Why the rest was not tried."""
+
+    def outcome(self, one: Check) -> Outcome | None:
+        """What became of a check; nothing where it was not tried any more."""
+        # A deployment may be replaced while it is verified, so no proof is trusted for long.
+        self.stopped = self.stopped or self._deployment.why_stop()
+        if self.stopped:
+            return None
+        outcome = run_one(one, self._target, key=self._key, base_url=self._url)
+        if outcome.has_no_response and not _still_responds(self._target, self._key):
+            self.stopped = "The deployment stopped responding, so the rest was not tried."
+        return outcome
 
 
 def _still_responds(target: Target, key: str) -> bool:

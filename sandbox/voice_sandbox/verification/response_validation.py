@@ -77,11 +77,11 @@ class ResponseValidator:
         key = operation.operation_id, documented.status
         if key in self.seen:
             return
-        self.seen.add(key)
         if documented.schema is not None:
             self._bodies[key] = Validator(self._contract, documented.schema)
         for name, header in documented.headers.items():
             self._headers[*key, name] = Validator(self._contract, header.schema)
+        self.seen.add(key)  # last, since several checks may run at once
 
     def operation_of(self, response: ReceivedResponse) -> Operation | None:
         """The operation that a response belongs to, if it is one of the contract."""

@@ -63,11 +63,7 @@ def make_target(
         contract=contract,
         control_contract=control,
         catalogue=catalogue,
-        rejecting_numbers=frozenset(
-            scenario.number.encode()
-            for scenario in load_scenarios(catalogue)
-            if scenario.rejection is not None
-        ),
+        scenarios=tuple(load_scenarios(catalogue)),
         service=ResponseValidator(contract),
         control=ResponseValidator(control, may_name_provider=True),
         new_key=new_key,

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from voice_sandbox import clock
-from voice_sandbox.calls.scenarios import Scenario, load_scenarios
+from voice_sandbox.calls.scenarios import Scenario
 from voice_sandbox.clock import DAY_SECONDS
 from voice_sandbox.verification.api import Api
 from voice_sandbox.verification.check import Needs, check
@@ -88,7 +88,7 @@ def clock_runs_at_its_rate(api: Api) -> None:
 @check(Needs.SANDBOX)
 def reads_move_a_clock_of_polls(api: Api) -> None:
     """In the mode `polls` each read of a call returns its state and moves it to the next."""
-    for scenario in api.some(_scenarios(api)):
+    for scenario in api.some(api.target.played):
         own = api.empty()
         response = own.post(CLOCK, {"mode": "polls"})
         must_be(response, 200, when="the clock is set to move by reads")
@@ -113,7 +113,7 @@ def next_due_is_the_earliest_planned(api: Api) -> None:
     api.stop_clock()
     calls = [
         api.create(call=_call_to(api, scenario))
-        for scenario in _scenarios(api)
+        for scenario in api.target.played
         if api.target.share == 1 or scenario.name in ("answered", "delivered_twice", "busy")
     ]
     for step in (0, 4, 0.5, 3.5, 2, 10, 60, 300):
@@ -131,7 +131,7 @@ def next_due_is_the_earliest_planned(api: Api) -> None:
 @check(Needs.SANDBOX)
 def idle_leaves_nothing_due(api: Api) -> None:
     """`until: idle` delivers everything planned and stops at the last due time."""
-    for scenario in api.some(_scenarios(api)):
+    for scenario in api.some(api.target.played):
         own = api.empty()
         own.stop_clock()
         began = own.now()
@@ -152,7 +152,7 @@ def idle_leaves_nothing_due(api: Api) -> None:
 @check(Needs.SANDBOX)
 def provider_side_equals_the_catalogue(api: Api) -> None:
     """At each step of each scenario `inspectCall` shows plan, time line and responses as listed."""
-    for scenario in api.some(_scenarios(api)):
+    for scenario in api.some(api.target.played):
         own = api.empty()
         own.stop_clock()
         began = own.now()
@@ -175,7 +175,7 @@ def provider_side_equals_the_catalogue(api: Api) -> None:
 def ends_by_hand_and_by_order_are_told_apart(api: Api) -> None:
     """A call names what completed it, and after an end nothing that was planned is left."""
     api.stop_clock()
-    for scenario in api.some(_scenarios(api)):
+    for scenario in api.some(api.target.played):
         by_hand, ordered = (api.create(call=_call_to(api, scenario)) for _ in range(2))
         reference = api.inspect(by_hand)["provider_call_id"]
         completed = api.complete(provider_call_id=reference, duration=9)
@@ -254,9 +254,11 @@ def reset_makes_a_key_as_new(api: Api) -> None:
 
 
 def _await_journal(api: Api) -> None:
-    """Returns when every worker has written down what was sent so far."""
+    """Returns when every worker has written down what was sent so far under the key."""
+    own = ("Authorization", f"Bearer {api.key}")
     service = [one for one in api.exchanges if one.sent.target.startswith("/v1")]
-    sent = {value for response in service for value in response.values("x-request-id")}
+    signed = [one for one in service if own in one.sent.headers]
+    sent = {value for response in signed for value in response.values("x-request-id")}
 
     def is_written(response: ReceivedResponse) -> bool:
         return sent <= {one["request_id"] for one in response.json()["exchanges"]}
@@ -402,10 +404,6 @@ def _states(api: Api, scenario: Scenario) -> list[str]:
 
 def _planned(api: Api, call_id: str) -> list[Any]:
     return [one for one in api.inspect(call_id)["deliveries"] if one["answered"] is None]
-
-
-def _scenarios(api: Api) -> list[Scenario]:
-    return [one for one in load_scenarios(api.target.catalogue) if one.rejection is None]
 
 
 def _call_to(api: Api, scenario: Scenario) -> dict[str, str]:

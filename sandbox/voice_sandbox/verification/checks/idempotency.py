@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from voice_sandbox.calls.scenarios import load_scenarios
 from voice_sandbox.clock import DAY_SECONDS
 from voice_sandbox.contract.problems import PROBLEMS
 from voice_sandbox.contract.validation import Validator
@@ -181,7 +180,7 @@ def kept_key_comes_before_the_number(api: Api) -> None:
 @check(Needs.SANDBOX)
 def conflicts_use_up_no_rejection(api: Api) -> None:
     """A number that works after some rejections counts new calls alone, and no conflict."""
-    for scenario in load_scenarios(api.target.catalogue):
+    for scenario in api.target.rejecting:
         if scenario.rejection is None or scenario.rejection.times is None:
             continue
         key = ("Idempotency-Key", f"of-another-call-than-{scenario.name}")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from voice_sandbox.calls.scenarios import Scenario, load_scenarios
+from voice_sandbox.calls.scenarios import Scenario
 from voice_sandbox.clock import DAY_SECONDS
 from voice_sandbox.verification.api import JSON, Api
 from voice_sandbox.verification.check import Needs, check
@@ -94,7 +94,7 @@ def finished_calls_outlive_every_jump(api: Api) -> None:
 @check(Needs.SANDBOX)
 def every_scenario_follows_its_times(api: Api) -> None:
     """Just before and at each time of each scenario a call is what the catalogue says."""
-    for scenario in api.some(_scenarios(api)):
+    for scenario in api.some(api.target.played):
         own = api.empty()
         own.stop_clock()
         known = _CheckedCall(own.create(call=_call_to(own, scenario)), "", ModelCall("queued"))
@@ -112,7 +112,7 @@ def every_scenario_yields_to_a_completion_by_hand(api: Api) -> None:
     """A completion by hand, at any point of any scenario, stands whatever was planned."""
     points = [
         (scenario, seconds)
-        for scenario in _scenarios(api)
+        for scenario in api.target.played
         for seconds in (0.0, *_instants(scenario))
     ]
     words = list(api.target.catalogue.normalized_status)
@@ -185,7 +185,7 @@ def _repetitions(api: Api, word: str, first: dict[str, Any]) -> Iterator[dict[st
 
 def _call_in(api: Api, state: str) -> _CheckedCall:
     """A call of a scenario that nobody ends, advanced to a state."""
-    [scenario] = [one for one in _scenarios(api) if one.name == _ENDLESS]
+    [scenario] = [one for one in api.target.played if one.name == _ENDLESS]
     call_id = api.create(_ENDLESS)
     reference = api.inspect(call_id)["provider_call_id"]
     after = {
@@ -247,10 +247,6 @@ def _shown(outcome: dict[str, Any]) -> str:
 # The catalogue
 
 
-def _scenarios(api: Api) -> list[Scenario]:
-    return [one for one in load_scenarios(api.target.catalogue) if one.rejection is None]
-
-
 def _call_to(api: Api, scenario: Scenario) -> dict[str, str]:
     return {"phone": scenario.number, "agent": api.agent}
 
@@ -272,5 +268,5 @@ def _expected(api: Api, scenario: Scenario, seconds: float) -> ModelCall:
 
 
 def _state_after(api: Api, name: str, seconds: float) -> str:
-    [scenario] = [one for one in _scenarios(api) if one.name == name]
+    [scenario] = [one for one in api.target.played if one.name == name]
     return state_at(scenario, seconds)
