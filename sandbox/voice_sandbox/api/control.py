@@ -295,6 +295,8 @@ def _status_range(status: str | None) -> tuple[int | None, int | None]:
 
 async def _clock(context: ControlContext, namespace: bytes, clock: VirtualClock) -> Response:
     next_due_at = await context.simulation.store.next_due_at(namespace)
+    if next_due_at is not None:  # a clock that was moved has brought it nearer
+        context.simulation.wake_up.planned(clock.wall_at(next_due_at))
     return Response(
         {
             "now": rfc3339(clock.now(context.simulation.wall())),

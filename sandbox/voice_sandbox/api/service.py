@@ -174,6 +174,7 @@ async def call_completed(simulation: Simulation, request: Request) -> Response:
             "To complete a call by hand, create a new one and complete it before the simulated "
             "provider does.",
             call_id=call_id,
+            scenario=call.scenario,
         )
     if verdict is CompletionDecision.IMPOSSIBLE:
         raise ProblemError(
@@ -181,6 +182,7 @@ async def call_completed(simulation: Simulation, request: Request) -> Response:
             f"A call that is {live_status} cannot end as {result.status}. "
             f"It can end as {' or '.join(calls.possible_ends(live_status))}.",
             call_id=call_id,
+            scenario=call.scenario,
         )
     return Response(
         {"received": True},

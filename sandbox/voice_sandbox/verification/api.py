@@ -112,9 +112,14 @@ class Api:
     def get(self, path: str, *headers: tuple[str, str], signed: bool = True) -> ReceivedResponse:
         return self.send(SentRequest("GET", path, self._headers(headers, signed)))
 
-    def get_until(self, path: str, holds: Callable[[ReceivedResponse], bool]) -> ReceivedResponse:
-        """Reads the journal until something holds, at most as long as another worker may take."""
-        deadline = clock.monotonic() + JOURNAL_SECONDS
+    def get_until(
+        self, path: str, holds: Callable[[ReceivedResponse], bool], *, seconds: float = 0.0
+    ) -> ReceivedResponse:
+        """Reads until something holds that happens in so many seconds.
+
+        Another worker may write it into the journal a little later.
+        """
+        deadline = clock.monotonic() + seconds + JOURNAL_SECONDS
         while not holds(response := self.get(path)) and clock.monotonic() < deadline:
             clock.sleep(PAUSE_SECONDS)
         return response
@@ -151,7 +156,7 @@ class Api:
             self.exchanges.append(response)
             if not self._is_limited(response):
                 return response
-            clock.sleep(_retry_after(response))
+            clock.sleep(retry_after(response))
         raise _limited()
 
     def send_at_once(self, requests: Sequence[SentRequest]) -> list[ReceivedResponse]:
@@ -176,7 +181,7 @@ class Api:
                 self._validate(response)
             if not any(map(self._is_limited, responses)):
                 return responses
-            clock.sleep(max(map(_retry_after, filter(self._is_limited, responses))))
+            clock.sleep(max(map(retry_after, filter(self._is_limited, responses))))
         raise _limited()
 
     # Facts of the contract
@@ -305,7 +310,7 @@ class Api:
             left = [index for index in left if self._is_limited(found[index])]
             if not left:
                 return [found[index] for index in range(len(requests))]
-            clock.sleep(max(_retry_after(found[index]) for index in left))
+            clock.sleep(max(retry_after(found[index]) for index in left))
         raise _limited()
 
     def _is_limited(self, response: ReceivedResponse) -> bool:
@@ -332,7 +337,7 @@ class Api:
         (self.target.control if is_control else self.target.service).validate(response)
 
 
-def _retry_after(response: ReceivedResponse) -> float:
+def retry_after(response: ReceivedResponse) -> float:
     """Seconds to wait. Raises: `CannotTell` where that takes too long."""
     text = response.header("retry-after") or ""
     if not text.isdigit() or int(text) > LIMITED_SECONDS:

@@ -84,7 +84,8 @@ expected-statuses = ["400", "401", "404", "413", "415", "422"]
     "examples",
     type=WholeNumber(1, 100_000),
     metavar="N",
-    help="Let Schemathesis generate N requests for each operation as well. Sandboxes only.",
+    help="Let Hypothesis make up N sequences of requests, and Schemathesis N requests for each "
+    "operation as well. Sandboxes only.",
 )
 @click.option(
     "--quick",
@@ -136,8 +137,7 @@ def verify(
 
     Exit codes: 0 it conforms, 1 it does not conform, 2 inconclusive.
     """
-    if examples is not None:
-        _schemathesis()
+    sequences = () if examples is None else (_any_order(examples),)
     try:
         contract = load_contract(contract_path or find_contract())
         control = load_contract(find_contract("control.yaml"), components_from=contract)
@@ -167,7 +167,9 @@ def verify(
         listed_keys=deployment.listed.keys if deployment.listed else (),
     )
     try:
-        report = _run(url.rstrip("/"), deployment, target, keys[0] if keys else "")
+        report = _run(
+            url.rstrip("/"), deployment, target, [*sequences, *CHECKS.values()], *keys[:1]
+        )
         _say(report)
         if junit is not None:
             _write(junit, as_junit(report))
@@ -313,10 +315,12 @@ def _check_key(client: Http1Client, keys: Sequence[str]) -> None:
         raise _CannotTell(f"The key is not accepted: GET /v1/agents is {response.status}.")
 
 
-def _run(url: str, deployment: _Deployment, target: Target, key: str) -> Report:
+def _run(
+    url: str, deployment: _Deployment, target: Target, known: Sequence[Check], key: str = ""
+) -> Report:
     """Runs the checks that apply, some at once where each has a namespace of its own."""
-    checks = applicable(CHECKS.values(), target)
-    left_out = [one for one in CHECKS.values() if one not in checks]
+    checks = applicable(known, target)
+    left_out = [one for one in known if one not in checks]
     if target.guard.is_sandbox:
         left_out = [one for one in left_out if one.needs is not Needs.CALL]
     turn = _Turn(url, deployment, target, key)
@@ -468,6 +472,19 @@ def _generate(deployment: _Deployment, examples: int, *, new_key: Callable[[], s
             check=False,
         )
     return {0: 0, 1: 1}.get(ran.returncode, Verdict.UNCLEAR.value)
+
+
+def _any_order(sequences: int) -> Check:
+    """The check that makes sequences up. Raises: `_CannotTell` where it lacks its packages."""
+    _schemathesis()
+    try:
+        from voice_sandbox.verification.any_order import any_order
+    except ImportError as error:
+        raise _CannotTell(
+            "--generate needs Schemathesis beside the sandbox, and Hypothesis, which comes with "
+            f"it: {sys.executable} -m pip install schemathesis."
+        ) from error
+    return any_order(sequences)
 
 
 def _schemathesis() -> str:

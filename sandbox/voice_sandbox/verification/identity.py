@@ -80,31 +80,43 @@ def identify(
             breach=breach_of(said, control),
         )
     key = new_key()
-    why_not = unproved(client, contract, control, key=key)
+    try:
+        why_not = breach = _not_proved(client, contract, control, key=key)
+    except NoResponse as error:
+        why_not, breach = _proof_failed(error), ""
     if why_not and _rejects(client, key):
         return Identity(
             Kind.LISTED,
             "It identifies itself as a sandbox, and accepts the keys on its list alone.",
         )
     if why_not:
-        return Identity(Kind.OTHER, why_not)
+        return Identity(Kind.OTHER, why_not, breach=breach)
     return Identity(Kind.SANDBOX, "It identifies itself as a sandbox, and its journal proves it.")
 
 
 def unproved(client: Http1Client, contract: Contract, control: Contract, *, key: str) -> str:
     """Why a deployment is not proved to be a sandbox just now; empty where it is."""
     try:
-        if not _says_sandbox(client.exchange(SentRequest("GET", "/sandbox")), control):
-            return "The response to GET /sandbox is not that of a sandbox."
-        operations = [one for one in contract.operations.values() if "{" not in one.path]
-        for operation in sorted(operations, key=lambda one: one.body is not None):
-            if not _journal_has_seen(client, operation, key):
-                return (
-                    "GET /sandbox says sandbox, but its journal has not seen "
-                    f"{operation.method} {operation.path}: they may be two machines."
-                )
+        return _not_proved(client, contract, control, key=key)
     except NoResponse as error:
-        return f"GET /sandbox says sandbox, but the proof failed: {error}."
+        return _proof_failed(error)
+
+
+def _proof_failed(error: NoResponse) -> str:
+    return f"GET /sandbox says sandbox, but the proof failed: {error}."
+
+
+def _not_proved(client: Http1Client, contract: Contract, control: Contract, *, key: str) -> str:
+    """What a sandbox would have done otherwise. Raises: `NoResponse`."""
+    if not _says_sandbox(client.exchange(SentRequest("GET", "/sandbox")), control):
+        return "The response to GET /sandbox is not that of a sandbox."
+    operations = [one for one in contract.operations.values() if "{" not in one.path]
+    for operation in sorted(operations, key=lambda one: one.body is not None):
+        if not _journal_has_seen(client, operation, key):
+            return (
+                "GET /sandbox says sandbox, but its journal has not seen "
+                f"{operation.method} {operation.path}: they may be two machines."
+            )
     return ""
 
 

@@ -1,6 +1,7 @@
 """Faults that the checks overlooked: each was a change of the sandbox's code that none noticed."""
 
 import json
+import re
 from typing import Any
 
 from msgspec.structs import replace
@@ -13,11 +14,14 @@ from read_once import contracts
 from voice_sandbox.contract.faults import documented_problems
 from voice_sandbox.http import pipeline
 from voice_sandbox.http.armed_faults import StruckBeforeWork
+from voice_sandbox.http.rate_limits import StreamSlots
 from voice_sandbox.journal import journal
+from voice_sandbox.simulation.delivery import Deliverer
 from voice_sandbox.simulation.simulation import Simulation
 
 _JOURNAL, _EXCHANGE = "/sandbox/journal", "/sandbox/exchanges/[^/]+"
 _ARCHIVE, _EXPORTS = "archive_equals_the_journal", "exports_hold_what_came_before"
+_SAME = "exports_send_the_same_request"
 _ENDED = "ends_by_hand_and_by_order_are_told_apart"
 
 
@@ -109,7 +113,93 @@ def _show_what_came_later(injector: FaultInjector) -> None:
     )
 
 
+def _export(form: str, before: str, after: str) -> Any:
+    """An exchange that is exported in one form has lost something."""
+    return shown(_EXCHANGE, lambda v: v.update({form: re.sub(before, after, v[form])}))
+
+
+def _name_no_scenario(value: Any) -> None:
+    if value["status"] == 409:
+        value["scenario"] = None
+
+
+def _remove_numbers(value: Any) -> None:
+    body = value["request"]["body"]
+    value["request"]["body"] = re.sub(r'"phone":"[^"]*\*[^"]*",?', "", body)
+
+
+def _deliver_only_when_advanced(injector: FaultInjector) -> None:
+    async def nothing(deliverer: Any) -> None:
+        return None
+
+    injector.replace(Deliverer, "deliver_due", nothing)
+
+
+def _without_completions(original: Any) -> Any:
+    async def meet(decision: Any, known: Any, phone: str | None) -> None:
+        is_completion = decision.operation.operation_id == "callCompleted"
+        await original(decision, known, None if is_completion else phone)
+
+    return meet
+
+
 ROWS = [
+    as_fault(
+        "journal",
+        _SAME,
+        "exported_program_forgets_its_headers",
+        "The program in JavaScript that an exchange is exported as sends no Prefer.",
+        _export("javascript", r'.*"prefer".*\n', ""),
+    ),
+    as_fault(
+        "journal",
+        _SAME,
+        "exported_test_sends_the_first_of_two_headers",
+        "Of a header that was sent twice an exported test sends the first.",
+        _export("pytest", r"\('prefer', 'delay=3'\)", ""),
+    ),
+    as_fault(
+        "journal",
+        _SAME,
+        "exported_command_has_no_body",
+        "The curl command that an exchange is exported as has no body.",
+        _export("curl", r"--data-raw .*", ""),
+    ),
+    as_fault(
+        "journal",
+        "journal_names_calls_and_scenarios",
+        "rejected_completion_has_no_scenario",
+        "The journal names no scenario where a completion of a call is rejected.",
+        shown(_EXCHANGE, _name_no_scenario),
+    ),
+    as_fault(
+        "journal",
+        "numbers_are_shortened_and_not_removed",
+        "number_is_left_out_of_the_journal",
+        "The journal leaves a member out that holds a phone number.",
+        shown(_EXCHANGE, _remove_numbers),
+    ),
+    as_fault(
+        "journal",
+        "closed_streams_make_room",
+        "closed_stream_still_counts",
+        "A stream that was closed still counts as followed.",
+        lambda injector: injector.replace(StreamSlots, "_give_back", lambda slots, key: None),
+    ),
+    as_fault(
+        "time",
+        "provider_delivers_unasked",
+        "provider_waits_to_be_asked",
+        "The provider delivers only when a clock is advanced past the time.",
+        _deliver_only_when_advanced,
+    ),
+    as_fault(
+        "on request",
+        "armed_faults_strike_the_calls_of_their_number",
+        "fault_of_a_number_strikes_no_completion",
+        "A fault with a number never strikes a completion of a call to it.",
+        lambda injector: injector.wrap(pipeline._Decision, "_meet_faults", _without_completions),
+    ),
     as_fault(
         "idempotency",
         "conflicts_use_up_no_rejection",

@@ -15,13 +15,14 @@ from voice_sandbox.contract.faults import (
     FAULTS,
     documented_problems,
 )
-from voice_sandbox.verification.api import JSON, Api
+from voice_sandbox.verification.api import JSON, UNKNOWN_CALL_ID, Api
 from voice_sandbox.verification.check import Needs, check
 from voice_sandbox.verification.finding import (
     CannotTell,
     must,
     must_be,
     must_be_invalid,
+    must_be_unknown_call,
     problem_code,
 )
 from voice_sandbox.verification.guard import CALLS_PATH, WEBHOOK_PATH
@@ -195,6 +196,42 @@ def armed_faults_strike_the_number_they_name(api: Api) -> None:
             own.last(),
         )
         _must_have_struck(own, armed["id"], 2, "a fault of one number")
+
+
+@check(Needs.SANDBOX)
+def armed_faults_strike_the_calls_of_their_number(api: Api) -> None:
+    """A fault with a number strikes reads and completions of the calls to it, and no others."""
+    calls = {scenario: api.create(scenario) for scenario in ("never_completes", "long_talk")}
+    references = {name: api.inspect(call_id)["provider_call_id"] for name, call_id in calls.items()}
+    nobody = api.completion_of_nothing()
+    for operation in ("getCall", "callCompleted"):
+        _arm(
+            api,
+            {"kind": "internal_error"},
+            operation=operation,
+            times="always",
+            phone=api.number("long_talk"),
+        )
+        for name, usual in (("never_completes", 200), ("long_talk", 500)):
+            if operation == "getCall":
+                sent = _read(api, f"{CALLS_PATH}/{calls[name]}")
+            else:
+                body = orjson.dumps(api.completion(provider_call_id=references[name]))
+                sent = SentRequest("POST", WEBHOOK_PATH, (_signature(api), JSON), body)
+            seen = _send(api, sent).seen
+            found = seen.status if isinstance(seen, ReceivedResponse) else 0
+            must(
+                found == usual,
+                f"A fault of {operation} is armed for one number, and {operation} of a call of "
+                f"{name} must return {usual}, but it returns {found}.",
+                api.last(),
+            )
+        for unknown in (
+            api.get(f"{CALLS_PATH}/{UNKNOWN_CALL_ID}"),
+            api.post(WEBHOOK_PATH, nobody),
+        ):
+            must_be_unknown_call(unknown, when="a fault of one number is armed")
+        _disarm(api)
 
 
 @check(Needs.SANDBOX)

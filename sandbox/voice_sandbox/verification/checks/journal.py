@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from math import floor
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote, unquote_plus
 
+import orjson
+
 from voice_sandbox import clock
 from voice_sandbox.contract.model import Operation
 from voice_sandbox.contract.validation import Validator
-from voice_sandbox.verification.api import JSON, Api
+from voice_sandbox.verification.api import JSON, Api, retry_after
 from voice_sandbox.verification.check import Needs, check
 from voice_sandbox.verification.finding import must, must_be, problem_code
 from voice_sandbox.verification.guard import CALLS_PATH, WEBHOOK_PATH
@@ -24,6 +27,12 @@ JOURNAL: Final = "/sandbox/journal"
 WHOLE: Final = f"{JOURNAL}?limit=999"
 KEPT_CHARACTERS: Final = 4096
 """How much of a body the journal keeps, as the contract says of `Message`."""
+LEFT_SECONDS: Final = 0.2
+DELIVERY_SECONDS: Final = 2.0
+"""By which a busy sandbox may deliver late."""
+STREAMS: Final = 40
+"""More than any deployment should let one key follow at a time."""
+STREAM_ATTEMPTS: Final = 2
 _FIRST: Final = "0" * 32
 _ONLY_IN_DETAIL: Final = ("request", "response", "curl", "javascript", "pytest")
 _BY_HAND: Final = "This was said by hand."
@@ -193,6 +202,88 @@ def exports_hold_what_came_before(api: Api) -> None:
 
 
 @check(Needs.SANDBOX)
+def exports_send_the_same_request(api: Api) -> None:
+    """Each export of an exchange has its method, its headers and its body, or the body's length."""
+    words = orjson.dumps({**api.new_call(), "zebra": "a striped word"})
+    long = b" " * 20_000 + words
+    preferred = (("Prefer", "code=503"), ("Prefer", "delay=3"))
+    expected = {
+        api.get("/v1/agents"): ("GET", "/v1/agents"),
+        api.get("/v1/agents", preferred[0]): ("prefer", "code=503"),
+        api.get("/v1/agents", *preferred): ("prefer", "code=503", "delay=3"),
+        api.post_bytes(CALLS_PATH, words, JSON): ("POST", "application/json", "a striped word"),
+        api.post_bytes(CALLS_PATH, b"{", JSON): ("POST", "application/json", "{"),
+        api.post_bytes(CALLS_PATH, long, JSON): ("POST", "application/json", str(len(long))),
+        api.send(SentRequest("PUT", CALLS_PATH, _signed(api))): ("PUT", CALLS_PATH),
+    }
+    _whole(api, {response.values("x-request-id")[0]: response for response in expected})
+    for response, words_of_it in expected.items():
+        detail = _detail(api, response.values("x-request-id")[0])
+        for form in ("curl", "javascript", "pytest"):
+            for word in words_of_it:
+                # A GET is what each of them sends where nothing else is said.
+                must(
+                    word in detail[form] or word == "GET",
+                    f"The export of an exchange as {form} lacks {word}, which was sent.",
+                    api.last(),
+                )
+
+
+@check(Needs.SANDBOX)
+def journal_names_calls_and_scenarios(api: Api) -> None:
+    """Each exchange names the call that it was about and its scenario, whatever came of it."""
+    api.stop_clock()
+    scenario = "never_completes"
+    key = ("Idempotency-Key", "of-the-scenario")
+    call_id = api.create(scenario, key)
+    created = api.last()
+    rejected = api.post(CALLS_PATH, api.new_call("provider_unavailable"))
+    must_be(rejected, 503, when="a number rejects calls")
+    expected = [
+        (created, call_id, scenario),
+        (rejected, None, "provider_unavailable"),
+        (api.post(CALLS_PATH, api.new_call(scenario), key), call_id, scenario),
+        (api.get(f"{CALLS_PATH}/{call_id}"), call_id, scenario),
+        (api.complete(status="completed"), call_id, scenario),
+        (api.complete(status="completed"), call_id, scenario),
+        (api.complete(status="busy"), call_id, scenario),
+        (api.get("/v1/agents"), None, None),
+        (api.post(CALLS_PATH, {}), None, None),
+    ]
+    _whole(api, {one.values("x-request-id")[0]: one for one, *_ in expected})
+    for response, *about in expected:
+        detail = _detail(api, response.values("x-request-id")[0])
+        found = [detail["call_id"], detail["scenario"]]
+        sent = f"{response.sent.method} {response.sent.target[:60]}"
+        must(
+            found == about,
+            f"The journal must say of {sent}, answered {response.status}, that it was about "
+            f"{about}, but it says {found}.",
+            api.last(),
+        )
+
+
+@check(Needs.SANDBOX)
+def provider_delivers_unasked(api: Api) -> None:
+    """After a jump of the clock the provider delivers at the new time, though nobody reads."""
+    must_be(api.post("/sandbox/clock", {"mode": "wall"}), 200, when="the wall moves the clock")
+    call_id = api.create("long_talk")
+    due = datetime.fromisoformat(api.inspect(call_id)["deliveries"][0]["due_at"])
+    api.advance(max(0, due.timestamp() - api.now() - LEFT_SECONDS))
+    found = api.get_until(
+        f"{JOURNAL}?call_id={call_id}",
+        lambda read: bool(_by_provider(read)),
+        seconds=LEFT_SECONDS + DELIVERY_SECONDS,
+    )
+    must(
+        bool(_by_provider(found)),
+        f"A completion was due {LEFT_SECONDS:g} seconds after a jump of the clock, but some "
+        "seconds later the provider has not sent it.",
+        found,
+    )
+
+
+@check(Needs.SANDBOX)
 def stream_equals_the_journal(api: Api) -> None:
     """A stream from any exchange on tells each later one once, in order, as it can be read."""
     whole = list(reversed(_whole(api, _exercise(api))))
@@ -243,6 +334,20 @@ def coverage_equals_the_journal(api: Api) -> None:
             response,
         )
         _must_offer(api, query, {(item["kind"], item["name"]) for item in items}, response)
+
+
+@check(Needs.SANDBOX)
+def closed_streams_make_room(api: Api) -> None:
+    """However few streams a key may follow at once, one that was closed counts no more."""
+    api.waits = False
+    for number in range(STREAMS):
+        for _ in range(STREAM_ATTEMPTS):
+            opened = api.follow(f"{JOURNAL}/stream", lambda body: b"event: ready" in body)
+            if opened.status != 429:
+                break
+            # It may not have noticed yet that a client has gone, or it limits all requests.
+            clock.sleep(retry_after(opened))
+        must_be(opened, 200, when=f"{number} streams of a key were opened and closed before")
 
 
 @check(Needs.SANDBOX)

@@ -78,7 +78,10 @@ def tokens_of_every_form_appear_nowhere(api: Api) -> None:
 def members_named_like_secrets_are_redacted(api: Api) -> None:
     """A value is not kept where its name is that of a secret, and is kept under another name."""
     bodies: list[dict[str, Any]] = [{name: f"x{index}-secret"} for index, name in enumerate(_NAMES)]
-    bodies += [{name: {"inner": [f"y{index}-secret"]}} for index, name in enumerate(_NAMES)]
+    bodies += [
+        {name: {"inner": [1, f"y{index}-secret"], "more": {"deep": f"w{index}-secret"}}}
+        for index, name in enumerate(_NAMES)
+    ]
     sent = [api.post(CALLS_PATH, {**body, "note": _IN_CLEAR}) for body in bodies]
     for index, name in enumerate(_NAMES):
         path = f"/v1/agents?{quote(name)}=z{index}-secret&note={_IN_CLEAR}"
@@ -87,12 +90,32 @@ def members_named_like_secrets_are_redacted(api: Api) -> None:
     for view in _views(api):
         shown = view.body.decode()
         for index, name in enumerate(_NAMES):
-            for value in (f"x{index}-secret", f"y{index}-secret", f"z{index}-secret"):
+            for value in (f"{letter}{index}-secret" for letter in "xywz"):
                 must(value not in shown, f"The journal shows the value of {name}.", view)
     for response in sent:
         detail = _detail(api, response)
         words = detail["request"]["body"] + detail["path"]
         must(_IN_CLEAR in words, "The journal must keep what is no secret.", api.last())
+
+
+@check(Needs.SANDBOX)
+def numbers_are_shortened_and_not_removed(api: Api) -> None:
+    """A number in any notation stays a text of its length in the journal, and cannot be dialled."""
+    phones = ("+99912345678", "99912345678", "+999 12345678", "999-123-456-78", "+999123456789012")
+    sent = [api.post(CALLS_PATH, {**api.new_call(), "phone": one, "zebra": 1}) for one in phones]
+    _must_have_kept(api, sent)
+    for phone, response in zip(phones, sent, strict=True):
+        kept = _detail(api, response)["request"]["body"]
+        try:
+            shown = str(json.loads(kept).get("phone"))
+        except ValueError:
+            shown = ""
+        must(
+            len(shown) == len(phone) and shown != phone,
+            f"The journal must show a number of {len(phone)} characters shortened, as a text of "
+            f"the same length, but it shows {kept[:120]}.",
+            api.last(),
+        )
 
 
 @check(Needs.SANDBOX)
