@@ -1,0 +1,66 @@
+"""Requests in any order: which faults such sequences find, and how they are shown."""
+
+import logging
+from collections.abc import Iterator
+
+import pytest
+
+from fault_injection import FaultInjector, faulty_sandbox
+from faults import FAULTS
+from faults.fault import Fault
+from verify_command import new_key, sandbox_target
+from voice_sandbox.verification.any_order import any_order
+from voice_sandbox.verification.runner import Outcome, run_one
+
+SEQUENCES = 60
+SHORT = 24
+"""Requests of a sequence that was made as short as it goes: preparation, and a few steps."""
+FOUND = (
+    "completion_is_ignored",
+    "conflict_overwrites_the_transcript",
+    "plan_is_kept_after_an_end_by_hand",
+    "replay_is_not_marked",
+    "rejected_requests_are_kept",
+)
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> Iterator[None]:
+    """A faulty sandbox may say so in the log."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
+
+
+def found_in(fault: Fault, sequences: int = SEQUENCES) -> Outcome:
+    """What sequences find in a sandbox with a fault."""
+    with faulty_sandbox(fault.alter) as url:
+        return run_one(any_order(sequences), sandbox_target(url), key=new_key(), base_url=url)
+
+
+@pytest.mark.parametrize("name", FOUND)
+def test_sequences_find_the_fault(name: str) -> None:
+    """The finding is a sentence, with the few requests that show it."""
+    outcome = found_in(FAULTS[name])
+    assert outcome.finding.endswith((".", '"')), outcome.finding
+    assert 0 < len(outcome.requests) <= SHORT, outcome.requests
+    assert "VOICE_API_KEY" in outcome.curl
+
+
+def test_what_is_not_the_same_twice_is_a_finding_too() -> None:
+    """A fault that strikes now and then is told, though no sequence shows it again."""
+    with faulty_sandbox(_break_once) as url:
+        outcome = run_one(any_order(5), sandbox_target(url), key=new_key(), base_url=url)
+    assert outcome.finding.startswith("The same sequence of requests is answered now"), outcome
+
+
+def _break_once(injector: FaultInjector) -> None:
+    responses = 0
+
+    def alter(request: object, response: object) -> None:
+        nonlocal responses
+        responses += 1
+        if responses == 40:
+            setattr(response, "status", 202)  # noqa: B010  (a response of any kind)
+
+    injector.on_response(alter)
