@@ -84,7 +84,7 @@ expected-statuses = ["400", "401", "404", "413", "415", "422"]
     "examples",
     type=WholeNumber(1, 100_000),
     metavar="N",
-    help="Let Hypothesis make up N sequences of requests, and Schemathesis N requests for each "
+    help="Let Hypothesis generate N sequences of requests, and Schemathesis N requests for each "
     "operation as well. Sandboxes only.",
 )
 @click.option(
