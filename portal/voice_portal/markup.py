@@ -54,7 +54,8 @@ def first_sentence(text: str) -> str:
 @lru_cache(maxsize=1024)
 def highlight(code: str, lexer: str) -> Markup:
     """The code with the spans of Pygments, whose colors the theme knows."""
-    reader = get_lexer_by_name(lexer, stripnl=False)
+    options = {"startinline": not code.startswith("<?php")} if lexer == "php" else {}
+    reader = get_lexer_by_name(lexer, stripnl=False, **options)
     reader.add_filter(_plain())
     html = pygments_highlight(code, reader, _FORMATTER)
     return Markup(html.removesuffix("\n"))  # noqa: S704  (Pygments has escaped it)

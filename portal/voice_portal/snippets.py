@@ -1,6 +1,7 @@
 """The same requests as commands of curl, a program in Python (httpx2) and one in JavaScript.
 
-Each runs as it stands once ``VOICE_API_KEY`` is set; the tests run every one.
+A single request is a program in PHP, Go, Java and C# too. Each runs as it stands once
+``VOICE_API_KEY`` is set.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from voice_portal.card_request import CardRequest
+from voice_portal.compiled_snippets import COMPILED
 from voice_portal.fence_options import FenceError
 from voice_portal.links import LinkedValue
 
@@ -51,6 +53,7 @@ def snippets(
     filled = [request.filled(lambda value: _marked(value.name)) for request in requests]
     *earlier, last = filled
     before = list(zip(earlier, taken, strict=False))
+    compiled = () if earlier else COMPILED
     return (
         _join("curl", "bash", [*(_earlier_curl(*each, base) for each in before), curl(last, base)]),
         _join(
@@ -69,6 +72,7 @@ def snippets(
                 javascript(last, base, fails=fails),
             ],
         ),
+        *(Snippet(one.label, one.lexer, *one.write(last, base)) for one in compiled),
     )
 
 

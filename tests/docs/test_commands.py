@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -21,6 +22,12 @@ from voice_portal.sources import Sources
 from voice_sandbox.cli.main import command_contexts
 
 EXAMPLES = str(Path(__file__).parents[2] / "docs" / "examples" / "reminders")
+TOOLS = {
+    "php": ("main.php", ["php", "main.php"]),
+    "go": ("main.go", ["go", "run", "main.go"]),
+    "java": ("Main.java", ["java", "Main.java"]),
+}
+"""File and command of the languages whose tools not every machine has; C# is not run."""
 LANGUAGES = ("bash", "python", "javascript")
 CALLS_THE_API = re.compile(r"((CALL|REQUEST)_ID=\$\()?curl ")
 
@@ -83,6 +90,39 @@ def test_every_snippet_of_a_card_gets_what_is_shown(
         ran = runner.run(language, text, fails=expected is not None)
         if ran.returncode != 0 or (expected and f'"code":"{expected}"' not in ran.stdout):
             failed.append(f"{card['id']}: {ran.stdout}{ran.stderr}")
+        runner.disarm()
+    assert failed == []
+
+
+@pytest.mark.parametrize("language", TOOLS)
+def test_every_compiled_snippet_gets_what_is_shown(
+    articles: Mapping[str, Any], runner: Any, tmp_path: Path, language: str
+) -> None:
+    """The programs in the other languages print the status and the body that the card shows."""
+    file, command = TOOLS[language]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    failed = []
+    cards = [(name, card) for name in ALL_PAGES for card in articles[name]("try-api")]
+    for name, card in cards:
+        panel = card.find(class_="card-panel", attrs={"data-language": language})
+        if panel is None:  # a card of several requests
+            continue
+        program = panel.get_text().replace(runner.url_of_pages, runner.url)
+        (tmp_path / file).write_text(program, "utf-8")
+        ran = subprocess.run(
+            command,
+            cwd=tmp_path,
+            env={**os.environ, "VOICE_API_KEY": runner.key},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        expected = json.loads(card["data-card"])["expect"]
+        fits = f'"code":"{expected}"' in ran.stdout if expected else ran.stdout.startswith("20")
+        if ran.returncode != 0 or not fits:
+            failed.append(f"{name} {card['id']}: {ran.stdout}{ran.stderr}")
         runner.disarm()
     assert failed == []
 

@@ -143,7 +143,7 @@ def test_every_fence_has_a_template_that_renders(render: Callable[..., Any]) -> 
 
 
 def test_card_is_complete_without_javascript(render: Callable[..., Any], sources: Sources) -> None:
-    """The card's HTML holds method, path, title, three programs and the contract's response."""
+    """The card's HTML holds method, path, title, a program in each language and the contract's response."""
     html = render(fence("try-api", "operation: createCall", "example: quickstart"))
     card = html.find("try-api")
     operation = sources.contract.operations["createCall"]
@@ -152,9 +152,8 @@ def test_card_is_complete_without_javascript(render: Callable[..., Any], sources
     assert card.find(class_="endpoint-path").text == "/v1/calls"
     assert card.find(class_="card-title").text == operation.body.examples["quickstart"].summary
     assert [panel["data-language"] for panel in card.find_all(class_="card-panel")] == [
-        "bash",
-        "python",
-        "javascript",
+        *("bash", "python", "javascript"),
+        *("php", "go", "java", "csharp"),
     ]
     response = json.loads(card.find(class_="card-json").text)
     assert response == operation.success.examples["created"].value

@@ -1,8 +1,9 @@
-"""Snippets: one request in three languages, quoted so that any value survives."""
+"""Snippets: one request in seven languages, quoted so that any value survives."""
 
 import ast
 import json
 import shlex
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,8 @@ from voice_portal.snippets import snippets
 from voice_portal.sources import Sources
 
 AWKWARD = {
-    "text": 'it\'s "quoted" \\ $HOME `id` \n новая строка 🙂',
+    "text": 'it\'s "quoted" \\ $HOME `id` \n новая строка 🙂 \u2028 \\u0041 JSON',
+    "": "",
     "nothing": None,
     "yes": True,
     "list": [1, 2.5, {"a-b": "c"}],
@@ -28,7 +30,7 @@ BASE = "http://127.0.0.1:9"
 
 @pytest.fixture
 def programs(sources: Sources) -> Any:
-    """The three snippets of requests by language."""
+    """The snippets of requests by language."""
 
     def programs(*requests: Any, fails: Any = False) -> Any:
         found = [request_of(sources, options) for options in requests]
@@ -80,7 +82,10 @@ def test_javascript_writes_a_literal(awkward: Any, node_tools: NodeTools) -> Non
     assert json.loads(ran.stdout).items() >= AWKWARD.items()
 
 
-@pytest.mark.parametrize("language", ["bash", "python", "javascript"])
+LANGUAGES = ["bash", "python", "javascript", "php", "go", "java", "csharp"]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_script_of_the_page_writes_the_same_literals(
     awkward: Any, root: Path, node_tools: NodeTools, language: str
 ) -> None:
@@ -119,3 +124,51 @@ def test_live_key_is_never_part_of_a_snippet(programs: Any) -> None:
     for snippet in programs({"operation": "listAgents", "token": ""}).values():
         assert "VOICE_API_KEY" not in snippet.code
         assert "Authorization" not in snippet.code
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_script_of_the_page_writes_the_same_texts(
+    programs: Any, root: Path, node_tools: NodeTools, language: str
+) -> None:
+    """So is a body that is no JSON, quotes, dollars and backslashes included."""
+    options = {"operation": "createCall", "raw": "{'a': \"$b\", \\n `c`"}
+    found = programs(options)[language]
+    module = (root / "docs/assets/javascripts/card/literals.js").as_uri()
+    program = (
+        f"import {{ textLiteral }} from {json.dumps(module)};"
+        f"process.stdout.write(textLiteral({json.dumps(language)}, {json.dumps(options['raw'])}))"
+    )
+    written = subprocess.run(
+        [node_tools.node, "--no-warnings", "--input-type=module", "-e", program],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert written == found.body
+
+
+RUN = {
+    "php": ("main.php", ["php", "main.php"]),
+    "go": ("main.go", ["go", "run", "main.go"]),
+    "java": ("Main.java", ["java", "Main.java"]),
+}
+"""A program around a literal that prints its text."""
+AROUND = {
+    "php": "<?php\necho ",
+    "go": 'package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Print(',
+    "java": "public class Main {\n    public static void main(String[] a) throws Exception {\n"
+    '        new java.io.PrintStream(System.out, true, "UTF-8").print(',
+}
+ENDS = {"php": ";\n", "go": ")\n}\n", "java": ");\n    }\n}\n"}
+
+
+@pytest.mark.parametrize("language", RUN)
+def test_compiled_literal_is_the_very_json(awkward: Any, tmp_path: Path, language: str) -> None:
+    """Whatever its quotes, escapes and line breaks, the text that is sent is the body's JSON."""
+    file, command = RUN[language]
+    if shutil.which(command[0]) is None:
+        pytest.skip(f"{command[0]} is not installed")
+    program = AROUND[language] + awkward[language].body + ENDS[language]
+    (tmp_path / file).write_text(program, "utf-8")
+    ran = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
+    assert json.loads(ran.stdout).items() >= AWKWARD.items()

@@ -23,9 +23,19 @@ const ACTIONS = [
   { label: "Choose a sandbox key", words: "api key token change", run: () => chooseKey() },
   { label: "Use a new sandbox key", words: "api fresh private token", run: (link) => useNewKey(link), stays: true },
   { label: "Open the inspector", words: "journal requests live log", href: "inspector/" },
-  { label: "Show requests in curl", words: "language bash shell switch", run: () => session.chooseLanguage("bash") },
-  { label: "Show requests in Python", words: "language httpx switch", run: () => session.chooseLanguage("python") },
-  { label: "Show requests in JavaScript", words: "language node js fetch switch", run: () => session.chooseLanguage("javascript") },
+  ...[
+    ["curl", "bash", "bash shell"],
+    ["Python", "python", "httpx"],
+    ["JavaScript", "javascript", "node js fetch"],
+    ["PHP", "php", "laravel symfony"],
+    ["Go", "go", "golang"],
+    ["Java", "java", "jvm kotlin"],
+    ["C#", "csharp", "csharp dotnet .net"],
+  ].map(([name, value, words]) => ({
+    label: `Show requests in ${name}`,
+    words: `language switch ${words}`,
+    run: () => session.chooseLanguage(value),
+  })),
 ];
 
 /** @type {Promise<Action[]> | null} */

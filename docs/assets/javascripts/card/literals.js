@@ -1,8 +1,8 @@
-// A JSON value as a program writes it: what voice_portal/snippets.py does at build time, for edited bodies.
+// A JSON value as a program writes it: what voice_portal/snippets.py and compiled_snippets.py do at build time, for edited bodies.
 
-/** @typedef {"bash" | "python" | "javascript"} Language */
+/** @typedef {"bash" | "python" | "javascript" | "php" | "go" | "java" | "csharp"} Language */
 
-const WRITERS = { bash: shell, python, javascript };
+const WRITERS = { bash: shell, python, javascript, php, go, java, csharp };
 
 /**
  * The value as it stands in the snippet of a language.
@@ -19,7 +19,37 @@ export function literal(language, value) {
  * @param {string} value
  */
 export function textLiteral(language, value) {
-  return language === "bash" ? quoted(value) : JSON.stringify(value);
+  if (language === "bash") return quoted(value);
+  return language === "php" ? `'${value.replaceAll("\\", "\\\\").replaceAll("'", "\\'")}'` : JSON.stringify(value);
+}
+
+/** @param {Json} value */
+function php(value) {
+  return `<<<'JSON'\n${indented(value, 8)}\n        JSON`;
+}
+
+/** @param {Json} value */
+function go(value) {
+  return `\`${JSON.stringify(value, null, 2).replaceAll("`", "\\u0060")}\``;
+}
+
+/** @param {Json} value */
+function java(value) {
+  return `"""\n${indented(value, 16).replaceAll("\\", "\\\\")}"""`;
+}
+
+/** @param {Json} value */
+function csharp(value) {
+  return `"""\n${indented(value, 4)}\n    """`;
+}
+
+/**
+ * @param {Json} value
+ * @param {number} blanks
+ */
+function indented(value, blanks) {
+  const start = " ".repeat(blanks);
+  return start + JSON.stringify(value, null, 2).replaceAll("\n", `\n${start}`);
 }
 
 /** @param {Json} value */
