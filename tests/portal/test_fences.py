@@ -143,7 +143,7 @@ def test_every_fence_has_a_template_that_renders(render: Callable[..., Any]) -> 
 
 
 def test_card_is_complete_without_javascript(render: Callable[..., Any], sources: Sources) -> None:
-    """The card's HTML holds method, path, title, a program in each language and the contract's response."""
+    """The card's HTML holds method, path, title, a program in each language, and the response."""
     html = render(fence("try-api", "operation: createCall", "example: quickstart"))
     card = html.find("try-api")
     operation = sources.contract.operations["createCall"]
