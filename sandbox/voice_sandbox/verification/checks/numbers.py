@@ -19,21 +19,36 @@ _OTHER: Final = "+99912345672"
 _DEFAULT: Final = "default"
 _PLAYED: Final = ("busy", "no_answer", "canceled", "russian", "answered")
 _TRANSCRIPT: Final = "agent: How are you?\nuser: Fine: thank you."
-_OUTCOMES: Final[tuple[tuple[dict[str, Any], str, str | None], ...]] = (
+_TALK: Final = {"ringing": 1, "in_progress": 2}
+_DONE: Final = {"status": "completed", "transcript": _TRANSCRIPT}
+_OUTCOMES: Final[tuple[tuple[dict[str, Any], str, str | None, int], ...]] = (
+    ({**_TALK, "completions": [{**_DONE, "after": 5}]}, "completed", _TRANSCRIPT, 3),
+    ({**_TALK, "completions": [{**_DONE, "after": 9, "ended": 6}]}, "completed", _TRANSCRIPT, 4),
+    ({"completions": [{**_DONE, "after": 4, "lasted": 3}]}, "completed", _TRANSCRIPT, 3),
+    ({"completions": [{**_DONE, "after": 4, "lasted": 4}]}, "completed", _TRANSCRIPT, 4),
     (
-        {
-            "ringing": 1,
-            "in_progress": 2,
-            "completions": [{"after": 5, "status": "completed", "transcript": _TRANSCRIPT}],
-        },
+        {**_TALK, "completions": [{**_DONE, "after": 4, "transcript": "a: b ", "repeat_to": 12}]},
         "completed",
-        _TRANSCRIPT,
+        "a: b a: b a:",
+        2,
     ),
-    ({"completions": [{"after": 3, "status": "no-answer", "transcript": ""}]}, "no_answer", None),
+    (
+        {**_TALK, "completions": [{**_DONE, "after": 5, "status": "failed"}]},
+        "failed",
+        _TRANSCRIPT,
+        3,
+    ),
+    (
+        {"completions": [{"after": 3, "status": "no-answer", "transcript": ""}]},
+        "no_answer",
+        None,
+        0,
+    ),
     (
         {"ringing": 2, "completions": [{"after": 4, "status": "busy", "transcript": ""}]},
         "busy",
         None,
+        0,
     ),
 )
 """An outcome in the form of the catalogue, and how the call then ends."""
@@ -67,7 +82,7 @@ def bound_numbers_play_a_scenario(api: Api) -> None:
 @check(Needs.SANDBOX)
 def bound_numbers_play_an_outcome(api: Api) -> None:
     """A call to a number with an outcome of its own ends when and as the outcome says."""
-    for outcome, status, transcript in _OUTCOMES:
+    for outcome, *expected in _OUTCOMES:
         own = api.empty()
         own.stop_clock()
         _bind(own, _OWN, outcome)
@@ -77,10 +92,10 @@ def bound_numbers_play_an_outcome(api: Api) -> None:
         must(own.is_open(call_id), f"A call that ends after {ends_at} s ends early.", own.last())
         own.advance(1)
         call = own.read(call_id)
+        found = [call["status"], call["transcript"], call["duration"]]
         must(
-            (call["status"], call["transcript"]) == (status, transcript),
-            f"The outcome says {status} and {transcript!r}, but the call is {call['status']} with "
-            f"{call['transcript']!r}.",
+            found == expected,
+            f"The outcome {outcome} says {expected}, but the call shows {found}.",
             own.last(),
         )
 
