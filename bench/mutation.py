@@ -6,8 +6,10 @@
 One change at a time is made in a copy of the package: a comparison is turned round, a condition
 negated, a number raised by one, `and` becomes `or`, a statement is left out. Each copy is started
 in memory with default options, and verified by the code as it is here. What is not noticed is
-listed. The modules of PostgreSQL, which such a copy does not run, are left out. Other changes that
-cannot be seen from outside, or only with several processes, are not taken out of the count.
+listed. The modules of PostgreSQL, which such a copy does not run, are left out. A change that was
+read, and cannot be seen from outside, stands in `unseen_mutations.txt` with the reason.
+
+    .venv/bin/python bench/mutation.py --again reports/mutation.json   what survived, once more
 """
 
 from __future__ import annotations
@@ -28,6 +30,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
@@ -37,6 +40,7 @@ import httpx2
 ROOT: Final = Path(__file__).resolve().parent.parent
 SANDBOX: Final = ROOT / "sandbox"
 PACKAGE: Final = SANDBOX / "voice_sandbox"
+UNSEEN: Final = Path(__file__).with_name("unseen_mutations.txt")
 TABLE: Final = ROOT / "docs" / "examples" / "mutation.txt"
 FOLDERS: Final = ("api", "calls", "contract", "http", "journal", "simulation", "store")
 _ADDRESS: Final = re.compile(r"http://127\.0\.0\.1:[0-9]+")
@@ -44,6 +48,7 @@ START_SECONDS: Final = 15.0
 VERIFY_SECONDS: Final = 240
 CAUGHT: Final = ("does not start", "noticed")
 """What became of a change that cannot reach anybody unnoticed."""
+CANNOT_BE_SEEN: Final = "cannot be seen"
 
 _TURNED: Final[dict[type[ast.cmpop], str]] = {
     ast.Eq: "!=",
@@ -85,7 +90,10 @@ class Change:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a change: it does not start, it was noticed, is unclear, or survived."""
+    """What became of a change.
+
+    It does not start, was noticed, is unclear, survived, or survived and cannot be seen.
+    """
 
     change: Change
     outcome: str
@@ -249,7 +257,27 @@ def tried(change: Change) -> Result:
             code = _verified(address, report, options)
             if code == 1:
                 return Result(change, "noticed", _first_finding(report))
-        return Result(change, "unclear" if code == 2 else "survived")
+        if code == 2:
+            return Result(change, "unclear")
+        return Result(change, CANNOT_BE_SEEN if is_unseen(change) else "survived")
+
+
+@cache
+def _unseen() -> frozenset[tuple[str, str, str]]:
+    """File, kind and text of the changes that were read, and cannot be seen."""
+    lines = UNSEEN.read_text("utf-8").splitlines()
+    rows = [line.split(" | ", 3) for line in lines if line and not line.startswith("#")]
+    return frozenset((path, kind, text) for _, path, kind, text in rows)
+
+
+def is_unseen(change: Change) -> bool:
+    """Whether somebody found that a change cannot be seen from outside."""
+    return (change.path, change.kind, changed_line(change)) in _unseen()
+
+
+def changed_line(change: Change) -> str:
+    """The line that a change begins in, as it is without the change."""
+    return (PACKAGE / change.path).read_text("utf-8").splitlines()[change.line - 1].strip()
 
 
 def _verified(address: str, report: Path, options: list[str]) -> int:
@@ -280,15 +308,37 @@ def as_table(results: list[Result], *, seed: int, places: int) -> str:
         f"Measured on {datetime.now(UTC).date()}: {len(results)} of {places} places, "
         f"drawn with seed {seed}.",
         "",
-        "| Folder | Changes | Noticed | Do not start | Unclear | Survived |",
-        "|---|---:|---:|---:|---:|---:|",
+        "| Folder | Changes | Noticed | Do not start | Cannot be seen | Unclear | Survived |",
+        "|---|---:|---:|---:|---:|---:|---:|",
     ]
-    words = ("noticed", "does not start", "unclear", "survived")
+    words = ("noticed", "does not start", CANNOT_BE_SEEN, "unclear", "survived")
     for title, folder in [*((f"`{name}/`", name) for name in FOLDERS), ("**All**", None)]:
         counts = Counter(one.outcome for one in results if folder in (None, one.change.folder))
         cells = " | ".join(str(counts[word]) for word in words)
         lines.append(f"| {title} | {counts.total()} | {cells} |")
+    caught = sum(one.outcome in CAUGHT for one in results)
+    seen = sum(one.outcome != CANNOT_BE_SEEN for one in results)
+    lines += ["", f"Of {seen} changes that can be seen, {caught} cannot reach anybody unnoticed."]
     return "\n".join(lines) + "\n"
+
+
+def drawn_again(file: Path) -> tuple[list[Result], list[Change]]:
+    """What a run found for good, and the changes that it has to try once more."""
+    results = [
+        Result(Change(**one["change"]), one["outcome"], one["by"])
+        for one in json.loads(file.read_text("utf-8"))
+    ]
+    known = {one for name in {each.change.path for each in results} for one in _places(name)}
+    if any(one.change not in known for one in results):
+        raise click.ClickException("The code has changed since that run. Draw anew.")
+    done = [one for one in results if one.outcome in CAUGHT]
+    left = [one.change for one in results if one.outcome not in CAUGHT]
+    unseen = [Result(one, CANNOT_BE_SEEN) for one in left if is_unseen(one)]
+    return [*done, *unseen], [one for one in left if not is_unseen(one)]
+
+
+def _places(name: str) -> list[Change]:
+    return list(changes_of(PACKAGE / name))
 
 
 @click.command()
@@ -296,8 +346,15 @@ def as_table(results: list[Result], *, seed: int, places: int) -> str:
 @click.option("--count", default=80, show_default=True, help="How many places.")
 @click.option("--jobs", default=2, show_default=True, help="How many copies run at once.")
 @click.option("--json", "file", type=click.Path(path_type=Path), help="Write every result here.")
+@click.option(
+    "--again",
+    type=click.Path(path_type=Path, exists=True),
+    help="Try once more what the run of this file left, after a new check or reason.",
+)
 @click.option("--write", is_flag=True, help="Write the table of the page.")
-def main(seed: int, count: int, jobs: int, file: Path | None, write: bool) -> None:
+def main(
+    seed: int, count: int, jobs: int, file: Path | None, again: Path | None, write: bool
+) -> None:
     """Change the sandbox in one place at a time, and count what verify notices."""
     paths = sorted(
         path
@@ -307,25 +364,26 @@ def main(seed: int, count: int, jobs: int, file: Path | None, write: bool) -> No
     )
     places = [change for path in paths for change in changes_of(path)]
     draw = random.Random(seed)  # noqa: S311  (the same places each time)
+    results: list[Result] = []
     drawn = draw.sample(places, min(count, len(places)))
+    if again is not None:
+        results, drawn = drawn_again(again)
     unchanged = tried(Change("__init__.py", 1, "nothing", 0, 0, ""))
     if unchanged.outcome != "survived":
         raise click.ClickException(f"Without a change: {unchanged.outcome} {unchanged.by}")
-    results: list[Result] = []
+    total = len(results) + len(drawn)
     with ThreadPoolExecutor(jobs) as threads:
         for result in threads.map(tried, drawn):
             results.append(result)
             one = result.change
             click.echo(
-                f"{len(results)}/{len(drawn)} {result.outcome}: {one.path}:{one.line} "
+                f"{len(results)}/{total} {result.outcome}: {one.path}:{one.line} "
                 f"{one.kind} {result.by}".rstrip()
             )
             if file is not None:
                 file.write_text(json.dumps([asdict(each) for each in results], indent=1), "utf-8")
     table = as_table(results, seed=seed, places=len(places))
     click.echo(f"\n{table}")
-    noticed = sum(one.outcome in CAUGHT for one in results)
-    click.echo(f"{noticed} of {len(results)} cannot reach anybody unnoticed.")
     if write:
         TABLE.write_text(table, "utf-8")
 

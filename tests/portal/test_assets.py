@@ -15,7 +15,7 @@ from voice_portal.assets import script, stylesheet
 
 PARTS = [
     f"assets/stylesheets/{name}.css"
-    for name in ("portal", "card", "columns", "reference", "inspector")
+    for name in ("fonts", "portal", "card", "columns", "reference", "inspector")
 ]
 
 APART = ("any-origin.js", "workers/search.js")

@@ -42,7 +42,9 @@ _PHONES: Final = ("+99912345678", "+999 44 5566778", "+999-600-123-123")
 @check(Needs.SANDBOX)
 def journal_holds_each_exchange_as_it_was(api: Api) -> None:
     """Each exchange is in the journal once, with what was sent and what was received."""
+    started = clock.monotonic()
     sent = _exercise(api)
+    took_ms = 1000 * (clock.monotonic() - started)
     whole = _whole(api, sent)
     ids = [entry["request_id"] for entry in whole]
     must(len(set(ids)) == len(ids), "The journal holds an exchange twice.", api.last())
@@ -51,6 +53,13 @@ def journal_holds_each_exchange_as_it_was(api: Api) -> None:
     must(
         [entry["seq"] for entry in whole] == sorted((e["seq"] for e in whole), reverse=True),
         "The journal must list the newest exchange first.",
+        api.last(),
+    )
+    longest = max(entry["duration_ms"] for entry in whole)
+    must(
+        longest <= took_ms,
+        f"The journal says that an exchange took {longest} milliseconds, but all of them together "
+        f"took {took_ms:.0f}.",
         api.last(),
     )
     began = [by_id[request_id]["at"] for request_id in sent]
@@ -385,6 +394,7 @@ def stream_tells_what_happens_meanwhile(api: Api) -> None:
         f"but it tells {len(found)}.",
         response,
     )
+    _must_stream(api, "", events[0]["id"], told)
     for one in told:
         detail = _detail(api, one["request_id"])
         must(
