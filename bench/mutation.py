@@ -272,12 +272,15 @@ def _unseen() -> frozenset[tuple[str, str, str]]:
 
 def is_unseen(change: Change) -> bool:
     """Whether somebody found that a change cannot be seen from outside."""
-    return (change.path, change.kind, changed_line(change)) in _unseen()
+    return (change.path, change.kind, changed_lines(change)) in _unseen()
 
 
-def changed_line(change: Change) -> str:
-    """The line that a change begins in, as it is without the change."""
-    return (PACKAGE / change.path).read_text("utf-8").splitlines()[change.line - 1].strip()
+def changed_lines(change: Change) -> str:
+    """The lines that a change is made in, in one, as they are without it."""
+    source = (PACKAGE / change.path).read_bytes()
+    start = source.rfind(b"\n", 0, change.start) + 1
+    end = source.find(b"\n", change.end)
+    return " ".join(source[start:end].decode().split())
 
 
 def _verified(address: str, report: Path, options: list[str]) -> int:
