@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from fault_injection import FaultInjector, FaultyRequest, FaultyResponse
 from faults.altering import WEBHOOK, lenient
 from faults.control import searched
-from faults.rows import as_fault, shown
+from faults.rows import as_fault, read_body, shown
 from read_once import contracts
 from voice_sandbox.contract.faults import documented_problems
 from voice_sandbox.http import pipeline
@@ -135,6 +135,19 @@ def _deliver_only_when_advanced(injector: FaultInjector) -> None:
     injector.replace(Deliverer, "deliver_due", nothing)
 
 
+def _skip_the_test(value: Any) -> None:
+    if value["status"] == 429:
+        value["pytest"] = value["pytest"].replace(
+            "response =", "pytest.skip('It was busy.')\n    response ="
+        )
+
+
+def _shorten_the_talk(value: dict[str, Any]) -> None:
+    for completion in value.get("completions") or ():
+        if completion.get("lasted"):
+            completion["lasted"] -= 1
+
+
 def _without_completions(original: Any) -> Any:
     async def meet(decision: Any, known: Any, phone: str | None) -> None:
         is_completion = decision.operation.operation_id == "callCompleted"
@@ -144,6 +157,33 @@ def _without_completions(original: Any) -> Any:
 
 
 ROWS = [
+    as_fault(
+        "journal",
+        "journal_holds_each_exchange_as_it_was",
+        "exchanges_took_long",
+        "The journal says that an exchange took seconds longer than it did.",
+        shown(
+            _JOURNAL,
+            lambda v: (
+                [one.update(duration_ms=one["duration_ms"] + 60_000) for one in v["exchanges"]]
+                and None
+            ),
+        ),
+    ),
+    as_fault(
+        "journal",
+        _SAME,
+        "exported_test_is_skipped",
+        "The test that a rejection by a number is exported as is skipped.",
+        shown(_EXCHANGE, _skip_the_test),
+    ),
+    as_fault(
+        "on request",
+        "bound_numbers_play_an_outcome",
+        "outcome_lasts_a_second_less",
+        "The talk of an outcome lasts a second less than it says.",
+        read_body(_shorten_the_talk),
+    ),
     as_fault(
         "journal",
         _SAME,

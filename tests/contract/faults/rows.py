@@ -54,7 +54,7 @@ def read_body(change: Callable[[dict[str, Any]], Any]) -> Alter:
 
     def alter(request: FaultyRequest) -> None:
         value = lenient(request.body)
-        if isinstance(value, dict) and request.method == "POST":
+        if isinstance(value, dict) and request.method in ("POST", "PUT"):
             before = repr(value)
             change(value)
             if repr(value) != before:

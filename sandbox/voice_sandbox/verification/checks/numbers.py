@@ -26,6 +26,7 @@ _OUTCOMES: Final[tuple[tuple[dict[str, Any], str, str | None, int], ...]] = (
     ({**_TALK, "completions": [{**_DONE, "after": 9, "ended": 6}]}, "completed", _TRANSCRIPT, 4),
     ({"completions": [{**_DONE, "after": 4, "lasted": 3}]}, "completed", _TRANSCRIPT, 3),
     ({"completions": [{**_DONE, "after": 4, "lasted": 4}]}, "completed", _TRANSCRIPT, 4),
+    ({"completions": [{**_DONE, "after": 0.6, "lasted": 0}]}, "completed", _TRANSCRIPT, 0),
     (
         {**_TALK, "completions": [{**_DONE, "after": 4, "transcript": "a: b ", "repeat_to": 12}]},
         "completed",
