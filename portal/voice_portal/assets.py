@@ -15,6 +15,7 @@ from typing import Final
 THEME_FILES: Final = ("assets/stylesheets/*.min.css", "assets/javascripts/bundle.*.min.js")
 """What of the theme knows from which width on the navigation stands beside the text."""
 _WIDTHS: Final = {"76.25em": "60em", "76.234375em": "59.984375em"}
+_LATIN_FONTS: Final = "assets/fonts/*-latin.*.woff2"
 _COMMENT: Final = re.compile(r"/\*.*?\*/\s*", re.DOTALL)
 _INDENT: Final = re.compile(r"\n\s*")
 _SCRIPT_COMMENT: Final = re.compile(r"/\*\*.*?\*/ ?|^ *// [^\n]*", re.DOTALL | re.MULTILINE)
@@ -30,6 +31,11 @@ def stylesheet(docs: Path, paths: Sequence[str]) -> tuple[str, str]:
     text = _INDENT.sub("\n", _COMMENT.sub("", source)).strip() + "\n"
     digest = hashlib.sha256(text.encode()).hexdigest()[:12]
     return f"{Path(paths[0]).parent.as_posix()}/site.{digest}.css", text
+
+
+def first_fonts(docs: Path) -> list[str]:
+    """The fonts that every page needs: the Latin parts."""
+    return [path.relative_to(docs).as_posix() for path in sorted(docs.glob(_LATIN_FONTS))]
 
 
 def with_earlier_navigation(text: str) -> str:

@@ -48,7 +48,7 @@ REFERENCE_COPY: Final = "reference/openapi.sandbox.json"
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
     """Tells the templates the sandbox's base URL, the one stylesheet, and what scripts import.
 
-    The navigation gets the pages of the reference.
+    They also get the fonts of every page. The navigation gets the pages of the reference.
     """
     docs = Path(config.docs_dir)
     try:
@@ -57,6 +57,7 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
     except (ContractError, ScenarioError) as error:
         raise Abort(str(error)) from None
     config.extra["stylesheet"] = list(config.extra_css)
+    config.extra["fonts"] = assets.first_fonts(docs)
     path, _ = assets.stylesheet(docs, config.extra_css)
     config.extra_css = [path]
     try:

@@ -39,7 +39,7 @@ from voice_sandbox.site.reader_origin import (
 _TEXT: Final = re.compile(r"text/|application/(json|manifest\+json|xml|yaml)|image/svg")
 _COMPRESSED_FROM_BYTES: Final = 500
 # Such as bundle.a5f9d56c.min.js, as the theme names its own files.
-_HASHED: Final = re.compile(r"\.[0-9a-f]{8,}\.(min\.)?(js|css)\Z")
+_HASHED: Final = re.compile(r"\.[0-9a-f]{8,}\.(min\.)?(js|css|woff2)\Z")
 _FOREVER: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 _INDEX_PAGE: Final = "index.html"
