@@ -90,18 +90,23 @@ def test_script_of_the_page_writes_the_same_literals(
     awkward: Any, root: Path, node_tools: NodeTools, language: str
 ) -> None:
     """An edited body is written by the page's script exactly as the build would write it."""
+    written = written_by_page(root, node_tools, "literal", language, BODY)
+    assert written == awkward[language].body
+
+
+def written_by_page(root: Path, node_tools: NodeTools, function: str, *arguments: Any) -> str:
+    """What a function of the page's literals.js returns."""
     module = (root / "docs/assets/javascripts/card/literals.js").as_uri()
     program = (
-        f"import {{ literal }} from {json.dumps(module)};"
-        f"process.stdout.write(literal({json.dumps(language)}, {json.dumps(BODY)}))"
+        f"import {{ {function} }} from {json.dumps(module)};"
+        f"process.stdout.write({function}({', '.join(map(json.dumps, arguments))}))"
     )
-    written = subprocess.run(
+    return subprocess.run(
         [node_tools.node, "--no-warnings", "--input-type=module", "-e", program],
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert written == awkward[language].body
 
 
 def test_python_snippet_is_a_program(awkward: Any) -> None:
@@ -133,17 +138,7 @@ def test_script_of_the_page_writes_the_same_texts(
     """So is a body that is no JSON, quotes, dollars and backslashes included."""
     options = {"operation": "createCall", "raw": "{'a': \"$b\", \\n `c`"}
     found = programs(options)[language]
-    module = (root / "docs/assets/javascripts/card/literals.js").as_uri()
-    program = (
-        f"import {{ textLiteral }} from {json.dumps(module)};"
-        f"process.stdout.write(textLiteral({json.dumps(language)}, {json.dumps(options['raw'])}))"
-    )
-    written = subprocess.run(
-        [node_tools.node, "--no-warnings", "--input-type=module", "-e", program],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
+    written = written_by_page(root, node_tools, "textLiteral", language, options["raw"])
     assert written == found.body
 
 
