@@ -17,9 +17,6 @@ SHORT = 24
 """Requests of a sequence that was made as short as it goes: preparation, and a few steps."""
 FOUND = (
     "completion_is_ignored",
-    "conflict_overwrites_the_transcript",
-    "plan_is_kept_after_an_end_by_hand",
-    "replay_is_not_marked",
     "rejected_requests_are_kept",
 )
 
@@ -35,7 +32,8 @@ def quiet() -> Iterator[None]:
 def found_in(fault: Fault, sequences: int = SEQUENCES) -> Outcome:
     """What sequences find in a sandbox with a fault."""
     with faulty_sandbox(fault.alter) as url:
-        return run_one(any_order(sequences), sandbox_target(url), key=new_key(), base_url=url)
+        check = any_order(sequences, is_random=False)
+        return run_one(check, sandbox_target(url), key=new_key(), base_url=url)
 
 
 @pytest.mark.parametrize("name", FOUND)
@@ -50,7 +48,8 @@ def test_sequences_find_the_fault(name: str) -> None:
 def test_what_is_not_the_same_twice_is_a_finding_too() -> None:
     """A fault that strikes now and then is told, though no sequence shows it again."""
     with faulty_sandbox(_break_once) as url:
-        outcome = run_one(any_order(5), sandbox_target(url), key=new_key(), base_url=url)
+        check = any_order(5, is_random=False)
+        outcome = run_one(check, sandbox_target(url), key=new_key(), base_url=url)
     assert outcome.finding.startswith("The same sequence of requests is answered now"), outcome
 
 

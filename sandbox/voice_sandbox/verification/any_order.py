@@ -9,6 +9,7 @@ time.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from math import inf
 from typing import Any, Final
@@ -41,6 +42,9 @@ _UNKNOWN_WORD: Final = "no_such_word"
 _KEPT_SECONDS: Final = DAY_SECONDS
 # Halves add up without a rest, so every sum that ought to be a time of a scenario is one.
 _JUMPS: Final = (0.5, 1, 2, 3, 5, 5, 20, 130, DAY_SECONDS - 0.5, DAY_SECONDS)
+_NOT_THE_SAME: Final = (
+    "The same sequence of requests is answered now as the rules say, now otherwise."
+)
 _MANY: Final = 6
 """Calls after which a namespace may be emptied."""
 _POSITIONS: Final = st.integers(0, 99)
@@ -402,8 +406,11 @@ class RequestsInAnyOrder(RuleBasedStateMachine):
         return self.space.calls[position % len(self.space.calls)]
 
 
-def any_order(sequences: int) -> Check:
-    """The check that makes so many sequences up. Raises, when it runs: `Finding`."""
+def any_order(sequences: int, *, is_random: bool = True) -> Check:
+    """The check that makes so many sequences up, others each time unless that is switched off.
+
+    Raises, when it runs: `Finding`.
+    """
 
     def run(api: Api) -> None:
         try:
@@ -413,6 +420,7 @@ def any_order(sequences: int) -> Check:
                     max_examples=sequences,
                     stateful_step_count=STEPS,
                     deadline=None,
+                    derandomize=not is_random,
                     database=None,
                     phases=(Phase.generate, Phase.shrink),
                     report_multiple_bugs=False,
@@ -421,11 +429,9 @@ def any_order(sequences: int) -> Check:
                 ),
             )
         except Flaky as error:
-            raise Finding(
-                "The same sequence of requests is answered now as the rules say, now otherwise: "
-                f"{_cause(error)}",
-                api.last(),
-            ) from error
+            first = next(_findings(error), None)
+            said = f" At first: {first.sentence}" if first else ""
+            raise Finding(f"{_NOT_THE_SAME}{said}", first.response if first else None) from error
 
     return Check(
         "requests_in_any_order_keep_the_rules",
@@ -435,7 +441,11 @@ def any_order(sequences: int) -> Check:
     )
 
 
-def _cause(error: Flaky) -> str:
-    """What was found the first time."""
-    inner = getattr(error, "exceptions", ())
-    return str(inner[0] if inner else error)
+def _findings(error: BaseException | None) -> Iterator[Finding]:
+    """The findings that an error holds, or was raised after."""
+    if isinstance(error, Finding):
+        yield error
+    elif error is not None:
+        for inner in getattr(error, "exceptions", ()):
+            yield from _findings(inner)
+        yield from _findings(error.__cause__ or error.__context__)
