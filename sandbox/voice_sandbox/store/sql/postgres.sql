@@ -325,7 +325,12 @@ DELETE FROM resets USING old WHERE resets.namespace = old.namespace;
 SELECT namespace, seq FROM resets WHERE namespace = ANY (:namespaces);
 
 -- name: delete_journal
-DELETE FROM journal WHERE namespace = :namespace;
+-- In one order, so that two replicas that empty one namespace never wait for each other.
+WITH gone AS (
+    SELECT last_seq FROM journal WHERE namespace = :namespace ORDER BY last_seq FOR UPDATE
+)
+DELETE FROM journal USING gone
+WHERE journal.namespace = :namespace AND journal.last_seq = gone.last_seq;
 
 -- name: delete_coverage
 WITH gone AS (

@@ -200,7 +200,8 @@ def exports_hold_what_came_before(api: Api) -> None:
     sent = {one.values("x-request-id")[0]: one for one in (created, before, completed, after)}
     _whole(api, sent)
     for response, is_later in ((created, False), (before, False), (completed, True), (after, True)):
-        exported = _detail(api, response.values("x-request-id")[0])["pytest"]
+        request_id = response.values("x-request-id")[0]
+        exported = _detail(api, request_id, partial(_is_told, is_later))["pytest"]
         must(CALLS_PATH in exported, "An exported test must create the call.", api.last())
         must(
             (_BY_HAND in exported) == is_later,
@@ -208,6 +209,11 @@ def exports_hold_what_came_before(api: Api) -> None:
             "after it.",
             api.last(),
         )
+
+
+def _is_told(is_later: bool, detail: dict[str, Any]) -> bool:
+    exported = detail["pytest"]
+    return CALLS_PATH in exported and (_BY_HAND in exported) == is_later
 
 
 @check(Needs.SANDBOX)
@@ -511,8 +517,17 @@ def _whole(api: Api, sent: dict[str, ReceivedResponse]) -> list[Any]:
     return exchanges
 
 
-def _detail(api: Api, request_id: str) -> dict[str, Any]:
-    response = api.get(f"/sandbox/exchanges/{request_id}")
+def _detail(
+    api: Api, request_id: str, holds: Callable[[dict[str, Any]], bool] = lambda detail: True
+) -> dict[str, Any]:
+    """One exchange as it is read, once something holds of it.
+
+    A worker knows at once what it has answered, and a little later what another one has.
+    """
+    response = api.get_until(
+        f"/sandbox/exchanges/{request_id}",
+        lambda read: read.status == 200 and holds(read.json()),
+    )
     must_be(response, 200, when="an exchange that the journal lists is read")
     detail: dict[str, Any] = response.json()
     return detail
