@@ -165,6 +165,10 @@ class PostgresStore:
                 await transaction.rows("drop_resets", before=seq_before(reset_at, DAY_SECONDS))
             for table in ("journal", "coverage"):
                 await transaction.rows(f"delete_{table}", **values)
+            if not is_open:
+                # Whoever opened it meanwhile came later. To wait for them could be a circle: they
+                # may wait for the rows above.
+                return []
             return await transaction.rows("delete_namespace", **values)
 
         for row in await self._alone_with(namespace, delete):
