@@ -90,7 +90,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a change.
+    """The result of a change.
 
     It does not start, was noticed, is unclear, survived, or survived and cannot be seen.
     """
@@ -333,7 +333,7 @@ def drawn_again(file: Path) -> tuple[list[Result], list[Change]]:
     ]
     known = {one for name in {each.change.path for each in results} for one in _places(name)}
     if any(one.change not in known for one in results):
-        raise click.ClickException("The code has changed since that run. Draw anew.")
+        raise click.ClickException("The code has changed since that run. Draw a new sample.")
     done = [one for one in results if one.outcome in CAUGHT]
     left = [one.change for one in results if one.outcome not in CAUGHT]
     unseen = [Result(one, CANNOT_BE_SEEN) for one in left if is_unseen(one)]

@@ -1,5 +1,6 @@
 """What several modules of contract tests stand on."""
 
+import logging
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -63,6 +64,14 @@ def one_process(monkeypatch: pytest.MonkeyPatch) -> None:
     """A sandbox of one process has journaled what it answered: what is not there never comes."""
     for module in (api, command, identity):
         monkeypatch.setattr(module, "JOURNAL_SECONDS", 0.1)
+
+
+@pytest.fixture
+def quiet() -> Iterator[None]:
+    """A faulty sandbox that breaks says so in the log; here that is the point."""
+    logging.disable(logging.CRITICAL)
+    yield
+    logging.disable(logging.NOTSET)
 
 
 @pytest.fixture

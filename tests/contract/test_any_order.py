@@ -1,16 +1,15 @@
 """Requests in any order: which faults such sequences find, and how they are shown."""
 
-import logging
-from collections.abc import Iterator
-
 import pytest
 
-from fault_injection import FaultInjector, faulty_sandbox
+from fault_injection import FaultInjector, FaultyRequest, FaultyResponse, faulty_sandbox
 from faults import FAULTS
 from faults.fault import Fault
 from verify_command import new_key, sandbox_target
 from voice_sandbox.verification.any_order import any_order
 from voice_sandbox.verification.runner import Outcome, run_one
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 SEQUENCES = 60
 SHORT = 24
@@ -19,14 +18,6 @@ FOUND = (
     "completion_is_ignored",
     "rejected_requests_are_kept",
 )
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """A faulty sandbox may say so in the log."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 def found_in(fault: Fault, sequences: int = SEQUENCES) -> Outcome:
@@ -56,10 +47,10 @@ def test_what_is_not_the_same_twice_is_a_finding_too() -> None:
 def _break_once(injector: FaultInjector) -> None:
     responses = 0
 
-    def alter(request: object, response: object) -> None:
+    def alter(request: FaultyRequest, response: FaultyResponse) -> None:
         nonlocal responses
         responses += 1
         if responses == 40:
-            setattr(response, "status", 202)  # noqa: B010  (a response of any kind)
+            response.status = 202
 
     injector.on_response(alter)

@@ -1,8 +1,6 @@
 """The fault matrix in its bounded form: each fault against the check that should catch it."""
 
-import logging
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -11,6 +9,8 @@ from fault_matrix import PAGE_TABLE, as_summary, read_matrix
 from faults import FAULTS
 from verify_command import run_check, sandbox_target
 from voice_sandbox.verification.registry import CHECKS
+
+pytestmark = pytest.mark.usefixtures("quiet")
 
 CATEGORIES = {
     "transport",
@@ -33,14 +33,6 @@ CATEGORIES = {
     "journal",
     "on request",
 }
-
-
-@pytest.fixture(autouse=True)
-def quiet() -> Iterator[None]:
-    """A faulty sandbox that breaks says so in the log; here that is the point."""
-    logging.disable(logging.CRITICAL)
-    yield
-    logging.disable(logging.NOTSET)
 
 
 @pytest.mark.parametrize("name", FAULTS)

@@ -4,7 +4,6 @@ import json
 import os
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -17,17 +16,12 @@ import pytest
 
 from built_pages import ALL_PAGES, GENERATED, PAGES, blocks
 from node_tools import NodeTools
+from other_languages import TOOLS, written
 from sandbox_process import SandboxServer
 from voice_portal.sources import Sources
 from voice_sandbox.cli.main import command_contexts
 
 EXAMPLES = str(Path(__file__).parents[2] / "docs" / "examples" / "reminders")
-TOOLS = {
-    "php": ("main.php", ["php", "main.php"]),
-    "go": ("main.go", ["go", "run", "main.go"]),
-    "java": ("Main.java", ["java", "Main.java"]),
-}
-"""File and command of the languages whose tools not every machine has; C# is not run."""
 LANGUAGES = ("bash", "python", "javascript")
 CALLS_THE_API = re.compile(r"((CALL|REQUEST)_ID=\$\()?curl ")
 
@@ -99,9 +93,6 @@ def test_every_compiled_snippet_gets_what_is_shown(
     articles: Mapping[str, Any], runner: Any, tmp_path: Path, language: str
 ) -> None:
     """The programs in the other languages print the status and the body that the card shows."""
-    file, command = TOOLS[language]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
     failed = []
     cards = [(name, card) for name in ALL_PAGES for card in articles[name]("try-api")]
     for name, card in cards:
@@ -109,9 +100,8 @@ def test_every_compiled_snippet_gets_what_is_shown(
         if panel is None:  # a card of several requests
             continue
         program = panel.get_text().replace(runner.url_of_pages, runner.url)
-        (tmp_path / file).write_text(program, "utf-8")
         ran = subprocess.run(
-            command,
+            written(language, program, folder=tmp_path),
             cwd=tmp_path,
             env={**os.environ, "VOICE_API_KEY": runner.key},
             capture_output=True,

@@ -3,7 +3,6 @@
 import ast
 import json
 import shlex
-import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from node_tools import NodeTools
+from other_languages import TOOLS, written
 from voice_portal.request_options import request_of
 from voice_portal.snippets import snippets
 from voice_portal.sources import Sources
@@ -142,28 +142,20 @@ def test_script_of_the_page_writes_the_same_texts(
     assert written == found.body
 
 
-RUN = {
-    "php": ("main.php", ["php", "main.php"]),
-    "go": ("main.go", ["go", "run", "main.go"]),
-    "java": ("Main.java", ["java", "Main.java"]),
-}
-"""A program around a literal that prints its text."""
 AROUND = {
     "php": "<?php\necho ",
     "go": 'package main\n\nimport "fmt"\n\nfunc main() {\n\tfmt.Print(',
     "java": "public class Main {\n    public static void main(String[] a) throws Exception {\n"
     '        new java.io.PrintStream(System.out, true, "UTF-8").print(',
 }
+"""A program that prints a text, up to its literal."""
 ENDS = {"php": ";\n", "go": ")\n}\n", "java": ");\n    }\n}\n"}
 
 
-@pytest.mark.parametrize("language", RUN)
+@pytest.mark.parametrize("language", TOOLS)
 def test_compiled_literal_is_the_very_json(awkward: Any, tmp_path: Path, language: str) -> None:
     """Whatever its quotes, escapes and line breaks, the text that is sent is the body's JSON."""
-    file, command = RUN[language]
-    if shutil.which(command[0]) is None:
-        pytest.skip(f"{command[0]} is not installed")
     program = AROUND[language] + awkward[language].body + ENDS[language]
-    (tmp_path / file).write_text(program, "utf-8")
+    command = written(language, program, folder=tmp_path)
     ran = subprocess.run(command, cwd=tmp_path, capture_output=True, check=True)
     assert json.loads(ran.stdout).items() >= AWKWARD.items()

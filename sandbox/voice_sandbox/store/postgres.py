@@ -166,8 +166,8 @@ class PostgresStore:
             for table in ("journal", "coverage"):
                 await transaction.rows(f"delete_{table}", **values)
             if not is_open:
-                # Whoever opened it meanwhile came later. To wait for them could be a circle: they
-                # may wait for the rows above.
+                # If another replica has opened it since, that was after this reset. Waiting for
+                # that replica can deadlock, because it may wait for the rows above.
                 return []
             return await transaction.rows("delete_namespace", **values)
 

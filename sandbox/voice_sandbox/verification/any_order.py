@@ -1,9 +1,9 @@
 """Requests in any order, against the rules of a call.
 
-Hypothesis makes up sequences of creations, completions, jumps of the clock and resets. Each
-response is held against the model, and the first sequence that does not fit is made as short as it
-goes. `voice-sandbox verify --generate` runs it beside Schemathesis, which looks at one request at a
-time.
+Hypothesis generates sequences of creations, completions, jumps of the clock and resets. Each
+response is compared with the model. The first sequence that does not fit is shortened as far as
+possible. `voice-sandbox verify --generate` runs it beside Schemathesis, which looks at one request
+at a time.
 """
 
 from __future__ import annotations
@@ -407,7 +407,7 @@ class RequestsInAnyOrder(RuleBasedStateMachine):
 
 
 def any_order(sequences: int, *, is_random: bool = True) -> Check:
-    """The check that makes so many sequences up, others each time unless that is switched off.
+    """The check that generates so many sequences, new ones each time if ``is_random``.
 
     Raises, when it runs: `Finding`.
     """

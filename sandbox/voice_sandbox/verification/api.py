@@ -325,9 +325,11 @@ class Api:
 
     def _may_ask_for_a_limit(self, sent: SentRequest) -> bool:
         """Whether a request prefers a response, or names a number that rejects calls."""
-        return any(name.lower() == "prefer" for name, _ in sent.headers) or any(
-            one.number.encode() in (sent.body or b"") for one in self.target.rejecting
-        )
+        if any(name.lower() == "prefer" for name, _ in sent.headers):
+            return True
+        if sent.body is None:
+            return False
+        return any(one.number.encode() in sent.body for one in self.target.rejecting)
 
     def _validate(self, response: ReceivedResponse) -> None:
         self.exchanges.append(response)

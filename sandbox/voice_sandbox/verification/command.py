@@ -350,7 +350,7 @@ class _Turn:
         """Why the rest was not tried."""
 
     def outcome(self, one: Check) -> Outcome | None:
-        """What became of a check; nothing where it was not tried any more."""
+        """The outcome of a check, or ``None`` if it was not run."""
         # A deployment may be replaced while it is verified, so no proof is trusted for long.
         self.stopped = self.stopped or self._deployment.why_stop()
         if self.stopped:
@@ -475,7 +475,7 @@ def _generate(deployment: _Deployment, examples: int, *, new_key: Callable[[], s
 
 
 def _any_order(sequences: int) -> Check:
-    """The check that makes sequences up. Raises: `_CannotTell` where it lacks its packages."""
+    """The check that generates sequences. Raises: `_CannotTell` where it lacks its packages."""
     _schemathesis()
     try:
         from voice_sandbox.verification.any_order import any_order

@@ -163,8 +163,7 @@ def armed_faults_strike_every_operation_they_name(api: Api) -> None:
         _arm(api, fault, operation=operation, times="always")
         for name, sent in requests.items():
             expected = 500 if operation in (name, ANY_OPERATION) else usual[name]
-            seen = _send(api, sent).seen
-            found = seen.status if isinstance(seen, ReceivedResponse) else 0
+            found = _status_of(api, sent)
             must(
                 found == expected,
                 f"A fault of {operation} is armed, and {name} must return {expected}, "
@@ -218,8 +217,7 @@ def armed_faults_strike_the_calls_of_their_number(api: Api) -> None:
             else:
                 body = orjson.dumps(api.completion(provider_call_id=references[name]))
                 sent = SentRequest("POST", WEBHOOK_PATH, (_signature(api), JSON), body)
-            seen = _send(api, sent).seen
-            found = seen.status if isinstance(seen, ReceivedResponse) else 0
+            found = _status_of(api, sent)
             must(
                 found == usual,
                 f"A fault of {operation} is armed for one number, and {operation} of a call of "
@@ -352,6 +350,12 @@ def _send(api: Api, sent: SentRequest) -> _Struck:
     began = clock.monotonic()
     seen = api.send_unchecked(sent)
     return _Struck(seen, clock.monotonic() - began)
+
+
+def _status_of(api: Api, sent: SentRequest) -> int:
+    """The status of a response, 0 where none came."""
+    response = _response(_send(api, sent))
+    return 0 if response is None else response.status
 
 
 def _signature(api: Api) -> tuple[str, str]:
